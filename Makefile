@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# truesum: build, lab, tests. `make help` lists the targets. V=1 shows commands, SAN=1 adds ASan+UBSan.
+
+VERSION   := 0.1.0
+PREFIX    ?= /usr/local
+BUILD     := build$(if $(SAN),/san)
+CC        := gcc
+CLANG     := clang
+BPFTOOL   := $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+ARCH      := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+
+PACKAGES_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libmnl-dev libnftables-dev \
+		  libjansson-dev
+PACKAGES_TEST  := libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool jq clang-format clang-tidy \
+		  cppcheck shellcheck chromium libclang-rt-14-dev mandoc
+
+comma     := ,
+SANFLAGS  := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+LIBS      := libbpf libmnl libnftables jansson
+PKGCFLAGS  = $(shell pkg-config --cflags $(LIBS))
+PKGLIBS    = $(shell pkg-config --libs $(LIBS))
+CFLAGS    ?= -O2 -g
+WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+ALLCFLAGS  = -std=gnu17 $(WARN) $(CFLAGS) $(PKGCFLAGS) -D_GNU_SOURCE -DTRUESUM_VERSION='"$(VERSION)"' \
+	     -Isrc -I$(BUILD) $(SANFLAGS)
+LDFLAGS   += $(SANFLAGS)
+BPFFLAGS  := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) -Wall -Werror -Isrc \
+	     -idirafter /usr/include/$(shell uname -m)-linux-gnu
+
+ifneq ($(V),1)
+Q    := @
+say   = @printf '  %-8s %s\n'
+MAKEFLAGS += --no-print-directory
+else
+say   = @:
+endif
+
+SRCS  := $(wildcard src/*.c src/*/*.c)
+SRCS  := $(filter-out %.bpf.c,$(SRCS))
+BPFS  := $(wildcard src/bpf/*.bpf.c)
+SKELS := $(BPFS:src/bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
+OBJS  := $(SRCS:src/%.c=$(BUILD)/obj/%.o)
+PROG  := $(BUILD)/truesum
+
+.PHONY: help all deps deps-test lab test lint fuzz bench install clean
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+# Packets and namespaces need root.
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
+
+help:
+	@echo 'make lab      install what is missing, build, and run the experiment'
+	@echo 'make test     install what is missing, build, and pass all checks and tests'
+	@echo 'make          build $(PROG) (V=1: show commands; SAN=1: with ASan and UBSan)'
+	@echo 'make lint     formatting, static analysis, shellcheck'
+	@echo 'make fuzz     run the fuzzers for FUZZ_SECONDS each (default 60)'
+	@echo 'make bench    measure the lab and quote the figures'
+	@echo 'make install  install program, man page and completions under PREFIX ($(PREFIX))'
+	@echo 'make clean    remove build/'
+
+all: $(PROG)
+
+$(PROG): $(OBJS)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKGLIBS)
+
+$(BUILD)/obj/%.o: src/%.c | $(SKELS)
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/bpf/%.bpf.o: src/bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(say) BPF $<
+	$(Q)$(CLANG) $(BPFFLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@ $<
+
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf >$@
+
+# The report's style sheet as a C string.
+$(BUILD)/gen/report_css.h: src/lab/report.css
+	@mkdir -p $(@D)
+	$(Q)printf '/* made from %s */\nstatic const char report_css[] =\n' $< >$@
+	$(Q)sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< >>$@ && echo ';' >>$@
+
+$(BUILD)/obj/lab/report.o: $(BUILD)/gen/report_css.h
+
+deps:
+	$(Q)tools/install-packages $(PACKAGES_BUILD)
+
+deps-test: deps
+	$(Q)tools/install-packages $(PACKAGES_TEST)
+
+# The second make starts when the packages are there: pkg-config is asked while it reads the Makefile.
+lab: deps
+	$(Q)$(MAKE) all
+	$(Q)$(SUDO) $(PROG) lab
+
+test: deps-test
+	$(Q)$(MAKE) all tests fuzzers
+	$(Q)$(MAKE) lint
+	$(Q)$(SUDO) tests/run $(BUILD)
+
+UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+PARTS   := $(filter-out $(BUILD)/obj/main.o,$(OBJS))
+
+.PHONY: tests fuzzers
+tests: $(UNITS)
+fuzzers: $(FUZZERS)
+
+$(BUILD)/unit/%: tests/unit/%.c $(PARTS)
+	@mkdir -p $(@D)
+	$(say) TEST $@
+	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(PARTS) $(PKGLIBS) -lcmocka
+
+# Parsers alone, built with their own sanitizers and coverage.
+FUZZED  := $(wildcard src/packet/*.c src/sum/*.c src/base/fail.c)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZED)
+	@mkdir -p $(@D)
+	$(say) FUZZ $@
+	$(Q)$(CLANG) -std=gnu17 -g -O1 -D_GNU_SOURCE -Isrc -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o $@ $< $(FUZZED)
+
+FUZZ_SECONDS ?= 60
+fuzz: deps-test
+	$(Q)$(MAKE) fuzzers
+	$(Q)set -e; for fuzzer in $(FUZZERS); do \
+		new=$$(mktemp -d); \
+		$$fuzzer -max_total_time=$(FUZZ_SECONDS) $$new tests/fuzz/corpus/$${fuzzer##*/fuzz_}; \
+		rm -r $$new; done
+
+lint: $(SKELS) $(BUILD)/gen/report_css.h
+	@echo "lint"
+	$(Q)tests/lint $(filter-out -fsanitize% -fno-sanitize%,$(ALLCFLAGS))
+
+bench: deps-test
+	$(Q)$(MAKE) all
+	$(Q)$(SUDO) tests/bench $(PROG)
+
+install: all
+	install -D -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/truesum
+	install -D -m 644 man/truesum.1 $(DESTDIR)$(PREFIX)/share/man/man1/truesum.1
+
+clean:
+	$(Q)rm -rf build
+
+-include $(OBJS:.o=.d) $(SKELS:.skel.h=.bpf.d)
+-include $(UNITS:=.d)

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The event loop: see loop.h.
+ *
+ * Every source is one descriptor in an epoll set. A source removed while events of the same round are
+ * still to be dispatched is only marked dead, and freed when the round is over: the event array may
+ * hold its address.
+ */
+#include "base/loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+
+enum source_kind { SOURCE_FD, SOURCE_TIMER, SOURCE_SIGNAL };
+
+struct loop_source {
+	struct loop *loop;
+	struct loop_source *next_dead;
+	enum source_kind kind;
+	bool dead;
+	int fd;
+	union {
+		loop_fd_fn on_fd;
+		loop_timer_fn on_timer;
+		loop_signal_fn on_signal;
+	};
+	void *owner;
+};
+
+struct loop {
+	int epoll_fd;
+	bool quit;
+	int value;
+	struct loop_source *dead;
+	struct loop_source *signals;
+	sigset_t former_mask;
+};
+
+int loop_new(struct loop **ret_loop)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+
+	if (!loop)
+		return -ENOMEM;
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll_fd < 0) {
+		int rc = fail_errno(-errno, "epoll_create1");
+
+		free(loop);
+		return rc;
+	}
+	*ret_loop = loop;
+	return 0;
+}
+
+static void free_dead(struct loop *loop)
+{
+	while (loop->dead) {
+		struct loop_source *source = loop->dead;
+
+		loop->dead = source->next_dead;
+		free(source);
+	}
+}
+
+void loop_free(struct loop *loop)
+{
+	if (!loop)
+		return;
+	if (loop->signals) {
+		loop_remove(&loop->signals);
+		sigprocmask(SIG_SETMASK, &loop->former_mask, NULL);
+	}
+	free_dead(loop);
+	close(loop->epoll_fd);
+	free(loop);
+}
+
+void loop_cleanup(struct loop **loop)
+{
+	loop_free(*loop);
+}
+
+static int add_source(struct loop *loop, struct loop_source source, uint32_t events,
+		      struct loop_source **ret_source)
+{
+	struct loop_source *added = malloc(sizeof(*added));
+	struct epoll_event event = { .events = events, .data.ptr = added };
+
+	if (!added)
+		return -ENOMEM;
+	*added = source;
+	added->loop = loop;
+	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, source.fd, &event) < 0) {
+		int rc = fail_errno(-errno, "epoll_ctl");
+
+		free(added);
+		return rc;
+	}
+	*ret_source = added;
+	return 0;
+}
+
+int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *owner,
+		struct loop_source **ret_source)
+{
+	struct loop_source source = { .kind = SOURCE_FD, .fd = fd, .on_fd = fn, .owner = owner };
+
+	return add_source(loop, source, events, ret_source);
+}
+
+static struct timespec to_timespec(uint64_t ns)
+{
+	return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000),
+				  .tv_nsec = (long)(ns % 1000000000) };
+}
+
+int loop_add_timer(struct loop *loop, uint64_t first_ns, uint64_t every_ns, loop_timer_fn fn,
+		   void *owner, struct loop_source **ret_source)
+{
+	_cleanup_close_ int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	/* A first value of 0 would disarm the timer: 1 ns is as soon as can be. */
+	struct itimerspec when = { .it_value = to_timespec(first_ns ? first_ns : 1),
+				   .it_interval = to_timespec(every_ns) };
+	struct loop_source source = { .kind = SOURCE_TIMER, .on_timer = fn, .owner = owner };
+	int rc;
+
+	if (fd < 0 || timerfd_settime(fd, 0, &when, NULL) < 0)
+		return fail_errno(-errno, "timerfd");
+	source.fd = fd;
+	rc = add_source(loop, source, EPOLLIN, ret_source);
+	if (!rc)
+		TAKE_FD(fd);
+	return rc;
+}
+
+int loop_add_signals(struct loop *loop, loop_signal_fn fn, void *owner)
+{
+	struct loop_source source = { .kind = SOURCE_SIGNAL, .on_signal = fn, .owner = owner };
+	_cleanup_close_ int fd = -1;
+	sigset_t set;
+	int rc;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0)
+		return fail_errno(-errno, "signalfd");
+	source.fd = fd;
+	rc = add_source(loop, source, EPOLLIN, &loop->signals);
+	if (rc)
+		return rc;
+	sigprocmask(SIG_BLOCK, &set, &loop->former_mask);
+	TAKE_FD(fd);
+	return 0;
+}
+
+void loop_remove(struct loop_source **source)
+{
+	struct loop_source *gone = *source;
+
+	if (!gone)
+		return;
+	*source = NULL;
+	gone->dead = true;
+	epoll_ctl(gone->loop->epoll_fd, EPOLL_CTL_DEL, gone->fd, NULL);
+	if (gone->kind != SOURCE_FD)
+		close(gone->fd);
+	gone->next_dead = gone->loop->dead;
+	gone->loop->dead = gone;
+}
+
+static int dispatch(struct loop_source *source, uint32_t events)
+{
+	struct signalfd_siginfo info;
+	uint64_t expirations;
+
+	switch (source->kind) {
+	case SOURCE_FD:
+		return source->on_fd(source->owner, events);
+	case SOURCE_TIMER:
+		if (read(source->fd, &expirations, sizeof(expirations)) != sizeof(expirations))
+			return 0;
+		return source->on_timer(source->owner);
+	case SOURCE_SIGNAL:
+		if (read(source->fd, &info, sizeof(info)) != sizeof(info))
+			return 0;
+		return source->on_signal(source->owner, (int)info.ssi_signo);
+	}
+	return 0;
+}
+
+int loop_run(struct loop *loop)
+{
+	struct epoll_event events[64];
+	int rc = 0;
+
+	loop->quit = false;
+	while (!rc && !loop->quit) {
+		int n = epoll_wait(loop->epoll_fd, events, ARRAY_SIZE(events), -1);
+
+		if (n < 0 && errno != EINTR)
+			rc = fail_errno(-errno, "epoll_wait");
+		for (int i = 0; i < n && !rc; i++) {
+			struct loop_source *source = events[i].data.ptr;
+
+			if (!source->dead)
+				rc = dispatch(source, events[i].events);
+		}
+		free_dead(loop);
+	}
+	return rc ? rc : loop->value;
+}
+
+void loop_quit(struct loop *loop, int value)
+{
+	loop->quit = true;
+	loop->value = value;
+}
+
+uint64_t clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}

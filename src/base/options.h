@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Command line options as a table: one row gives parsing, range checks, the default's place and the
+ * help text. Options are long (`--name VALUE` or `--name=VALUE`), some also short; operands may stand
+ * between them, and `--` ends them.
+ */
+#ifndef TRUESUM_BASE_OPTIONS_H
+#define TRUESUM_BASE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_type {
+	OPTION_HEADING, /* only `help`: a heading in the help text */
+	OPTION_FLAG, /* target: bool, becomes true */
+	OPTION_STRING, /* target: const char *, points into argv */
+	OPTION_NUMBER, /* target: uint64_t within min..max, decimal or 0x */
+	OPTION_DURATION, /* target: uint64_t nanoseconds within min..max: 250ms, 10s, 2m, 1h; plain: seconds */
+	OPTION_RATE, /* target: double, 0 < rate <= 1: "10%", "0.5%", "0.1" */
+	OPTION_CALL, /* parse(value, target) returns 0 or -EINVAL after fail() */
+};
+
+struct option_row {
+	enum option_type type;
+	const char *name; /* without dashes */
+	char letter; /* short form, or 0 */
+	const char *value; /* what the help calls the value, NULL for flags */
+	void *target;
+	const char *help; /* lines separated by \n */
+	uint64_t min, max;
+	int (*parse)(const char *value, void *target);
+};
+
+struct option_table {
+	const char *command; /* "lab" */
+	const char *synopsis; /* "[OPTION]... HOST PORT" */
+	const char *about; /* one paragraph */
+	const char *epilog; /* behind the options: examples; may be NULL */
+	const struct option_row *rows;
+	size_t row_count;
+	size_t operands_min, operands_max;
+};
+
+/*
+ * Parses argv (argv[0] is the command's name). Operands are moved to argv[1..], their number returned.
+ * On a usage error prints one line to stderr and returns -EINVAL (exit 2). On --help prints it to
+ * stdout and returns -ECANCELED (exit 0).
+ */
+int options_parse(const struct option_table *table, int argc, char **argv);
+
+/* The exit code for options_parse()'s negative result. */
+int options_exit(int rc);
+
+/* The parsers behind the types: 0, or -EINVAL with a sentence in fail_text(). */
+int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
+int parse_duration(const char *text, uint64_t min, uint64_t max, uint64_t *ret_ns);
+int parse_rate(const char *text, double *ret);
+
+/*
+ * A comma-separated list of names out of `names` (NULL-terminated) as a bit mask; "all" sets every
+ * bit. `what` names the kind of thing in the error ("topology").
+ */
+int parse_names(const char *text, const char *what, const char *const *names, uint32_t *ret_mask);
+
+#endif

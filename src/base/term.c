@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Terminals: see term.h. */
+#include "base/term.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define COLUMNS_DEFAULT 80
+#define COLUMNS_MIN 20 /* narrower is taken for a terminal that does not know its size */
+
+bool term_is(FILE *stream)
+{
+	const char *kind = getenv("TERM");
+
+	return isatty(fileno(stream)) && kind && *kind && strcmp(kind, "dumb") != 0;
+}
+
+bool term_color(FILE *stream)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	return term_is(stream) && !(no_color && *no_color);
+}
+
+unsigned int term_columns(FILE *stream)
+{
+	struct winsize size;
+
+	if (!isatty(fileno(stream)) || ioctl(fileno(stream), TIOCGWINSZ, &size) < 0 ||
+	    size.ws_col < COLUMNS_MIN)
+		return COLUMNS_DEFAULT;
+	return size.ws_col;
+}
+
+const char *term_style(bool color, enum term_style style)
+{
+	static const char *const sequences[TERM_STYLES] = {
+		[TERM_PLAIN] = "\033[0m", [TERM_BAD] = "\033[1;31m", [TERM_GOOD] = "\033[32m",
+		[TERM_WARN] = "\033[33m", [TERM_DIM] = "\033[2m",    [TERM_BOLD] = "\033[1m",
+	};
+
+	return color ? sequences[style] : "";
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What may be written to a stream beyond plain text: colour only on a terminal that knows it and
+ * where NO_COLOR (no-color.org) is not set, lines as wide as the terminal.
+ */
+#ifndef TRUESUM_BASE_TERM_H
+#define TRUESUM_BASE_TERM_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum term_style {
+	TERM_PLAIN, /* back to normal */
+	TERM_BAD, /* damaged, delivers-corrupt: red */
+	TERM_GOOD, /* verified: green */
+	TERM_WARN, /* blocked, differs, the damage window: yellow */
+	TERM_DIM, /* what matters less */
+	TERM_BOLD,
+	TERM_STYLES
+};
+
+/* Whether the stream is a terminal that can move its cursor (TERM is not "dumb"). */
+bool term_is(FILE *stream);
+
+/* Whether to colour what is written to the stream. */
+bool term_color(FILE *stream);
+
+/* The terminal's width; 80 where the stream is no terminal. */
+unsigned int term_columns(FILE *stream);
+
+/* The escape sequence for a style, or "" without colour: printf("%s", term_style(color, TERM_BAD)). */
+const char *term_style(bool color, enum term_style style);
+
+#endif

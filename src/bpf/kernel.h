@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The kernel's structures, only the fields used; their places are relocated at load (CO-RE). */
+#ifndef TRUESUM_BPF_KERNEL_H
+#define TRUESUM_BPF_KERNEL_H
+
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct net_device {
+	__u64 features;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	unsigned char *head;
+	unsigned char *data;
+	__u16 csum_start; /* from head */
+	__u8 ip_summed : 2;
+};
+
+#pragma clang attribute pop
+
+/* sk_buff.ip_summed (include/linux/skbuff.h) */
+enum {
+	CHECKSUM_NONE,
+	CHECKSUM_UNNECESSARY,
+	CHECKSUM_COMPLETE,
+	CHECKSUM_PARTIAL,
+};
+
+#endif

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Loading the programs of mark.bpf.c: see mark.h. */
+#include "bpf/mark.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdbool.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "bpf/mark.skel.h"
+#include "net/feature.h"
+
+struct marks {
+	struct mark_bpf *skeleton;
+	bool can_emulate;
+};
+
+static const char *const names[MARK_PROGRAMS] = { "tsum_vouch", "tsum_honest", "tsum_reset",
+						  "tsum_veth_2016" };
+
+const char *mark_name(enum mark_program program)
+{
+	return names[program];
+}
+
+/* libbpf's own messages would only repeat, at length, what the error says. */
+static int silent(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static int load(bool emulate, struct mark_bpf **ret_skeleton)
+{
+	struct mark_bpf *skeleton = mark_bpf__open();
+	unsigned int bit = 0;
+	int rc;
+
+	if (!skeleton)
+		return -errno;
+	rc = emulate ? feature_bit("rx-checksum", &bit) : 0;
+	if (!rc) {
+		skeleton->rodata->rxcsum_bit = bit;
+		bpf_program__set_autoload(skeleton->progs.tsum_veth_2016, emulate);
+		rc = mark_bpf__load(skeleton);
+	}
+	if (rc)
+		mark_bpf__destroy(skeleton);
+	else
+		*ret_skeleton = skeleton;
+	return rc;
+}
+
+int marks_open(struct marks **ret_marks)
+{
+	struct marks *marks = calloc(1, sizeof(*marks));
+	int rc;
+
+	if (!marks)
+		return -ENOMEM;
+	libbpf_set_print(silent);
+	marks->can_emulate = !load(true, &marks->skeleton);
+	if (!marks->can_emulate) {
+		rc = load(false, &marks->skeleton);
+		if (rc) {
+			free(marks);
+			return fail_errno(rc, "cannot load BPF programs (needs root, kernel 5.8)");
+		}
+	}
+	*ret_marks = marks;
+	return 0;
+}
+
+void marks_close(struct marks *marks)
+{
+	if (!marks)
+		return;
+	mark_bpf__destroy(marks->skeleton);
+	free(marks);
+}
+
+void marks_cleanup(struct marks **marks)
+{
+	marks_close(*marks);
+}
+
+int marks_fd(const struct marks *marks, enum mark_program program)
+{
+	if (program == MARK_VETH_2016 && !marks->can_emulate)
+		return fail(-EOPNOTSUPP, "the emulation (needs kernel 6.2 with BTF)");
+	return bpf_program__fd(
+		bpf_object__find_program_by_name(marks->skeleton->obj, names[program]));
+}

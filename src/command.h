@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What every command is: a row in main.c's table. argv[0] is its name; it returns an exit code. */
+#ifndef TRUESUM_COMMAND_H
+#define TRUESUM_COMMAND_H
+
+#include "base/exit_code.h"
+
+int command_lab(int argc, char **argv);
+int command_corrupt(int argc, char **argv);
+int command_send(int argc, char **argv);
+int command_recv(int argc, char **argv);
+int command_clean(int argc, char **argv);
+
+#endif

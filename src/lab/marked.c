@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Damaged lines for people: see marked.h.
+ *
+ * What is shown is planned first, as a list of byte positions with a gap here and there; text and
+ * carets are then printed from the same plan and stay aligned.
+ */
+#include "lab/marked.h"
+
+#include <string.h>
+
+#include "base/term.h"
+
+#define GAP (-1) /* a place in the plan where letters were left out */
+#define RUN_KEPT 1 /* letters that stay of a shortened run, at its start */
+
+struct plan {
+	int at[MARKED_MAX]; /* a byte's position, or GAP */
+	size_t len;
+};
+
+static bool is_filler(const struct marked *line, int at)
+{
+	return at != GAP && line->want[at] == 'a' && line->got[at] == 'a';
+}
+
+/* The longest run of undamaged letters in the plan. */
+static size_t longest_run(const struct marked *line, const struct plan *plan, size_t *ret_start)
+{
+	size_t longest = 0, start = 0;
+
+	for (size_t i = 0; i < plan->len; i++) {
+		if (!is_filler(line, plan->at[i])) {
+			start = i + 1;
+		} else if (i + 1 - start > longest) {
+			longest = i + 1 - start;
+			*ret_start = start;
+		}
+	}
+	return longest;
+}
+
+static void make_plan(const struct marked *line, unsigned int columns, struct plan *plan)
+{
+	size_t len = line->len < MARKED_MAX ? line->len : MARKED_MAX;
+
+	if (len && line->got[len - 1] == '\n' && line->want[len - 1] == '\n')
+		len--;
+	plan->len = len;
+	for (size_t i = 0; i < len; i++)
+		plan->at[i] = (int)i;
+
+	while (plan->len > columns) {
+		size_t start = 0;
+		size_t run = longest_run(line, plan, &start);
+		size_t excess = plan->len - columns + 1; /* the gap takes a column itself */
+		size_t kept = run > RUN_KEPT + 1 ? RUN_KEPT : 0;
+		size_t cut = run - kept < excess ? run - kept : excess;
+
+		if (cut < 2)
+			return;
+		start += run - cut;
+		plan->at[start] = GAP;
+		memmove(&plan->at[start + 1], &plan->at[start + cut],
+			(plan->len - start - cut) * sizeof(plan->at[0]));
+		plan->len -= cut - 1;
+	}
+}
+
+static void print_byte(FILE *out, uint8_t byte)
+{
+	if (byte >= 0x20 && byte < 0x7f)
+		putc(byte, out);
+	else
+		fputs("·", out);
+}
+
+unsigned int marked_print(FILE *out, const struct marked *line, unsigned int columns, bool color)
+{
+	bool red = false;
+	struct plan plan;
+
+	make_plan(line, columns, &plan);
+	for (size_t i = 0; i < plan.len; i++) {
+		int at = plan.at[i];
+		bool wrong = at != GAP && line->got[at] != line->want[at];
+
+		if (wrong != red)
+			fputs(term_style(color, wrong ? TERM_BAD : TERM_PLAIN), out);
+		red = wrong;
+		if (at == GAP)
+			fputs("…", out);
+		else
+			print_byte(out, line->got[at]);
+	}
+	if (red)
+		fputs(term_style(color, TERM_PLAIN), out);
+	return (unsigned int)plan.len;
+}
+
+unsigned int marked_carets(FILE *out, const struct marked *line, unsigned int columns)
+{
+	unsigned int column = 0;
+	struct plan plan;
+
+	make_plan(line, columns, &plan);
+	for (size_t i = 0; i < plan.len; i++) {
+		int at = plan.at[i];
+
+		if (at == GAP || line->got[at] == line->want[at])
+			continue;
+		fprintf(out, "%*s^", (int)(i - column), "");
+		column = (unsigned int)i + 1;
+	}
+	return column;
+}
+
+void marked_describe(FILE *out, size_t offset, uint8_t got, uint8_t want)
+{
+	const char *separator = "";
+
+	fprintf(out, "0x%02x→0x%02x at offset %zu (", want, got, offset);
+	for (int bit = 7; bit >= 0; bit--) {
+		if (!((got ^ want) >> bit & 1))
+			continue;
+		fprintf(out, "%sbit %d %s", separator, bit, want >> bit & 1 ? "1→0" : "0→1");
+		separator = ", ";
+	}
+	putc(')', out);
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* truesum: the table of commands and dispatch, nothing else. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "command.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{ "lab", command_lab, "what happens to damaged packets on every way into a container" },
+	{ "corrupt", command_corrupt, "damage chosen packets on a device, and stop cleanly" },
+	{ "send", command_send, "send numbered lines to another machine" },
+	{ "recv", command_recv, "receive them and check every byte" },
+	{ "clean", command_clean, "undo what a killed run left behind" },
+};
+
+static void print_help(void)
+{
+	printf("truesum finds, proves and stops the packets a Linux host accepts without checking.\n\n"
+	       "Usage: truesum COMMAND [OPTION]...\n\n"
+	       "Commands:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		printf("  %-10s %s\n", commands[i].name, commands[i].help);
+	printf("\n  truesum COMMAND --help    the command's options\n"
+	       "  truesum --version         %s\n"
+	       "\nExit codes: 0 nothing wrong; 1 corruption or an unsafe path found; 2 usage;\n"
+	       "3 could not find out (the message says what is missing and what to do).\n",
+	       TRUESUM_VERSION);
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "--help";
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(name, commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
+		printf("truesum %s\n", TRUESUM_VERSION);
+		return EXIT_NOTHING_WRONG;
+	}
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		print_help();
+		return argc > 1 ? EXIT_NOTHING_WRONG : EXIT_USAGE;
+	}
+	fprintf(stderr, "truesum: unknown command '%s' (see truesum --help)\n", name);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Counters: see counter.h. /proc/net/snmp has a line of names and a line of values for each protocol;
+ * /proc/net/snmp6 a name and a value a line; /proc/net/stat/nf_conntrack a line of names, then a line
+ * of hexadecimal values for each CPU.
+ */
+#include "net/counter.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "net/netns.h"
+
+#define PROC_NET "/proc/thread-self/net/"
+
+/* The number in `values` that stands where `name` stands in `names` (split by blanks); 0 if absent. */
+static uint64_t column(char *names, char *values, const char *name, int base)
+{
+	char *next_name, *next_value;
+	const char *at = strtok_r(names, " \n", &next_name);
+	const char *value = strtok_r(values, " \n", &next_value);
+
+	while (at && value) {
+		if (!strcmp(at, name))
+			return strtoull(value, NULL, base);
+		at = strtok_r(NULL, " \n", &next_name);
+		value = strtok_r(NULL, " \n", &next_value);
+	}
+	return 0;
+}
+
+static int read_snmp(struct counters *counters)
+{
+	_cleanup_fclose_ FILE *file = fopen(PROC_NET "snmp", "re");
+	char names[1024], values[1024];
+
+	if (!file)
+		return fail_errno(-errno, "cannot read " PROC_NET "snmp");
+	while (fgets(names, sizeof(names), file) && fgets(values, sizeof(values), file)) {
+		if (!strncmp(names, "Tcp:", 4))
+			counters->tcp_in_csum_errors = column(names, values, "InCsumErrors", 10);
+		else if (!strncmp(names, "Udp:", 4))
+			counters->udp_in_csum_errors = column(names, values, "InCsumErrors", 10);
+	}
+	return 0;
+}
+
+static void read_snmp6(struct counters *counters)
+{
+	_cleanup_fclose_ FILE *file = fopen(PROC_NET "snmp6", "re");
+	unsigned long long value;
+	char name[64];
+
+	while (file && fscanf(file, "%63s %llu", name, &value) == 2)
+		if (!strcmp(name, "Udp6InCsumErrors"))
+			counters->udp_in_csum_errors += value;
+}
+
+static void read_conntrack(struct counters *counters)
+{
+	_cleanup_fclose_ FILE *file = fopen(PROC_NET "stat/nf_conntrack", "re");
+	char header[512], names[512], values[512];
+
+	if (!file || !fgets(header, sizeof(header), file))
+		return;
+	while (fgets(values, sizeof(values), file)) {
+		memcpy(names, header, sizeof(names));
+		counters->conntrack_invalid += column(names, values, "invalid", 16);
+	}
+}
+
+int counters_read(int netns_fd, struct counters *ret_counters)
+{
+	_cleanup_(netns_leave) int home = -1;
+	struct counters counters = { 0 };
+	int rc = netns_enter(netns_fd, &home);
+
+	rc = rc ? rc : read_snmp(&counters);
+	if (rc)
+		return rc;
+	read_snmp6(&counters);
+	read_conntrack(&counters);
+	*ret_counters = counters;
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Counters of a network namespace that say who noticed a damaged packet. */
+#ifndef TRUESUM_NET_COUNTER_H
+#define TRUESUM_NET_COUNTER_H
+
+#include <stdint.h>
+
+struct counters {
+	uint64_t tcp_in_csum_errors; /* TcpInCsumErrors, both families */
+	uint64_t udp_in_csum_errors; /* UdpInCsumErrors + Udp6InCsumErrors */
+	uint64_t conntrack_invalid; /* 0 where there is no conntrack */
+};
+
+int counters_read(int netns_fd, struct counters *ret_counters);
+
+#endif

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Links, addresses, routes and neighbours: see link.h. One function builds one rtnetlink request. */
+#include "net/link.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fail.h"
+
+#define VXLAN_ID 42
+
+struct ip_text {
+	uint8_t family;
+	size_t len;
+	uint8_t bytes[16]; /* network order */
+};
+
+static int parse_ip(const char *text, struct ip_text *ret)
+{
+	struct ip_text ip = { .family = strchr(text, ':') ? AF_INET6 : AF_INET };
+
+	ip.len = ip.family == AF_INET6 ? 16 : 4;
+	if (inet_pton(ip.family, text, ip.bytes) != 1)
+		return fail(-EINVAL, "'%s' is not an IP address", text);
+	*ret = ip;
+	return 0;
+}
+
+static int take_link(const struct nlmsghdr *message, void *data)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(message);
+	struct link_info *info = data;
+	const struct nlattr *attr, *nested;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*ifi))
+		return MNL_CB_OK;
+	info->index = ifi->ifi_index;
+	info->flags = ifi->ifi_flags;
+	mnl_attr_for_each(attr, message, sizeof(*ifi)) {
+		if (mnl_attr_get_type(attr) == IFLA_ADDRESS &&
+		    mnl_attr_get_payload_len(attr) == sizeof(info->mac))
+			memcpy(info->mac, mnl_attr_get_payload(attr), sizeof(info->mac));
+		if (mnl_attr_get_type(attr) != IFLA_LINKINFO)
+			continue;
+		mnl_attr_for_each_nested(nested, attr)
+			if (mnl_attr_get_type(nested) == IFLA_INFO_KIND &&
+			    mnl_attr_validate(nested, MNL_TYPE_STRING) >= 0)
+				snprintf(info->kind, sizeof(info->kind), "%.*s",
+					 (int)mnl_attr_get_payload_len(nested),
+					 (const char *)mnl_attr_get_payload(nested));
+	}
+	return MNL_CB_OK;
+}
+
+static struct nlmsghdr *link_request(void *buffer, uint16_t type, uint16_t flags, int index,
+				     struct ifinfomsg **ret_ifi)
+{
+	struct nlmsghdr *request = nl_request(buffer, type, flags);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(request, sizeof(*ifi));
+
+	ifi->ifi_index = index;
+	if (ret_ifi)
+		*ret_ifi = ifi;
+	return request;
+}
+
+int link_get(struct nl *nl, const char *name, struct link_info *ret_info)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = link_request(buffer, RTM_GETLINK, 0, 0, NULL);
+	struct link_info info = { 0 };
+	int rc;
+
+	if (!*name || strlen(name) >= IFNAMSIZ)
+		return fail(-ENODEV, "no device '%.40s'", name);
+	mnl_attr_put_strz(request, IFLA_IFNAME, name);
+	rc = nl_talk(nl, request, take_link, &info);
+	if (rc)
+		return fail_errno(rc, "no device '%s'", name);
+	*ret_info = info;
+	return 0;
+}
+
+/* Starts a request that creates a device of `kind`; finish with end_link(). */
+struct new_link {
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request;
+	struct nlattr *info, *data;
+	const char *name, *kind;
+};
+
+static void begin_link(struct new_link *new, const char *name, const char *kind, int parent,
+		       int netns_fd)
+{
+	new->name = name;
+	new->kind = kind;
+	new->request = link_request(new->buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, NULL);
+	mnl_attr_put_strz(new->request, IFLA_IFNAME, name);
+	if (parent)
+		mnl_attr_put_u32(new->request, IFLA_LINK, (uint32_t)parent);
+	if (netns_fd >= 0)
+		mnl_attr_put_u32(new->request, IFLA_NET_NS_FD, (uint32_t)netns_fd);
+	new->info = mnl_attr_nest_start(new->request, IFLA_LINKINFO);
+	mnl_attr_put_strz(new->request, IFLA_INFO_KIND, kind);
+	new->data = mnl_attr_nest_start(new->request, IFLA_INFO_DATA);
+}
+
+static int end_link(struct nl *nl, struct new_link *new)
+{
+	int rc;
+
+	mnl_attr_nest_end(new->request, new->data);
+	mnl_attr_nest_end(new->request, new->info);
+	rc = nl_talk(nl, new->request, NULL, NULL);
+	if (rc == -EOPNOTSUPP)
+		return fail(rc, "this kernel has no %s devices", new->kind);
+	return rc ? fail(rc, "cannot create %s device %s: %s", new->kind, new->name, fail_text())
+		  : 0;
+}
+
+int link_add_veth(struct nl *nl, const char *name, const char *peer, int peer_netns)
+{
+	struct new_link new;
+	struct nlattr *nest;
+
+	begin_link(&new, name, "veth", 0, -1);
+	nest = mnl_attr_nest_start(new.request, VETH_INFO_PEER);
+	mnl_nlmsg_put_extra_header(new.request, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(new.request, IFLA_IFNAME, peer);
+	if (peer_netns >= 0)
+		mnl_attr_put_u32(new.request, IFLA_NET_NS_FD, (uint32_t)peer_netns);
+	mnl_attr_nest_end(new.request, nest);
+	return end_link(nl, &new);
+}
+
+int link_add_bridge(struct nl *nl, const char *name)
+{
+	struct new_link new;
+
+	begin_link(&new, name, "bridge", 0, -1);
+	return end_link(nl, &new);
+}
+
+int link_add_vxlan(struct nl *nl, const char *name, const char *local, const char *remote,
+		   bool outer_csum)
+{
+	struct new_link new;
+	struct ip_text from = { 0 }, to = { 0 };
+	bool v6;
+	int rc = parse_ip(local, &from);
+
+	rc = rc ? rc : parse_ip(remote, &to);
+	if (rc)
+		return rc;
+	v6 = from.family == AF_INET6;
+	begin_link(&new, name, "vxlan", 0, -1);
+	mnl_attr_put_u32(new.request, IFLA_VXLAN_ID, VXLAN_ID);
+	mnl_attr_put_u16(new.request, IFLA_VXLAN_PORT, htons(4789));
+	mnl_attr_put(new.request, v6 ? IFLA_VXLAN_LOCAL6 : IFLA_VXLAN_LOCAL, from.len, from.bytes);
+	mnl_attr_put(new.request, v6 ? IFLA_VXLAN_GROUP6 : IFLA_VXLAN_GROUP, to.len, to.bytes);
+	mnl_attr_put_u8(new.request, IFLA_VXLAN_UDP_CSUM, outer_csum);
+	mnl_attr_put_u8(new.request, IFLA_VXLAN_UDP_ZERO_CSUM6_TX, !outer_csum);
+	mnl_attr_put_u8(new.request, IFLA_VXLAN_UDP_ZERO_CSUM6_RX, !outer_csum);
+	return end_link(nl, &new);
+}
+
+int link_add_macvlan(struct nl *nl, const char *name, int parent, int netns_fd)
+{
+	struct new_link new;
+
+	begin_link(&new, name, "macvlan", parent, netns_fd);
+	mnl_attr_put_u32(new.request, IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE);
+	return end_link(nl, &new);
+}
+
+int link_add_ipvlan(struct nl *nl, const char *name, int parent, int netns_fd)
+{
+	struct new_link new;
+
+	begin_link(&new, name, "ipvlan", parent, netns_fd);
+	mnl_attr_put_u16(new.request, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2);
+	return end_link(nl, &new);
+}
+
+int link_set_up(struct nl *nl, int index)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct ifinfomsg *ifi;
+	struct nlmsghdr *request = link_request(buffer, RTM_NEWLINK, 0, index, &ifi);
+	int rc;
+
+	ifi->ifi_flags = IFF_UP;
+	ifi->ifi_change = IFF_UP;
+	rc = nl_talk(nl, request, NULL, NULL);
+	return rc ? fail(rc, "cannot set device %d up: %s", index, fail_text()) : 0;
+}
+
+int link_set_master(struct nl *nl, int index, int master)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = link_request(buffer, RTM_NEWLINK, 0, index, NULL);
+	int rc;
+
+	mnl_attr_put_u32(request, IFLA_MASTER, (uint32_t)master);
+	rc = nl_talk(nl, request, NULL, NULL);
+	return rc ? fail(rc, "cannot add device %d to the bridge: %s", index, fail_text()) : 0;
+}
+
+int link_set_mac(struct nl *nl, int index, const uint8_t mac[6])
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = link_request(buffer, RTM_NEWLINK, 0, index, NULL);
+	int rc;
+
+	mnl_attr_put(request, IFLA_ADDRESS, 6, mac);
+	rc = nl_talk(nl, request, NULL, NULL);
+	return rc ? fail(rc, "cannot set device %d's MAC address: %s", index, fail_text()) : 0;
+}
+
+int addr_add(struct nl *nl, int index, const char *address, unsigned int prefix_len)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(request, sizeof(*ifa));
+	struct ip_text ip = { 0 };
+	int rc = parse_ip(address, &ip);
+
+	if (rc)
+		return rc;
+	ifa->ifa_family = ip.family;
+	ifa->ifa_prefixlen = (uint8_t)prefix_len;
+	ifa->ifa_flags = IFA_F_NODAD;
+	ifa->ifa_index = (uint32_t)index;
+	mnl_attr_put(request, IFA_LOCAL, ip.len, ip.bytes);
+	mnl_attr_put(request, IFA_ADDRESS, ip.len, ip.bytes);
+	rc = nl_talk(nl, request, NULL, NULL);
+	return rc ? fail(rc, "cannot add address %s/%u: %s", address, prefix_len, fail_text()) : 0;
+}
+
+int route_add(struct nl *nl, const char *destination, unsigned int prefix_len, const char *gateway,
+	      int index)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(request, sizeof(*rtm));
+	struct ip_text to = { 0 }, via = { 0 };
+	int rc = parse_ip(destination, &to);
+
+	if (!rc && gateway)
+		rc = parse_ip(gateway, &via);
+	if (rc)
+		return rc;
+	rtm->rtm_family = to.family;
+	rtm->rtm_dst_len = (uint8_t)prefix_len;
+	rtm->rtm_table = RT_TABLE_MAIN;
+	rtm->rtm_protocol = RTPROT_STATIC;
+	rtm->rtm_scope = gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+	rtm->rtm_type = RTN_UNICAST;
+	if (prefix_len)
+		mnl_attr_put(request, RTA_DST, to.len, to.bytes);
+	if (gateway)
+		mnl_attr_put(request, RTA_GATEWAY, via.len, via.bytes);
+	if (index)
+		mnl_attr_put_u32(request, RTA_OIF, (uint32_t)index);
+	rc = nl_talk(nl, request, NULL, NULL);
+	return rc ? fail(rc, "cannot add a route to %s/%u: %s", destination, prefix_len,
+			 fail_text())
+		  : 0;
+}
+
+int neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6])
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
+	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(request, sizeof(*ndm));
+	struct ip_text ip = { 0 };
+	int rc = parse_ip(address, &ip);
+
+	if (rc)
+		return rc;
+	ndm->ndm_family = ip.family;
+	ndm->ndm_ifindex = index;
+	ndm->ndm_state = NUD_PERMANENT;
+	mnl_attr_put(request, NDA_DST, ip.len, ip.bytes);
+	mnl_attr_put(request, NDA_LLADDR, 6, mac);
+	rc = nl_talk(nl, request, NULL, NULL);
+	return rc ? fail(rc, "cannot add neighbour %s: %s", address, fail_text()) : 0;
+}

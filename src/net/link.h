@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Links, addresses, routes and neighbours by rtnetlink. `nl` is a NETLINK_ROUTE socket in the
+ * namespace meant; devices are given by interface index, addresses as text ("192.0.2.1",
+ * "2001:db8::1"), so a family is never named twice.
+ */
+#ifndef TRUESUM_NET_LINK_H
+#define TRUESUM_NET_LINK_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/nl.h"
+
+struct link_info {
+	int index;
+	uint32_t flags; /* IFF_* */
+	uint8_t mac[6];
+	char kind[16]; /* "veth", "tun", ...; empty for hardware */
+};
+
+/* -ENODEV with a sentence where there is no such device. */
+int link_get(struct nl *nl, const char *name, struct link_info *ret_info);
+
+/* A veth pair: `name` here, `peer` in the namespace peer_netns (-1: here). */
+int link_add_veth(struct nl *nl, const char *name, const char *peer, int peer_netns);
+int link_add_bridge(struct nl *nl, const char *name);
+
+/* VXLAN id 42 on port 4789 between two addresses; `outer_csum`: the outer UDP checksum is computed. */
+int link_add_vxlan(struct nl *nl, const char *name, const char *local, const char *remote,
+		   bool outer_csum);
+
+/* macvlan (bridge mode) or ipvlan (L2) over `parent`, placed in netns_fd. */
+int link_add_macvlan(struct nl *nl, const char *name, int parent, int netns_fd);
+int link_add_ipvlan(struct nl *nl, const char *name, int parent, int netns_fd);
+
+int link_set_up(struct nl *nl, int index);
+int link_set_master(struct nl *nl, int index, int master);
+int link_set_mac(struct nl *nl, int index, const uint8_t mac[6]);
+
+/* Adds address/prefix_len; IPv6 without duplicate address detection. */
+int addr_add(struct nl *nl, int index, const char *address, unsigned int prefix_len);
+
+/* Adds a route to destination/prefix_len ("0.0.0.0"/0, "::"/0: default) through `gateway` (NULL: on
+ * link) on device `index` (0: by the gateway's route). */
+int route_add(struct nl *nl, const char *destination, unsigned int prefix_len, const char *gateway,
+	      int index);
+
+/* Adds a permanent neighbour entry. */
+int neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6]);
+
+#endif

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* nftables rules: see nft.h. libnftables takes text and gives JSON. */
+#include "net/nft.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <nftables/libnftables.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "net/netns.h"
+
+static void cleanup_nft(struct nft_ctx **nft)
+{
+	if (*nft)
+		nft_ctx_free(*nft);
+}
+
+static void cleanup_json(json_t **json)
+{
+	json_decref(*json);
+}
+
+/* Runs commands with output and errors buffered in the context, which the caller frees. */
+static int run(int netns_fd, const char *commands, unsigned int output_flags,
+	       struct nft_ctx **ret_nft)
+{
+	_cleanup_(netns_leave) int home = -1;
+	_cleanup_(cleanup_nft) struct nft_ctx *nft = NULL;
+	int rc = netns_enter(netns_fd, &home);
+
+	if (rc)
+		return rc;
+	nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!nft || nft_ctx_buffer_output(nft) || nft_ctx_buffer_error(nft))
+		return fail(-ENOMEM, "cannot start libnftables");
+	nft_ctx_output_set_flags(nft, output_flags);
+	if (nft_run_cmd_from_buffer(nft, commands)) {
+		const char *words = nft_ctx_get_error_buffer(nft);
+		/* Only a missing kernel part is worth telling apart: the rules are our own. */
+		bool missing = strstr(words, "Operation not supported") ||
+			       strstr(words, "No such file or directory");
+
+		return fail(missing ? -EOPNOTSUPP : -EINVAL,
+			    missing ? "this kernel lacks nftables or conntrack for it: %.*s"
+				    : "nft: %.*s",
+			    (int)strcspn(words, "\n"), words);
+	}
+	*ret_nft = TAKE_PTR(nft);
+	return 0;
+}
+
+int nft_load(int netns_fd, const char *commands)
+{
+	_cleanup_(cleanup_nft) struct nft_ctx *nft = NULL;
+
+	return run(netns_fd, commands, 0, &nft);
+}
+
+int nft_counter(int netns_fd, const char *counter, uint64_t *ret_packets)
+{
+	_cleanup_(cleanup_nft) struct nft_ctx *nft = NULL;
+	_cleanup_(cleanup_json) json_t *root = NULL;
+	const json_t *entries;
+	char command[96];
+	json_int_t packets = -1;
+	int rc;
+
+	snprintf(command, sizeof(command), "list counter inet tsum %s", counter);
+	rc = run(netns_fd, command, NFT_CTX_OUTPUT_JSON, &nft);
+	if (rc)
+		return rc;
+	root = json_loads(nft_ctx_get_output_buffer(nft), 0, NULL);
+	entries = json_object_get(root, "nftables");
+	for (size_t i = 0; i < json_array_size(entries); i++)
+		json_unpack(json_array_get(entries, i), "{s:{s:I}}", "counter", "packets",
+			    &packets);
+	if (packets < 0)
+		return fail(-EBADMSG, "nft counter %s has no packets", counter);
+	*ret_packets = (uint64_t)packets;
+	return 0;
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Netlink questions and answers: see nl.h.
+ *
+ * Every request asks for an acknowledgement, so that an answer ends with an error message (0 means
+ * done), and for extended acks, whose text says what the kernel disliked.
+ */
+#include "net/nl.h"
+
+#include <errno.h>
+#include <linux/genetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "net/netns.h"
+
+struct nl {
+	struct mnl_socket *socket;
+	unsigned int seq;
+};
+
+int nl_open(int netns_fd, int bus, struct nl **ret_nl)
+{
+	_cleanup_(netns_leave) int home = -1;
+	_cleanup_(nl_cleanup) struct nl *nl = calloc(1, sizeof(*nl));
+	int one = 1, rc;
+
+	if (!nl)
+		return -ENOMEM;
+	rc = netns_enter(netns_fd, &home);
+	if (rc)
+		return rc;
+	nl->socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
+	if (!nl->socket || mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID) < 0)
+		return fail_errno(-errno, "cannot open a netlink socket");
+	mnl_socket_setsockopt(nl->socket, NETLINK_EXT_ACK, &one, sizeof(one));
+	mnl_socket_setsockopt(nl->socket, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
+	*ret_nl = TAKE_PTR(nl);
+	return 0;
+}
+
+void nl_close(struct nl *nl)
+{
+	if (!nl)
+		return;
+	if (nl->socket)
+		mnl_socket_close(nl->socket);
+	free(nl);
+}
+
+void nl_cleanup(struct nl **nl)
+{
+	nl_close(*nl);
+}
+
+struct nlmsghdr *nl_request(void *buffer, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+
+	request->nlmsg_type = type;
+	request->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	return request;
+}
+
+/* The kernel's sentence in an error message, or NULL. */
+static const char *ext_ack_text(const struct nlmsghdr *message)
+{
+	const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
+	size_t fixed = sizeof(*error);
+	const struct nlattr *attr;
+
+	if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
+		return NULL;
+	if (!(message->nlmsg_flags & NLM_F_CAPPED))
+		fixed += mnl_nlmsg_get_payload_len(&error->msg);
+	mnl_attr_for_each(attr, message, (unsigned int)fixed)
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			return mnl_attr_get_str(attr);
+	return NULL;
+}
+
+static int acknowledged(const struct nlmsghdr *message)
+{
+	const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
+	const char *text;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*error))
+		return fail(-EBADMSG, "the kernel sent a short netlink error message");
+	if (!error->error)
+		return 0;
+	text = ext_ack_text(message);
+	return fail_errno(error->error, "%s", text ? text : "the kernel refused");
+}
+
+/* Dispatches one datagram. Returns 1 when the answer is complete, 0 to read on, -errno. */
+static int take_answers(struct nl *nl, const void *buffer, size_t len, mnl_cb_t fn, void *data)
+{
+	const struct nlmsghdr *message = buffer;
+	int left = (int)len, rc;
+
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		if (message->nlmsg_seq != nl->seq)
+			continue;
+		if (message->nlmsg_type == NLMSG_ERROR) {
+			rc = acknowledged(message);
+			return rc ? rc : 1;
+		}
+		if (message->nlmsg_type == NLMSG_DONE)
+			return 1;
+		if (fn && fn(message, data) == MNL_CB_ERROR)
+			return errno ? -errno : -EBADMSG;
+	}
+	return 0;
+}
+
+int nl_talk(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data)
+{
+	/* As large as the kernel's own dump buffers: a smaller one would cut answers off. */
+	static char buffer[32768] __attribute__((aligned(8)));
+	int rc = 0;
+
+	request->nlmsg_seq = ++nl->seq;
+	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
+		request->nlmsg_flags |= NLM_F_ACK;
+	if (mnl_socket_sendto(nl->socket, request, request->nlmsg_len) < 0)
+		return fail_errno(-errno, "cannot send a netlink request");
+	while (!rc) {
+		ssize_t len = mnl_socket_recvfrom(nl->socket, buffer, sizeof(buffer));
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0)
+			return fail_errno(-errno, "cannot read a netlink answer");
+		rc = take_answers(nl, buffer, (size_t)len, fn, data);
+	}
+	return rc > 0 ? 0 : rc;
+}
+
+static int take_family(const struct nlmsghdr *message, void *data)
+{
+	const struct nlattr *attr;
+	uint16_t *ret_type = data;
+
+	mnl_attr_for_each(attr, message, sizeof(struct genlmsghdr))
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID &&
+		    mnl_attr_validate(attr, MNL_TYPE_U16) >= 0)
+			*ret_type = mnl_attr_get_u16(attr);
+	return MNL_CB_OK;
+}
+
+int nl_family(struct nl *nl, const char *name, uint16_t *ret_type)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, GENL_ID_CTRL, 0);
+	struct genlmsghdr *genl = mnl_nlmsg_put_extra_header(request, sizeof(*genl));
+
+	genl->cmd = CTRL_CMD_GETFAMILY;
+	genl->version = 1;
+	mnl_attr_put_strz(request, CTRL_ATTR_FAMILY_NAME, name);
+	return nl_talk(nl, request, take_family, ret_type);
+}

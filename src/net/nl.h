@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One netlink socket inside one network namespace, and one question at a time over it. */
+#ifndef TRUESUM_NET_NL_H
+#define TRUESUM_NET_NL_H
+
+#include <libmnl/libmnl.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NL_REQUEST_SIZE 2048
+
+struct nl;
+
+/* Opens a socket of protocol `bus` (NETLINK_ROUTE, ...) in the namespace (-1: this one). */
+int nl_open(int netns_fd, int bus, struct nl **ret_nl);
+void nl_close(struct nl *nl);
+void nl_cleanup(struct nl **nl);
+
+/* Starts a request in `buffer` (NL_REQUEST_SIZE bytes); flags are added to NLM_F_REQUEST. */
+struct nlmsghdr *nl_request(void *buffer, uint16_t type, uint16_t flags);
+
+/*
+ * Sends the request, hands every answer to `fn` (may be NULL) and returns when the kernel has said
+ * that it is done: 0 or its -errno, with the kernel's own sentence (extended ack) in fail_text().
+ */
+int nl_talk(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data);
+
+/* Resolves a generic netlink family's number; -ENOENT where the kernel has no such family. */
+int nl_family(struct nl *nl, const char *name, uint16_t *ret_type);
+
+#endif

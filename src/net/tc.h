@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Traffic control by rtnetlink: the clsact qdisc and its filters. `nl` is a NETLINK_ROUTE socket in
+ * the device's namespace. Filters of one direction run in the order of their priority.
+ */
+#ifndef TRUESUM_NET_TC_H
+#define TRUESUM_NET_TC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/nl.h"
+
+enum tc_direction { TC_INGRESS, TC_EGRESS };
+
+/* Whether the device has clsact (or the older ingress qdisc, which stands in its place). */
+bool tc_has_clsact(struct nl *nl, int index);
+
+/* -EEXIST where the device has a clsact or ingress qdisc already. */
+int tc_clsact_add(struct nl *nl, int index);
+
+/* Removes clsact with every filter on it. */
+int tc_clsact_delete(struct nl *nl, int index);
+
+/* How many filters hang on the device's clsact, both directions; 0 where there is no clsact. */
+int tc_filter_count(struct nl *nl, int index, unsigned int *ret_count);
+
+/*
+ * Attaches a loaded BPF program (direct action) under a priority that must be free in that direction.
+ * The filter holds the program: prog_fd may be closed.
+ */
+int tc_bpf_attach(struct nl *nl, int index, enum tc_direction direction, uint16_t priority,
+		  int prog_fd, const char *name);
+
+/* The lowest priority from `from` on that no filter of that direction has. */
+int tc_free_priority(struct nl *nl, int index, enum tc_direction direction, uint16_t from,
+		     uint16_t *ret_priority);
+
+/* The name of the BPF filter under a priority, as given to tc_bpf_attach(); -ENOENT if there is none. */
+int tc_bpf_name(struct nl *nl, int index, enum tc_direction direction, uint16_t priority,
+		char *ret_name, size_t size);
+
+/* Removes every filter of that direction and priority; -ENOENT where there is none. */
+int tc_filter_delete(struct nl *nl, int index, enum tc_direction direction, uint16_t priority);
+
+#define TC_REDIRECT_PRIORITY 10
+
+/*
+ * At the device's ingress, behind filters of a lower priority number, sends IPv4 packets on by `to`'s egress (u32 + mirred), where the 32 bits
+ * behind a 20-byte IP header (source port, destination port) equal `ports` under `mask`, host order.
+ */
+int tc_redirect_ports(struct nl *nl, int index, uint32_t ports, uint32_t mask, int to);
+
+#endif

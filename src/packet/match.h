@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/*
+ * Which packets are meant: a small part of pcap-filter(7)'s language, as terms that must all hold.
+ *
+ *     match = term { "and" term }
+ *     term  = "ip" | "ip6" | "tcp" | "udp"
+ *           | [ "ip" | "ip6" ] [ "src" | "dst" ] "host" ADDRESS
+ *           | [ "tcp" | "udp" ] [ "src" | "dst" ] "port" NUMBER
+ *
+ * What it accepts means what it means to tcpdump. Shared with BPF: fixed layout.
+ */
+#ifndef TRUESUM_PACKET_MATCH_H
+#define TRUESUM_PACKET_MATCH_H
+
+#include <linux/types.h>
+
+#define MATCH_TERMS 8
+
+enum match_kind {
+	MATCH_FAMILY, /* number: 4 or 6 */
+	MATCH_PROTO, /* number: IPPROTO_TCP or IPPROTO_UDP */
+	MATCH_HOST, /* address; number: 4 or 6 */
+	MATCH_PORT, /* number: host order */
+};
+
+enum match_side { MATCH_EITHER, MATCH_SRC, MATCH_DST };
+
+struct match_term {
+	__u16 kind; /* enum match_kind */
+	__u16 side; /* enum match_side */
+	__u32 number;
+	__u8 address[16]; /* network order; IPv4: the first 4, the rest 0 */
+};
+
+struct packet_match {
+	__u32 count; /* 0: every TCP and UDP packet */
+	struct match_term term[MATCH_TERMS];
+};
+
+#ifndef __bpf__
+/* Parses the text; -EINVAL with a sentence (base/fail.h) where it is not of that language. */
+int match_parse(const char *text, struct packet_match *ret_match);
+#endif
+
+#endif

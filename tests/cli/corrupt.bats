@@ -1,0 +1,372 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a subshell of its own, on purpose
+#
+# `truesum corrupt` on a live veth pair: a sender (namespace A, device va) and a receiver (B, vb). Both, and
+# /run with the journal in it, lie in namespaces of one process that ends with the test.
+
+TRUESUM=${TRUESUM:-$BATS_TEST_DIRNAME/../../build/truesum}
+LINE=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+WORK=$BATS_TEST_TMPDIR
+
+# The filter whose survival is checked, of a kind and name that is not ours.
+FOREIGN="filter add dev va egress prio 1 protocol ip u32 match ip dport 9 0xffff flowid 1:1"
+
+make_world() {
+	mount -t tmpfs tsum-test /run
+	mkdir /run/netns
+	ip netns add A
+	ip netns add B
+	ip link add va netns A type veth peer name vb netns B
+	for side in A:va:1 B:vb:2; do
+		IFS=: read -r ns dev n <<<"$side"
+		ip -n "$ns" addr add "10.9.0.$n/24" dev "$dev"
+		ip -n "$ns" addr add "fd09::$n/64" dev "$dev" nodad
+		ip -n "$ns" link set lo up
+		ip -n "$ns" link set "$dev" up
+	done
+}
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	unshare -n -m true 2>/dev/null || skip "needs network and mount namespaces"
+	unshare -n -m bash -euc "$(declare -f make_world); make_world; touch $WORK/ready; exec sleep 120" \
+		>"$WORK/world" 2>&1 3>&- &
+	WORLD=$!
+	IN_WORLD=(nsenter -t "$WORLD" -n -m)
+	wait_for "test -e $WORK/ready" || { cat "$WORK/world"; return 1; }
+}
+
+teardown() {
+	[ -z "$WORLD" ] || kill "$WORLD" 2>/dev/null || true
+}
+
+# Until the command succeeds, at most ten seconds.
+wait_for() {
+	for _ in $(seq 500); do
+		eval "$1" && return 0
+		sleep 0.02
+	done
+	return 1
+}
+
+# In the background use "${IN_WORLD[@]}" itself: a function's $! would be a shell's, not the program's.
+world() { "${IN_WORLD[@]}" "$@"; }
+in_a() { world ip netns exec A "$@"; }
+in_b() { world ip netns exec B "$@"; }
+
+# counter TcpInCsumErrors: the receiver's
+counter() { in_b nstat -az "$1" | awk -v name="$1" '$1 == name { print $2 }'; }
+
+# All that corrupt changes on the sender's device.
+state() {
+	in_a ethtool -k va
+	in_a tc qdisc show dev va
+	in_a tc filter show dev va ingress
+	in_a tc filter show dev va egress
+}
+
+# start_corrupt ARG...: in A, in the background; returns once its filter is there. Output: $WORK/out
+start_corrupt() {
+	"${IN_WORLD[@]}" "$TRUESUM" corrupt --netns A --dev va "$@" >"$WORK/out" 2>"$WORK/err" 3>&- &
+	CORRUPT=$!
+	wait_for "[ \$(filters va A) -ge 1 ]" || { cat "$WORK/err"; return 1; }
+}
+
+filters() {
+	{
+		world ip netns exec "$2" tc filter show dev "$1" egress
+		world ip netns exec "$2" tc filter show dev "$1" ingress
+	} | grep -c tsum_corrupt || true
+}
+
+# send_lines N ADDRESS: numbered lines over one TCP connection, what arrives in $WORK/got
+send_lines() {
+	"${IN_WORLD[@]}" ip netns exec B timeout 30 nc -l "$2" 5555 >"$WORK/got" 3>&- &
+	server=$!
+	wait_for "in_b ss -ltn | grep -q :5555"
+	for n in $(seq "$1"); do
+		echo "$LINE $n"
+		sleep 0.01
+	done | in_a timeout 30 nc -N "$2" 5555
+	wait "$server"
+}
+
+expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
+
+# json KEY: from the output of the last run
+json() { jq -r "$1" "$WORK/out"; }
+
+@test "corrupt: what makes no sense is refused in one line, exit 2" {
+	local args
+	while read -r args; do
+		eval "run world $TRUESUM corrupt $args"
+		echo "$args: $output"
+		[ "$status" = 2 ]
+		[ "${#lines[@]}" = 1 ]
+		[[ $output == "truesum corrupt: "* ]]
+	done <<-'END'
+		--for 1s
+		--dev lo --pattern stuck2
+		--dev lo --pattern burst:65
+		--dev lo --pattern burst:3 --bits 4
+		--dev lo --pattern stuck0 --stride 4 --phase 4
+		--dev lo --pattern zero --stride 4
+		--dev lo --bit 3
+		--dev lo --stride 0
+		--dev lo --rate 0
+		--dev lo --rate 101%
+		--dev lo --rate -1%
+		--dev lo --count 0
+		--dev lo --count 99999999999999999999
+		--dev lo --for never
+		--dev lo --for 0
+		--dev lo --direction sideways
+		--dev lo --match 'tcp or udp'
+		--dev lo --match 'port 70000'
+		--dev lo --vouch --pattern flip
+		--dev lo --nonsense
+		--dev lo operand
+	END
+}
+
+@test "corrupt: a device or namespace that is not there is named, exit 3" {
+	run world "$TRUESUM" corrupt --dev nosuch0
+	[ "$status" = 3 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == *nosuch0* ]]
+	run world "$TRUESUM" corrupt --dev va --netns nosuchns
+	[ "$status" = 3 ]
+	[[ $output == *nosuchns* ]]
+	run world "$TRUESUM" corrupt --dev va --netns B
+	[ "$status" = 3 ]
+	[[ $output == *va*B* ]]
+}
+
+@test "corrupt: without privilege it says what to do, exit 3" {
+	run world ip netns exec A setpriv --reuid 65534 --regid 65534 --clear-groups \
+		"$TRUESUM" corrupt --dev va --for 1s
+	echo "$output"
+	[ "$status" = 3 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == *root* ]]
+}
+
+@test "corrupt: --dry-run says what it would do and does nothing" {
+	state >"$WORK/before"
+	run world "$TRUESUM" corrupt --netns A --dev va --dry-run
+	[ "$status" = 0 ]
+	[[ $output == *tx-checksum-ip-generic*clsact*egress* ]]
+	world "$TRUESUM" corrupt --netns A --dev va --dry-run --json >"$WORK/out"
+	[ "$(json .dry_run)" = true ]
+	[ "$(json '.features_off[0]')" = tx-checksum-ip-generic ]
+	state | diff "$WORK/before" -
+}
+
+@test "corrupt: damage at egress arrives under the original's checksum and is caught" {
+	local address before
+	state >"$WORK/before"
+	in_a ethtool -k va | grep -q 'tx-checksumming: on'
+	for address in 10.9.0.2 fd09::2; do
+		before=$(counter TcpInCsumErrors)
+		start_corrupt --match 'tcp dst port 5555' --for 1s --json
+		send_lines 100 "$address"
+		wait "$CORRUPT"
+		cat "$WORK/out"
+		[ "$(json .damaged)" -gt 0 ]
+		[ "$(json .damaged)" = "$(json .bits_changed)" ]
+		[ "$(json .skipped.unfinished_sum)" = 0 ]
+		[ $(($(counter TcpInCsumErrors) - before)) = "$(json .damaged)" ]
+		expected_lines 100 | diff - "$WORK/got"
+		state | diff "$WORK/before" -
+	done
+}
+
+@test "corrupt: every pattern that a checksum can see is caught, the others are delivered" {
+	local pattern before
+	for pattern in 'stuck1 --stride 4 --phase 1 --bit 1' burst:5 zero random 'flip --offset 3'; do
+		before=$(counter TcpInCsumErrors)
+		# shellcheck disable=SC2086 # a pattern and its options
+		start_corrupt --match 'tcp dst port 5555' --for 400ms --json --pattern $pattern
+		send_lines 20 10.9.0.2
+		wait "$CORRUPT"
+		cat "$WORK/out"
+		[ "$(json .damaged)" -gt 0 ]
+		[ $(($(counter TcpInCsumErrors) - before)) = "$(json .damaged)" ]
+		expected_lines 20 | diff - "$WORK/got"
+	done
+	for pattern in compensate swap16; do
+		before=$(counter TcpInCsumErrors)
+		start_corrupt --match 'tcp dst port 5555' --json --pattern "$pattern"
+		send_lines 20 10.9.0.2
+		kill -INT "$CORRUPT"
+		wait "$CORRUPT"
+		[ "$(json .damaged)" -gt 0 ]
+		[ "$(counter TcpInCsumErrors)" = "$before" ]
+		[ "$(expected_lines 20 | diff - "$WORK/got" | grep -c '^>')" -ge "$(json .damaged)" ]
+	done
+}
+
+@test "corrupt: where somebody vouches on the way, the damage is delivered" {
+	local before vouch
+	before=$(counter TcpInCsumErrors)
+	"${IN_WORLD[@]}" "$TRUESUM" corrupt --netns B --dev vb --direction ingress --vouch --json \
+		>"$WORK/vouch" 3>&- &
+	vouch=$!
+	wait_for "[ \$(filters vb B) = 1 ]"
+	start_corrupt --match 'tcp dst port 5555'
+	send_lines 50 10.9.0.2
+	kill "$CORRUPT" "$vouch"
+	wait "$CORRUPT"
+	wait "$vouch"
+	[ "$(jq .vouched "$WORK/vouch")" -ge 50 ]
+	[ "$(counter TcpInCsumErrors)" = "$before" ]
+	[ "$(expected_lines 50 | diff - "$WORK/got" | grep -c '^>')" -ge 45 ]
+}
+
+@test "corrupt: a vouching device does not cover damage done behind it" {
+	local vouch
+	"${IN_WORLD[@]}" "$TRUESUM" corrupt --netns B --dev vb --direction ingress --vouch 3>&- >/dev/null &
+	vouch=$!
+	wait_for "[ \$(filters vb B) = 1 ]"
+	in_a ethtool -K va tx off >/dev/null
+	"${IN_WORLD[@]}" "$TRUESUM" corrupt --netns B --dev vb --direction ingress --for 500ms --json \
+		--match 'tcp dst port 5555' >"$WORK/out" 3>&- &
+	CORRUPT=$!
+	wait_for "[ \$(filters vb B) = 2 ]"
+	send_lines 30 10.9.0.2
+	wait "$CORRUPT"
+	kill "$vouch"
+	wait "$vouch"
+	[ "$(json .damaged)" -gt 0 ]
+	[ "$(counter TcpInCsumErrors)" = "$(json .damaged)" ]
+	expected_lines 30 | diff - "$WORK/got"
+}
+
+@test "corrupt: at ingress an unfinished sum is left alone and counted" {
+	"${IN_WORLD[@]}" "$TRUESUM" corrupt --netns B --dev vb --direction ingress --json \
+		--match 'tcp dst port 5555' >"$WORK/out" 3>&- &
+	CORRUPT=$!
+	wait_for "[ \$(filters vb B) = 1 ]"
+	send_lines 20 10.9.0.2
+	kill "$CORRUPT"
+	wait "$CORRUPT"
+	[ "$(json .damaged)" = 0 ]
+	[ "$(json .skipped.unfinished_sum)" -ge 20 ]
+	expected_lines 20 | diff - "$WORK/got"
+}
+
+@test "corrupt: UDP, only what matches, never more than --count, the same by seed" {
+	local run tcpdump
+	for run in 1 2; do
+		"${IN_WORLD[@]}" ip netns exec B timeout 20 tcpdump -Uni vb -w "$WORK/pcap$run" \
+			'udp and dst portrange 6000-6001' 2>"$WORK/tcpdump" 3>&- &
+		tcpdump=$!
+		wait_for "grep -q listening $WORK/tcpdump"
+		start_corrupt --match 'udp dst port 6000 and src host 10.9.0.1' --seed 7 --rate 30% \
+			--count 5 --pattern burst --bits 3 --json
+		# shellcheck disable=SC2016 # n is the inner shell's
+		in_a bash -c 'for n in {1..40}; do
+				echo "datagram $n" >/dev/udp/10.9.0.2/6000
+				echo "other $n" >/dev/udp/10.9.0.2/6001
+			done'
+		wait "$CORRUPT"
+		cat "$WORK/out"
+		[ "$(json .damaged)" = 5 ]
+		[ "$(json .bits_changed)" = 15 ]
+		[ "$(json .matched)" = 40 ]
+		[ "$(json .skipped.after_count)" -gt 0 ]
+		wait_for "[ \$(tcpdump -nr $WORK/pcap$run 2>/dev/null | wc -l) = 80 ]"
+		kill "$tcpdump"
+		# Payloads only: source ports differ.
+		tcpdump -nr "$WORK/pcap$run" -x 2>/dev/null | grep -v IP |
+			sed -n 's/^\t0x00[12]0: *//p' | cut -d' ' -f7- >"$WORK/payload$run"
+		wait "$tcpdump" || true
+	done
+	[ -s "$WORK/payload1" ]
+	cmp "$WORK/payload1" "$WORK/payload2"
+}
+
+@test "corrupt: SIGINT, SIGTERM and SIGHUP end it with its report and put everything back" {
+	local signal
+	state >"$WORK/before"
+	for signal in INT TERM HUP; do
+		start_corrupt
+		[ "$(state)" != "$(<"$WORK/before")" ]
+		kill "-$signal" "$CORRUPT"
+		wait "$CORRUPT"
+		grep -q 'va egress' "$WORK/out"
+		state | diff "$WORK/before" -
+	done
+	world test -z "$(world ls /run/truesum)"
+}
+
+@test "corrupt: after SIGKILL truesum clean, or the next run, puts everything back" {
+	state >"$WORK/before"
+	start_corrupt
+	kill -KILL "$CORRUPT"
+	wait "$CORRUPT" || true
+	[ "$(state)" != "$(<"$WORK/before")" ]
+	world "$TRUESUM" clean
+	state | diff "$WORK/before" -
+
+	start_corrupt
+	kill -KILL "$CORRUPT"
+	wait "$CORRUPT" || true
+	world "$TRUESUM" corrupt --netns B --dev vb --for 10ms
+	state | diff "$WORK/before" -
+}
+
+@test "corrupt: others' clsact and filters survive, whichever way it ends" {
+	local signal
+	in_a tc qdisc add dev va clsact
+	# shellcheck disable=SC2086 # a command line
+	in_a tc $FOREIGN || skip "this kernel has no u32 classifier"
+	state >"$WORK/before"
+	for signal in TERM KILL; do
+		start_corrupt
+		[ "$(filters va A)" = 1 ]
+		kill "-$signal" "$CORRUPT"
+		wait "$CORRUPT" || true
+		world "$TRUESUM" clean
+		state | diff "$WORK/before" -
+	done
+	# A filter that somebody adds to our clsact keeps it.
+	in_a tc qdisc delete dev va clsact
+	start_corrupt
+	# shellcheck disable=SC2086
+	in_a tc ${FOREIGN/prio 1/prio 50}
+	kill "$CORRUPT"
+	wait "$CORRUPT"
+	in_a tc filter show dev va egress | grep -q u32
+}
+
+@test "corrupt: bulk data: super-packets are left alone, single segments damaged exactly" {
+	head -c 2000000 /dev/urandom >"$WORK/bulk"
+	local segments before
+	for segments in 65535 1; do
+		before=$(counter TcpInCsumErrors)
+		world ip -n A link set va gso_max_segs "$segments"
+		start_corrupt --match 'tcp dst port 5555' --rate 5% --json
+		"${IN_WORLD[@]}" ip netns exec B timeout 30 nc -l 10.9.0.2 5555 >"$WORK/got" 3>&- &
+		server=$!
+		wait_for "in_b ss -ltn | grep -q :5555"
+		in_a timeout 30 nc -N 10.9.0.2 5555 <"$WORK/bulk"
+		wait "$server"
+		kill "$CORRUPT"
+		wait "$CORRUPT"
+		cat "$WORK/out"
+		[ $(($(counter TcpInCsumErrors) - before)) = "$(json .damaged)" ]
+		cmp "$WORK/bulk" "$WORK/got"
+	done
+	[ "$(json .skipped.super_packet)" = 0 ]
+	[ "$(json .damaged)" -gt 10 ]
+}
+
+@test "corrupt: a device that goes away ends it" {
+	start_corrupt
+	world ip -n A link delete va
+	wait "$CORRUPT" || status=$?
+	[ "$status" = 3 ]
+	grep -q 'va went away' "$WORK/err"
+}

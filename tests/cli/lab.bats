@@ -1,0 +1,205 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# `truesum lab`: its answers against what real kernels did, its output, and its manners.
+# shellcheck disable=SC2154 # bats sets stderr
+
+bats_require_minimum_version 1.5.0
+TRUESUM=${TRUESUM:-build/truesum}
+DATA=$BATS_TEST_DIRNAME/../data
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+}
+
+# One clear line on standard error, nothing else, and the exit code.
+refused() {
+	local code=$1
+	shift
+	run --separate-stderr "$TRUESUM" "$@"
+	[ "$status" -eq "$code" ]
+	[ -z "$output" ]
+	[ "$(wc -l <<<"$stderr")" -eq 1 ]
+}
+
+# Cells of a JSON run that have a verdict, as a table: topology family proto nic behaviour mitigation verdict.
+judged() {
+	jq -r '.cells[] | select(.verdict != "unknown")
+		| [.topology, .family, .proto, .nic, .behaviour, .mitigation, .verdict] | @tsv' "$1"
+}
+
+# Every judged cell that the oracle knows must have its verdict; prints those that do not.
+against_oracle() {
+	judged "$1" | awk -F'\t' -v oracle="$DATA/oracle.tsv" '
+		BEGIN { while ((getline line < oracle) > 0) if (line !~ /^#/) rows[++n] = line }
+		{
+			for (i = 1; i <= n; i++) {
+				split(rows[i], want, "\t")
+				same = 1
+				for (f = 1; f <= 6; f++)
+					if (want[f] != "*" && want[f] != $f) same = 0
+				if (!same) continue
+				known++
+				if (want[7] != $7) { print "differs: " $0 " (known: " want[7] ")"; bad = 1 }
+			}
+		}
+		END { print known " cells compared"; exit bad || known < '"$2"' }'
+}
+
+@test "the default run: everything as known, in time and memory, equal to real kernels" {
+	run --separate-stderr /usr/bin/time -f '%e %M' "$TRUESUM" lab --json
+	[ "$status" -eq 0 ]
+	echo "$output" >"$BATS_TEST_TMPDIR/lab.json"
+	read -r seconds kilobytes <<<"$(tail -n 1 <<<"$stderr")"
+	echo "took $seconds s, $kilobytes KB"
+	[ "${seconds%.*}" -lt 20 ]
+	[[ $TRUESUM == */san/* ]] || [ "$kilobytes" -le 65536 ]
+	jq -e '.command == "lab" and .as_expected and (.version | length > 0) and (.kernel | length > 0)
+		and (.cells | length == 124)' "$BATS_TEST_TMPDIR/lab.json"
+	against_oracle "$BATS_TEST_TMPDIR/lab.json" 60
+}
+
+@test "NIC models, UDP and UDP without checksum: as known, equal to real kernels" {
+	"$TRUESUM" lab --json -t bare,routed,nat,local --nic all --proto all --mitigation none \
+		>"$BATS_TEST_TMPDIR/nic.json"
+	against_oracle "$BATS_TEST_TMPDIR/nic.json" 60
+}
+
+@test "every combination of topology, NIC model and protocol is as its expectation argues" {
+	"$TRUESUM" lab --json --jobs 96 --nic all --proto all >"$BATS_TEST_TMPDIR/all.json"
+	jq -e '.as_expected and (.cells | length > 1200)' "$BATS_TEST_TMPDIR/all.json"
+}
+
+@test "each cell has the documented keys" {
+	"$TRUESUM" lab --json -t routed,ipvlan --family 4 >"$BATS_TEST_TMPDIR/keys.json"
+	jq -e '.cells[] | has("topology") and has("family") and has("proto") and has("nic")
+		and has("behaviour") and has("mitigation") and has("verdict")' "$BATS_TEST_TMPDIR/keys.json"
+	jq -e '.cells[] | select(.topology == "routed") | has("sent") and has("delivered")
+		and has("delivered_damaged") and has("damaged_on_wire") and has("expected")
+		and has("caught_by") and (.in_csum_errors | has("container") and has("host"))' \
+		"$BATS_TEST_TMPDIR/keys.json"
+}
+
+@test "what the container's TCP catches, its counter shows: one error a damaged segment" {
+	"$TRUESUM" lab --json --proto tcp,udp >"$BATS_TEST_TMPDIR/counters.json"
+	jq -e '[.cells[] | select(.caught_by == "container")] | length > 60 and
+		all(.damaged_on_wire > 0 and .in_csum_errors.container == .damaged_on_wire)' \
+		"$BATS_TEST_TMPDIR/counters.json"
+	# Every damaged segment that nobody caught is in the application's data, but for one whose bytes
+	# a retransmission had brought before: never more messages than segments.
+	jq -e '[.cells[] | select(.verdict == "delivers-corrupt" and .proto == "tcp")] | length > 20 and
+		all(.delivered_damaged > 0 and .delivered_damaged <= .damaged_on_wire)' \
+		"$BATS_TEST_TMPDIR/counters.json"
+}
+
+@test "compensating flips and swapped words are delivered everywhere, whatever is done" {
+	for pattern in compensate swap16; do
+		"$TRUESUM" lab --json --pattern "$pattern" >"$BATS_TEST_TMPDIR/unseen.json"
+		jq -e '[.cells[] | select(.reason == null or .reason == "")] | length > 100 and
+			all(.verdict == "delivers-corrupt")' "$BATS_TEST_TMPDIR/unseen.json"
+	done
+}
+
+@test "a lying NIC delivers damage on a bare host and through NAT; reset cures both" {
+	run "$TRUESUM" lab --json -t bare,nat,routed --nic lying --behaviour native --mitigation none,reset
+	[ "$status" -eq 0 ]
+	jq -e '[.cells[] | select(.mitigation == "none")] | length == 6 and
+		all(.verdict == "delivers-corrupt" and .caught_by == "nobody")' <<<"$output"
+	jq -e '[.cells[] | select(.mitigation == "reset")] | length == 6 and
+		all(.verdict == "verified" and (.caught_by == "container" or .topology == "bare"))' <<<"$output"
+}
+
+@test "rx-off does nothing on this kernel's own veth, and does not hide a lying NIC" {
+	run "$TRUESUM" lab --json -t routed --nic lying --behaviour native --mitigation rx-off
+	[ "$status" -eq 0 ]
+	jq -e '.cells | all(.verdict == "delivers-corrupt")' <<<"$output"
+}
+
+@test "the damage patterns: one-bit, burst, zero, random and stuck bits are all caught or delivered" {
+	for pattern in flip burst:5 zero random stuck1; do
+		"$TRUESUM" lab --json -t routed --pattern "$pattern" >"$BATS_TEST_TMPDIR/pattern.json"
+		jq -e '.as_expected' "$BATS_TEST_TMPDIR/pattern.json"
+	done
+}
+
+@test "a stuck bit that has its value already proves nothing: unknown, exit 3" {
+	# The bad switch's bit is 0 in every 'a'.
+	run "$TRUESUM" lab --json -t routed --family 4 --pattern stuck0 --stride 16 --phase 7 --bit 2
+	[ "$status" -eq 3 ]
+	jq -e '.cells | all(.verdict == "unknown" and (.reason | test("changed no bit")))' <<<"$output"
+}
+
+@test "the same with the real netcat as the server" {
+	command -v nc >/dev/null || skip "no nc (netcat-openbsd)"
+	run "$TRUESUM" lab --json --server nc
+	[ "$status" -eq 0 ]
+	jq -e '.as_expected' <<<"$output"
+	against_oracle <(echo "$output") 60
+}
+
+@test "the original pace on a verifying host: nothing for the window, then all at once" {
+	run "$TRUESUM" lab --json -t routed --family 4 --behaviour native --pace original
+	[ "$status" -eq 0 ]
+	jq -e '.cells[0] | .verdict == "verified" and .delivered == .sent and .longest_delay_ms > 9000' \
+		<<<"$output"
+}
+
+@test "a table, its legend and a conclusion; no escape sequence in a pipe" {
+	run "$TRUESUM" lab -t routed,nat
+	[ "$status" -eq 0 ]
+	[[ ${lines[0]} == "As known"* ]]
+	grep -q '^routed .*DELIVERED 1[0-9]/16' <<<"$output"
+	grep -q '^nat .*verified' <<<"$output"
+	[[ $output != *$'\x1b'* ]]
+	awk 'length > 100 { exit 1 }' <<<"$output"
+}
+
+@test "a missing kernel part is named, counted as skipped, and no failure" {
+	run "$TRUESUM" lab -t ipvlan,routed
+	[ "$status" -eq 0 ]
+	grep -q '^ipvlan' <<<"$output"
+	grep -q 'no ipvlan devices' <<<"$output" || skip "this kernel has ipvlan"
+	grep -q '8 skipped' <<<"$output"
+}
+
+@test "bad input: one clear line, exit 2" {
+	refused 2 lab --topology nosuch
+	[[ $stderr == *"unknown topology 'nosuch'"*routed* ]]
+	refused 2 lab --pattern nosuch
+	refused 2 lab --family 5
+	refused 2 lab --nic
+	refused 2 lab --port 0
+	refused 2 lab --port 99999999999999999999
+	refused 2 lab --window 0
+	refused 2 lab --jobs -1
+	refused 2 lab --stride 0 --pattern stuck0
+	refused 2 lab --pace slow
+	refused 2 lab --server apache
+	refused 2 lab --server nc --proto udp
+	refused 2 lab --topology mesos --family 6
+	refused 2 lab --live routed --json
+	refused 2 lab extra
+	refused 2 nosuch
+	refused 3 lab -t bare --family 4 --behaviour native --report /nonexistent/report.html
+}
+
+@test "without privilege: one clear line that says what to do, exit 3" {
+	id nobody >/dev/null 2>&1 || skip "no user nobody"
+	cp "$TRUESUM" "$BATS_TEST_TMPDIR/truesum"
+	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/truesum"
+	run --separate-stderr setpriv --reuid=nobody --regid=nogroup --clear-groups \
+		"$BATS_TEST_TMPDIR/truesum" lab
+	[ "$status" -eq 3 ]
+	[ "$(wc -l <<<"$stderr")" -eq 1 ]
+	[[ $stderr == *root* ]]
+}
+
+@test "SIGINT ends it in a second, with one line and exit 3" {
+	"$TRUESUM" lab >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" &
+	pid=$!
+	sleep 0.7
+	kill -INT "$pid"
+	code=0
+	wait "$pid" || code=$?
+	[ "$code" -eq 3 ]
+	grep -q interrupted "$BATS_TEST_TMPDIR/err"
+}

@@ -1,0 +1,239 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The original client and server over loopback, each test in a network namespace of its own.
+# shellcheck disable=SC2016 # the scripts of lab() expand there, not here
+
+TRUESUM=${TRUESUM:-build/truesum}
+PORT=5555
+export TRUESUM PORT LC_ALL=C.UTF-8
+
+setup() {
+	unshare -n true 2>/dev/null || skip "no privilege to make a network namespace"
+	export OUT="$BATS_TEST_TMPDIR"
+}
+
+# Runs its argument as a script in a fresh namespace. There: `receive [OPTION]...` starts recv and
+# waits until it listens, `received` waits for its end, shows its output and returns its exit code.
+lab() {
+	unshare -n bash -c '
+		ip link set lo up
+		LETTERS=$(printf "a%.0s" {1..57})
+		receive() {
+			"$TRUESUM" recv "$@" $PORT >"$OUT/recv" 2>"$OUT/recv.err" &
+			receiver=$!
+			until ss -Htuln "sport = :$PORT" | grep -q .; do
+				kill -0 $receiver || return 1
+				sleep 0.01
+			done
+		}
+		received() {
+			local code=0
+			wait $receiver || code=$?
+			cat "$OUT/recv" "$OUT/recv.err"
+			return $code
+		}
+		'"$1"
+}
+
+@test "TCP over IPv4: every line arrives intact, and both say so" {
+	run lab 'receive; "$TRUESUM" send -n 12 -i 10ms 127.0.0.1 $PORT || exit 9; received'
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"sent 12 messages to 127.0.0.1 port 5555"* ]]
+	[[ "$output" == *"12 messages from 127.0.0.1"*"12 intact, 0 damaged, 0 missing"* ]]
+	[ "$(grep -c 'aaaa 11$' <<<"$output")" -eq 2 ] # as sent and as received
+}
+
+@test "TCP over IPv6, JSON at both ends" {
+	run lab 'receive --json; "$TRUESUM" send --json -n 3 -i 10ms ::1 $PORT >"$OUT/send"; received'
+	[ "$status" -eq 0 ]
+	jq -e '.command == "recv" and .result == "intact" and .intact == 3 and .bytes == 180 and
+		.proto == "tcp" and .ended_by == "close" and .gaps == [] and
+		(.wrong_by_offset_mod_16 | length) == 16' <<<"$output"
+	jq -e '.command == "send" and .sent == 3 and .ended_by == "count" and
+		.unacknowledged_bytes == 0' "$OUT/send"
+}
+
+@test "a name is resolved, and recv can be bound to one address" {
+	run lab 'receive --bind 127.0.0.1 -q; "$TRUESUM" send -q -n 2 -i 10ms localhost $PORT; received'
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"2 intact"* ]]
+}
+
+@test "UDP over IPv4 and IPv6 ends by silence" {
+	for host in 127.0.0.1 ::1; do
+		run lab 'receive --udp --json --idle 200ms
+			"$TRUESUM" send --udp -q -n 12 -i 10ms '$host' $PORT >"$OUT/send"; received'
+		[ "$status" -eq 0 ]
+		jq -e '.intact == 12 and .missing == 0 and .ended_by == "idle" and .proto == "udp"' \
+			<<<"$output"
+	done
+}
+
+@test "UDP without checksum: on the wire the field is 0" {
+	run lab 'receive --udp -q --idle 200ms
+		timeout 5 tcpdump -i lo -c 1 -nvvU udp port $PORT >"$OUT/tcpdump" 2>"$OUT/tcpdump.err" &
+		until grep -q listening "$OUT/tcpdump.err"; do sleep 0.01; done
+		"$TRUESUM" send --udp --no-check -q -n 3 -i 10ms 127.0.0.1 $PORT; wait $!
+		cat "$OUT/tcpdump"; received'
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"[no cksum]"* ]]
+	[[ "$output" == *"3 intact"* ]]
+}
+
+@test "--no-check is refused where a checksum is compulsory" {
+	run lab '"$TRUESUM" send --udp --no-check ::1 $PORT'
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"needs IPv4"* ]]
+	run lab '"$TRUESUM" send --no-check 127.0.0.1 $PORT'
+	[ "$status" -eq 2 ]
+}
+
+@test "a wrong byte is marked, its bit named, and the exit code is 1" {
+	run lab 'receive; { echo "$LETTERS 0"; echo "aaaaaaa!${LETTERS:8} 1"; echo "$LETTERS 2"; } |
+		nc -N 127.0.0.1 $PORT; received'
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"aaaaaaa!aaa"* ]]
+	[[ "$output" == *$'\n'"                  ^"$'\n'* ]]
+	[[ "$output" == *"0x61→0x21 at offset 7 (bit 6 1→0)"* ]]
+	[[ "$output" == *"2 intact, 1 damaged, 0 missing"* ]]
+	[[ "$output" == *"1 of 180 bytes wrong; bits: 1 1→0, 0 0→1"* ]]
+	[[ "$output" != *$'\033'* ]]
+}
+
+@test "a wrong byte is red on a terminal, and not with NO_COLOR" {
+	command -v script >/dev/null || skip "script(1) is not here"
+	feed='until ss -Htln "sport = :$PORT" | grep -q .; do sleep 0.01; done
+		echo "aaaaaaa!${LETTERS:8} 0" | nc -N 127.0.0.1 $PORT'
+	run lab "{ $feed; } & TERM=xterm script -qec '$TRUESUM recv $PORT' /dev/null </dev/null"
+	[[ "$output" == *$'aaaaaaa\033[1;31m!\033[0maaa'* ]]
+	run lab "{ $feed; } & NO_COLOR=1 TERM=xterm script -qec '$TRUESUM recv $PORT' /dev/null </dev/null"
+	[[ "$output" == *"aaaaaaa!aaa"* ]]
+	[[ "$output" != *$'\033'* ]]
+}
+
+@test "a stuck data line is recognised by its offsets" {
+	# Bit 0x20 of every byte at offset mod 16 = 7 reads 0.
+	run lab 'receive --json; for k in 0 1 2 3; do
+			printf "%.7sA%.15sA%.15sA%.15sA%.1s %d\n" $LETTERS $LETTERS $LETTERS $LETTERS a $k
+		done | nc -N 127.0.0.1 $PORT; received'
+	[ "$status" -eq 1 ]
+	jq -e '.damaged == 4 and .wrong_by_offset_mod_16[7] == 16 and
+		.wrong_by_bit[5] == 16 and .bits_1_to_0 == 16 and .bits_0_to_1 == 0' <<<"$output"
+}
+
+@test "UDP: gaps are counted, a damaged counter is not taken for one" {
+	run lab 'receive --udp --json --idle 400ms
+		for line in "$LETTERS 0" "$LETTERS 1" "$LETTERS 5" "$LETTERS 6" "$LETTERS 3" "$LETTERS 8" \
+			"aaaaaaa!${LETTERS:8} 9"; do
+			echo "$line" >/dev/udp/127.0.0.1/$PORT
+		done; received'
+	# Each datagram came from a port of its own: only the first one'"'"'s flow counts.
+	jq -e '.intact == 1 and .other_datagrams == 6' <<<"$output"
+
+	run lab 'receive --udp --json --idle 400ms
+		exec 3>/dev/udp/127.0.0.1/$PORT
+		for line in "$LETTERS 0" "$LETTERS 1" "$LETTERS 5" "$LETTERS 6" "$LETTERS 3" "$LETTERS 5" \
+			"$LETTERS 8" "aaaaaaa!${LETTERS:8} 9"; do
+			echo "$line" >&3
+		done; received'
+	[ "$status" -eq 1 ]
+	# 2 and 4 are missing; "3" is late; the second "5" was 7 with a wrong bit.
+	jq -e '.missing == 2 and .gaps == [{"first":2,"count":1},{"first":4,"count":1}] and
+		.damaged == 2 and .intact == 6' <<<"$output"
+}
+
+@test "somebody else's traffic is reported as such, within bounds" {
+	run lab 'receive; printf "GET / HTTP/1.1\r\nHost: a.very.long.name.example\r\nAccept: */*\r\n\r\n" |
+		nc -N 127.0.0.1 $PORT; received'
+	[ "$status" -eq 3 ]
+	[[ "$output" == *'"GET / HTTP/1.1··Host'* ]]
+	[[ "$output" == *"something else than truesum's messages"* ]]
+	# Endless and binary: it gives up early and prints little of it, nothing unprintable.
+	run lab 'receive; head -c 50000000 /dev/zero | nc -N 127.0.0.1 $PORT; received'
+	[ "$status" -eq 3 ]
+	[ "${#lines[@]}" -lt 12 ]
+	run lab 'receive --udp --for 400ms; head -c 1400 /dev/urandom >/dev/udp/127.0.0.1/$PORT; received'
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"1400 bytes"* ]]
+}
+
+@test "a connection without a byte is not taken for the sender" {
+	run lab 'receive -q; nc -z 127.0.0.1 $PORT
+		"$TRUESUM" send -q -n 3 -i 10ms 127.0.0.1 $PORT; received'
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"left without a word"* ]]
+	[[ "$output" == *"3 intact"* ]]
+}
+
+@test "a message cut short is missing, not damaged" {
+	run lab 'receive; printf "$LETTERS 0\n$LETTERS" | nc -N 127.0.0.1 $PORT; received'
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"cut short"* ]]
+	[[ "$output" == *"1 intact, 0 damaged, 1 missing"* ]]
+}
+
+@test "^C ends both with their summaries" {
+	run lab 'receive; "$TRUESUM" send -q -i 10ms 127.0.0.1 $PORT & sender=$!
+		until grep -q "aaa 3" "$OUT/recv"; do sleep 0.01; done
+		kill -INT $sender; wait $sender || exit 9; received'
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"sent "*"messages from"*"0 damaged, 0 missing"* ]]
+	run lab 'receive; "$TRUESUM" send -q -i 10ms 127.0.0.1 $PORT & sender=$!
+		until grep -q "aaa 3" "$OUT/recv"; do sleep 0.01; done
+		kill -INT $receiver; received || exit 9; wait $sender'
+	[ "$status" -eq 3 ] # the sender wanted to go on
+	[[ "$output" == *"closed the connection after"* ]]
+}
+
+@test "port in use, connection refused, datagrams refused, nobody comes" {
+	run lab 'receive; code=0; "$TRUESUM" recv $PORT || code=$?; kill $receiver; wait; exit $code'
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"TCP port 5555 is in use"* ]]
+	run lab '"$TRUESUM" send 127.0.0.1 $PORT'
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"127.0.0.1 port 5555 refused the connection: start 'truesum recv 5555'"* ]]
+	run lab '"$TRUESUM" send --udp -q -n 1 ::1 $PORT'
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"refuses the datagrams"* ]]
+	run lab '"$TRUESUM" send 192.0.2.1 $PORT'
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"cannot reach 192.0.2.1"* ]]
+	run lab '"$TRUESUM" send no-such-host.invalid $PORT'
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"cannot find host 'no-such-host.invalid'"* ]]
+	run lab '"$TRUESUM" recv --for 50ms $PORT'
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"nothing was received"* ]]
+	run lab '"$TRUESUM" recv --bind 192.0.2.1 $PORT'
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"no device here has the address 192.0.2.1"* ]]
+}
+
+@test "bad numbers and operands are usage errors of one line" {
+	while read -r line; do
+		# shellcheck disable=SC2086
+		run "$TRUESUM" $line
+		echo "$line: $output"
+		[ "$status" -eq 2 ]
+		[ "${#lines[@]}" -eq 1 ]
+	done <<-'ARGUMENTS'
+		send
+		send host
+		send host 0
+		send host 65536
+		send host http
+		send host 5555 more
+		send --interval 1ms host 5555
+		send --interval 2h host 5555
+		send --count 0 host 5555
+		send --count 4294967296 host 5555
+		recv
+		recv 0
+		recv 70000
+		recv 55x
+		recv --idle 0 5555
+		recv --for never 5555
+		recv --bind 300.1.1.1 5555
+		recv --nonsense 5555
+	ARGUMENTS
+}
