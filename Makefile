@@ -45,6 +45,7 @@ PROG  := $(BUILD)/truesum
 .PHONY: help all deps deps-test lab test lint fuzz bench install clean
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 # Packets and namespaces need root.
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
@@ -116,7 +117,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(PARTS)
 	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(PARTS) $(PKGLIBS) -lcmocka
 
 # Parsers alone, built with their own sanitizers and coverage.
-FUZZED  := $(wildcard src/packet/*.c src/sum/*.c src/base/fail.c)
+FUZZED  := $(wildcard src/packet/*.c src/sum/*.c) src/base/fail.c src/base/options.c
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZED)
 	@mkdir -p $(@D)

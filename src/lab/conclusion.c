@@ -204,7 +204,7 @@ void words_counts(FILE *out, const struct lab_counts *counts)
 	fputc('.', out);
 }
 
-/* "; the others were caught by the receiver (11), by the host (nat, masquerade)". */
+/* "; the others were caught by the container (11), by the host (nat, masquerade)". */
 static void say_catchers(FILE *out, const struct grid *grid, int column)
 {
 	static const char *const catchers[CAUGHT_BYS] = {

@@ -23,7 +23,7 @@
 #define LABEL_LEAST 14
 #define INDENT 4
 
-/* What one line of a place shows: "v4 " "! " "verified" " (receiver)". */
+/* What one line of a place shows: "v4 " "! " "verified" ": container". */
 struct text {
 	char family[4];
 	const char *mark;
@@ -136,7 +136,7 @@ static struct text text_of(const struct matrix *matrix, const struct lab_cell *a
 	if (words_differs(&a->result))
 		text.mark = "! ";
 	if (*by && a->result.verdict == VERDICT_VERIFIED)
-		snprintf(text.by, sizeof(text.by), " (%s)", by);
+		snprintf(text.by, sizeof(text.by), ": %s", by);
 	return text;
 }
 

@@ -40,13 +40,13 @@ static const struct legend_row {
 	{ TOPIC_SKIPPED, 0, "not here",
 	  "this kernel lacks what the cell needs; counted as skipped" },
 	{ TOPIC_DIFFERS, 0, "!", "differs from what is known of this cell" },
-	{ TOPIC_CATCHER, CAUGHT_CONTAINER, "receiver",
+	{ TOPIC_CATCHER, CAUGHT_CONTAINER, "container",
 	  "the container's own TCP or UDP checked it and dropped it" },
 	{ TOPIC_CATCHER, CAUGHT_HOST, "host",
 	  "the host's own TCP or UDP dropped it; with NAT because conntrack did not translate it" },
 	{ TOPIC_CATCHER, CAUGHT_RULE, "rule",
 	  "a firewall rule on the host dropped what conntrack finds INVALID" },
-	{ TOPIC_CATCHER, CAUGHT_OUTER_UDP, "tunnel",
+	{ TOPIC_CATCHER, CAUGHT_OUTER_UDP, "outer-udp",
 	  "the outer UDP checksum of the tunnel failed at the host" },
 	{ TOPIC_BEHAVIOUR, BEHAVIOUR_NATIVE, "native", "this kernel as it is" },
 	{ TOPIC_BEHAVIOUR, BEHAVIOUR_VETH_2016, "veth-2016",
@@ -140,8 +140,8 @@ void words_verdict_of(FILE *out, const struct cell_result *a, const struct cell_
 const char *words_catcher(enum caught_by caught_by)
 {
 	static const char *const catchers[CAUGHT_BYS] = {
-		[CAUGHT_UNKNOWN] = "",	[CAUGHT_NOBODY] = "",	[CAUGHT_CONTAINER] = "receiver",
-		[CAUGHT_HOST] = "host", [CAUGHT_RULE] = "rule", [CAUGHT_OUTER_UDP] = "tunnel",
+		[CAUGHT_UNKNOWN] = "",	[CAUGHT_NOBODY] = "",	[CAUGHT_CONTAINER] = "container",
+		[CAUGHT_HOST] = "host", [CAUGHT_RULE] = "rule", [CAUGHT_OUTER_UDP] = "outer-udp",
 	};
 
 	return catchers[caught_by];
@@ -220,7 +220,7 @@ static void say_counters(FILE *out, const struct lab_cell *cell)
 {
 	const struct cell_result *result = &cell->result;
 
-	fprintf(out, "InCsumErrors: receiver TCP %" PRIu64 ", UDP %" PRIu64,
+	fprintf(out, "InCsumErrors: container TCP %" PRIu64 ", UDP %" PRIu64,
 		result->container.tcp_in_csum_errors, result->container.udp_in_csum_errors);
 	fprintf(out, "; host TCP %" PRIu64 ", UDP %" PRIu64, result->host.tcp_in_csum_errors,
 		result->host.udp_in_csum_errors);

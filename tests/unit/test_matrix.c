@@ -151,10 +151,10 @@ static void test_columns_are_aligned(void **state)
 	head = line_of(text, "              ");
 	long_row = line_of(text, "routed");
 	short_row = line_of(text, "bare v4");
-	assert_int_equal(column_at(head, "native"), column_at(long_row, "verified (receiver)"));
+	assert_int_equal(column_at(head, "native"), column_at(long_row, "verified: container"));
 	assert_int_equal(column_at(head, "native"), column_at(short_row, "blocked"));
 	assert_int_equal(column_at(head, "veth-2016"), column_at(long_row, "DELIVERED 16/16"));
-	assert_int_equal(column_at(head, "veth-2016"), column_at(short_row, "verified (receiver)"));
+	assert_int_equal(column_at(head, "veth-2016"), column_at(short_row, "verified: container"));
 }
 
 static void test_families_apart_where_they_differ(void **state)
@@ -170,7 +170,7 @@ static void test_families_apart_where_they_differ(void **state)
 	text = matrix_of(cells, count, false);
 	first = line_of(text, "routed");
 	assert_has(first, "v4 DELIVERED 16/16");
-	assert_has(text, "v6 ! verified (receiver)");
+	assert_has(text, "v6 ! verified: container");
 	unwrapped(text);
 	assert_ptr_equal(strstr(text, "DIFFERS from what is known in 1 cell"), text);
 	assert_has(text, "routed IPv6 TCP, veth-2016: verified, caught by the container's own TCP; "
@@ -259,7 +259,7 @@ static void test_evidence_explains_the_counters(void **state)
 	one.result.container.tcp_in_csum_errors = DURING - 3;
 	text = unwrapped(matrix_of(&one, 1, true));
 	assert_has(text, "16 segments damaged");
-	assert_has(text, "InCsumErrors: receiver TCP 13");
+	assert_has(text, "InCsumErrors: container TCP 13");
 	assert_has(text, "3 of the 16 damaged segments were not counted");
 }
 
