@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the lab expects of a cell against what real kernels did (tests/data/oracle.tsv), also of
+ * topologies that the kernel under test cannot build.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "lab/expect.h"
+#include "lab/topology.h"
+
+enum { TOPOLOGY, FAMILY, PROTO, NIC, BEHAVIOUR, MITIGATION, VERDICT, FIELDS };
+
+/* Splits a line of the oracle; 0 for comments. */
+static int split(char *line, char *fields[FIELDS])
+{
+	int n = 0;
+
+	line[strcspn(line, "\n")] = '\0';
+	if (*line == '#' || !*line)
+		return 0;
+	for (char *at = line; at && n < FIELDS; n++) {
+		fields[n] = at;
+		at = strchr(at, '\t');
+		if (at)
+			*at++ = '\0';
+	}
+	assert_int_equal(n, FIELDS);
+	return 1;
+}
+
+static unsigned int position(const char *name, const char *const *names)
+{
+	for (unsigned int i = 0; names[i]; i++)
+		if (!strcmp(names[i], name))
+			return i;
+	fail_msg("the oracle names '%s', which truesum does not know", name);
+	return 0;
+}
+
+static const struct topology *topology_called(const char *name)
+{
+	for (size_t i = 0; i < topology_count; i++)
+		if (!strcmp(topologies[i].name, name))
+			return &topologies[i];
+	fail_msg("the oracle names topology '%s'", name);
+	return NULL;
+}
+
+static void check_row(char *fields[FIELDS])
+{
+	struct cell_key key = { .topology = topology_called(fields[TOPOLOGY]),
+				.family = AF_INET,
+				.proto = (enum proto)position(fields[PROTO], proto_names),
+				.nic = (enum nic)position(fields[NIC], nic_names),
+				.mitigation = (enum mitigation)position(fields[MITIGATION],
+									mitigation_names) };
+	enum verdict known = (enum verdict)position(fields[VERDICT], verdict_names);
+	struct expectation expected;
+
+	for (unsigned int b = 0; b < BEHAVIOURS; b++) {
+		if (*fields[BEHAVIOUR] != '*' && strcmp(fields[BEHAVIOUR], behaviour_names[b]))
+			continue;
+		key.behaviour = (enum behaviour)b;
+		expected = expect(&key, false);
+		if (expected.verdict != known)
+			fail_msg("%s %s %s %s: expected %s, real kernels: %s", fields[TOPOLOGY],
+				 fields[PROTO], fields[NIC], behaviour_names[b],
+				 verdict_names[expected.verdict], fields[VERDICT]);
+	}
+}
+
+static void test_oracle(void **state)
+{
+	FILE *file = fopen("tests/data/oracle.tsv", "re");
+	char line[256], *fields[FIELDS];
+	int rows = 0;
+
+	(void)state;
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		if (!split(line, fields))
+			continue;
+		check_row(fields);
+		rows++;
+	}
+	fclose(file);
+	assert_true(rows > 40);
+}
+
+/* Compensating flips: bare, routed, DNAT; nobody can see them, whatever is done about it. */
+static void test_unseen(void **state)
+{
+	(void)state;
+	for (size_t t = 0; t < topology_count; t++) {
+		for (unsigned int m = 0; m < MITIGATIONS; m++) {
+			struct cell_key key = { .topology = &topologies[t],
+						.family = AF_INET,
+						.mitigation = (enum mitigation)m };
+			struct expectation expected = expect(&key, true);
+
+			assert_int_equal(expected.verdict, VERDICT_DELIVERS_CORRUPT);
+			assert_int_equal(expected.by, CAUGHT_NOBODY);
+		}
+	}
+}
+
+/* The names that the options take are the table's, in its order. */
+static void test_names(void **state)
+{
+	(void)state;
+	for (size_t t = 0; t < topology_count; t++)
+		assert_string_equal(topology_names[t], topologies[t].name);
+	assert_null(topology_names[topology_count]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_oracle),
+		cmocka_unit_test(test_unseen),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
