@@ -65,6 +65,7 @@ struct {
 } scratches SEC(".maps");
 
 struct place {
+	__u32 network; /* the IP header */
 	__u32 transport, transport_len; /* header and payload */
 	__u32 payload, payload_len;
 	__u32 csum; /* the checksum field */
@@ -181,6 +182,7 @@ static __always_inline int find(struct __sk_buff *skb, struct place *place)
 			return -1;
 		at += 4;
 	}
+	place->network = at;
 	if (type == bpf_htons(ETH_P_IP) ? find_v4(skb, at, place)
 					: type != bpf_htons(ETH_P_IPV6) || find_v6(skb, at, place))
 		return -1;
@@ -384,6 +386,18 @@ static __always_inline enum corrupt_fate vouch(struct __sk_buff *skb)
 	return bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) >= 0 ? CORRUPT_DONE : CORRUPT_UNFINISHED;
 }
 
+/* What is to be damaged becomes the payload; whatever is in front of it is left alone. */
+static __always_inline void widen(struct place *place)
+{
+	__u32 end = place->payload + place->payload_len;
+
+	if (config.spec.where == DAMAGE_TRANSPORT)
+		place->payload = place->transport;
+	else if (config.spec.where == DAMAGE_NETWORK)
+		place->payload = place->network;
+	place->payload_len = end - place->payload;
+}
+
 static __always_inline enum corrupt_fate treat(struct __sk_buff *skb, struct place *place,
 					       struct corrupt_state *state)
 {
@@ -402,8 +416,11 @@ static __always_inline enum corrupt_fate treat(struct __sk_buff *skb, struct pla
 		if (skb->gso_size && (skb->gso_segs > 1 || place->payload_len > skb->gso_size))
 			return CORRUPT_SUPER_PACKET;
 		status = sum_status(skb, place);
-		if (status == SUM_OUT_OF_REACH)
+		/* An unfinished sum's field in a damaged header would spread what was one flip. */
+		if (status == SUM_OUT_OF_REACH ||
+		    (status == SUM_OURS_TO_ADJUST && config.spec.where != DAMAGE_PAYLOAD))
 			return CORRUPT_UNFINISHED;
+		widen(place);
 	}
 	if (!take_one(state))
 		return CORRUPT_AFTER_LIMIT;

@@ -54,6 +54,17 @@ static uint32_t or_default(uint64_t value, uint32_t otherwise)
 	return value == PATTERN_NOT_GIVEN ? otherwise : (uint32_t)value;
 }
 
+static int parse_where(const char *text, uint32_t *ret_where)
+{
+	for (uint32_t where = 0; where < DAMAGE_WHERES; where++) {
+		if (text && strcmp(text, pattern_wheres[where]))
+			continue;
+		*ret_where = where;
+		return 0;
+	}
+	return fail(-EINVAL, "unknown place '%.40s'; known: payload, transport, network", text);
+}
+
 int pattern_options_spec(const struct pattern_options *options, struct damage_spec *ret_spec)
 {
 	const char *pattern = options->pattern ? options->pattern : "flip";
@@ -74,9 +85,12 @@ int pattern_options_spec(const struct pattern_options *options, struct damage_sp
 		{ "offset", options->offset, kind == DAMAGE_FLIP, "flip" },
 	};
 	struct damage_spec spec;
+	uint32_t where = DAMAGE_PAYLOAD;
 
 	if (kind < 0)
 		return kind;
+	if (parse_where(options->where, &where))
+		return -EINVAL;
 	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
 		if (parameters[i].value != PATTERN_NOT_GIVEN && !parameters[i].read)
 			return fail(-EINVAL, "--%s goes with pattern %s, not with %s",
@@ -88,6 +102,7 @@ int pattern_options_spec(const struct pattern_options *options, struct damage_sp
 		.bit = or_default(options->bit, DEFAULT_BIT),
 		.burst = or_default(bits, DEFAULT_BITS),
 		.offset = fixed ? (int32_t)options->offset : -1,
+		.where = where,
 		.seed = options->seed,
 	};
 	if (options->stride != PATTERN_NOT_GIVEN && options->phase == PATTERN_NOT_GIVEN)

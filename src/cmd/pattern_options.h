@@ -11,6 +11,7 @@
 
 struct pattern_options {
 	const char *pattern; /* a name, or "burst:N"; NULL: flip */
+	const char *where; /* NULL: payload */
 	uint64_t stride, phase, bit, bits, offset;
 	uint64_t seed;
 };
@@ -39,7 +40,10 @@ struct pattern_options {
 	{ .type = OPTION_NUMBER, .name = "bits", .value = "N", .target = &(options).bits,          \
 	  .min = 1, .max = DAMAGE_RUN, .help = "burst: 1 to 64 (default 8)" },                     \
 	{ .type = OPTION_NUMBER, .name = "offset", .value = "N", .target = &(options).offset,      \
-	  .max = 65535, .help = "flip: the payload byte to damage, not any" },                     \
+	  .max = 65535, .help = "flip: the byte to damage, counted from --where, not any" },                     \
+	{ .type = OPTION_STRING, .name = "where", .value = "PLACE", .target = &(options).where,    \
+	  .help = "payload (default); transport: the TCP or UDP header too; network: from the\n"   \
+		  "IP header on" },                                                                \
 	{ .type = OPTION_NUMBER, .name = "seed", .value = "N", .target = &(options).seed,          \
 	  .max = INT64_MAX, .help = "equal seeds damage equal packets equally (default 1)" }
 /* clang-format on */

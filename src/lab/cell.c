@@ -425,7 +425,8 @@ static void judge(struct cell *cell)
 		else
 			judge_evidence(cell);
 	}
-	if (result->verdict == VERDICT_UNKNOWN)
+	/* What becomes of damaged headers is not known in general: a port may be another one now. */
+	if (result->verdict == VERDICT_UNKNOWN || cell->settings->damage.where != DAMAGE_PAYLOAD)
 		return;
 	known = expect(&cell->key, result->damaged_unseen > 0);
 	result->has_expected = true;

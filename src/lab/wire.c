@@ -104,8 +104,14 @@ static void take_segment(struct wire *wire, const struct packet_place *place)
 	segment.payload = original;
 	memcpy(original, payload,
 	       place->payload_len < sizeof(original) ? place->payload_len : sizeof(original));
-	if (wire->window)
-		segment.damaged = damage(wire, payload, place->payload_len);
+	if (wire->window) {
+		const size_t from[DAMAGE_WHERES] = { place->payload, place->transport,
+						     place->network };
+		size_t start = from[wire->settings.damage.where];
+
+		segment.damaged =
+			damage(wire, frame + start, place->payload + place->payload_len - start);
+	}
 	wire->settings.on_segment(wire->settings.owner, &segment);
 }
 

@@ -34,6 +34,14 @@ enum damage_kind {
 	DAMAGE_KINDS
 };
 
+/* Where in a packet. Damage outside the payload may hit lengths, ports and the checksums themselves. */
+enum damage_where {
+	DAMAGE_PAYLOAD, /* behind the TCP or UDP header */
+	DAMAGE_TRANSPORT, /* from the TCP or UDP header on */
+	DAMAGE_NETWORK, /* from the IP header on */
+	DAMAGE_WHERES
+};
+
 /* One pattern with its parameters. Shared with BPF: fixed layout, host byte order. */
 struct damage_spec {
 	__u32 kind; /* enum damage_kind */
@@ -42,6 +50,8 @@ struct damage_spec {
 	__u32 bit; /* stuck0/stuck1 and fixed flip: 0 (0x01) .. 7 (0x80) */
 	__u32 burst; /* burst: bits, 1 .. DAMAGE_RUN */
 	__s32 offset; /* flip: payload byte offset; -1: chosen by the seed */
+	__u32 where; /* enum damage_where: what "payload" means to the functions below */
+	__u32 pad;
 	__u64 seed; /* equal seeds damage equal packets equally */
 };
 

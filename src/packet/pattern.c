@@ -22,6 +22,8 @@ const struct pattern_row pattern_rows[DAMAGE_KINDS] = {
 	[DAMAGE_RANDOM] = { "random", "up to 64 bytes in a row replaced", false },
 };
 
+const char *const pattern_wheres[DAMAGE_WHERES] = { "payload", "transport", "network" };
+
 int pattern_by_name(const char *name)
 {
 	for (int kind = 0; kind < DAMAGE_KINDS; kind++)

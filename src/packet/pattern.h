@@ -18,6 +18,9 @@ struct pattern_row {
 
 extern const struct pattern_row pattern_rows[DAMAGE_KINDS];
 
+/* The places, by name: payload, transport, network. */
+extern const char *const pattern_wheres[DAMAGE_WHERES];
+
 /* The kind called `name`, or -EINVAL. */
 int pattern_by_name(const char *name);
 

@@ -128,6 +128,14 @@ against_oracle() {
 	jq -e '.cells | all(.verdict == "unknown" and (.reason | test("changed no bit")))' <<<"$output"
 }
 
+@test "headers are damaged only when asked; what then happens is judged, but nothing is known of it" {
+	for where in transport network; do
+		run "$TRUESUM" lab --json -t bare,routed --behaviour native --where $where
+		[ "$status" -eq 0 ]
+		jq -e '.cells | length == 4 and all(.verdict == "verified" and .expected == null)' <<<"$output"
+	done
+}
+
 @test "the same with the real netcat as the server" {
 	command -v nc >/dev/null || skip "no nc (netcat-openbsd)"
 	run "$TRUESUM" lab --json --server nc
@@ -165,6 +173,7 @@ against_oracle() {
 	refused 2 lab --topology nosuch
 	[[ $stderr == *"unknown topology 'nosuch'"*routed* ]]
 	refused 2 lab --pattern nosuch
+	refused 2 lab --where nowhere
 	refused 2 lab --family 5
 	refused 2 lab --nic
 	refused 2 lab --port 0
