@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
@@ -13,8 +14,9 @@
 #include "net/feature.h"
 
 struct marks {
-	struct mark_bpf *skeleton;
+	struct mark_bpf *skeleton; /* NULL where nothing could be loaded */
 	bool can_emulate;
+	int load_error;
 };
 
 static const char *const names[MARK_PROGRAMS] = { "tsum_vouch", "tsum_honest", "tsum_reset",
@@ -58,18 +60,16 @@ static int load(bool emulate, struct mark_bpf **ret_skeleton)
 int marks_open(struct marks **ret_marks)
 {
 	struct marks *marks = calloc(1, sizeof(*marks));
-	int rc;
 
 	if (!marks)
 		return -ENOMEM;
 	libbpf_set_print(silent);
 	marks->can_emulate = !load(true, &marks->skeleton);
-	if (!marks->can_emulate) {
-		rc = load(false, &marks->skeleton);
-		if (rc) {
-			free(marks);
-			return fail_errno(rc, "cannot load BPF programs (needs root, kernel 5.8)");
-		}
+	if (!marks->can_emulate)
+		marks->load_error = load(false, &marks->skeleton);
+	if (marks->load_error == -EPERM) {
+		free(marks);
+		return fail(-EPERM, "cannot load BPF programs: run as root");
 	}
 	*ret_marks = marks;
 	return 0;
@@ -79,7 +79,8 @@ void marks_close(struct marks *marks)
 {
 	if (!marks)
 		return;
-	mark_bpf__destroy(marks->skeleton);
+	if (marks->skeleton)
+		mark_bpf__destroy(marks->skeleton);
 	free(marks);
 }
 
@@ -90,8 +91,11 @@ void marks_cleanup(struct marks **marks)
 
 int marks_fd(const struct marks *marks, enum mark_program program)
 {
+	if (!marks->skeleton)
+		return fail(-EOPNOTSUPP, "BPF that marks packets (kernel 5.8 and later): %s",
+			    strerror(-marks->load_error));
 	if (program == MARK_VETH_2016 && !marks->can_emulate)
-		return fail(-EOPNOTSUPP, "the emulation (needs kernel 6.2 with BTF)");
+		return fail(-EOPNOTSUPP, "BPF that reads the kernel's own structures (kernel 6.2)");
 	return bpf_program__fd(
 		bpf_object__find_program_by_name(marks->skeleton->obj, names[program]));
 }

@@ -19,14 +19,17 @@ enum mark_program {
 
 struct marks;
 
-/* Loads the programs. -errno with a sentence: no privilege, no BPF, a kernel older than 5.8. */
+/*
+ * Loads the programs. -EPERM with a sentence without privilege. A kernel that cannot run them is no
+ * failure here: marks_fd() says so to whoever needs one.
+ */
 int marks_open(struct marks **ret_marks);
 void marks_close(struct marks *marks);
 void marks_cleanup(struct marks **marks);
 
 /*
- * The program's descriptor, which stays the marks'. -EOPNOTSUPP with a sentence where this kernel
- * cannot run it: MARK_VETH_2016 reads the receiving end's features, which needs kernel 6.2 and BTF.
+ * The program's descriptor, which stays the marks'. -EOPNOTSUPP, with what is missing, where this
+ * kernel cannot run it: MARK_VETH_2016 reads the receiving end's features, which needs kernel 6.2 and BTF.
  */
 int marks_fd(const struct marks *marks, enum mark_program program);
 

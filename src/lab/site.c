@@ -200,6 +200,22 @@ static int build_carrier(struct builder *b)
 }
 
 /*
+ * The 2016 statement on the end that leads into a container. Where BPF cannot read the receiving end's
+ * features for each packet, they are read now: nobody changes them while the cell runs.
+ */
+static int put_2016(const struct builder *b, const struct ns *outside, const struct ns *container)
+{
+	bool rxcsum = false;
+	int rc;
+
+	if (marks_fd(b->marks, MARK_VETH_2016) >= 0)
+		return put_mark(b, outside, VETH, TC_EGRESS, PRIORITY_VETH, MARK_VETH_2016);
+	rc = feature_get(container->fd, CONTAINER, "rx-checksum", &rxcsum);
+	return rc || !rxcsum ? rc
+			     : put_mark(b, outside, VETH, TC_EGRESS, PRIORITY_VETH, MARK_VOUCH);
+}
+
+/*
  * A veth pair from `outside` into a container, with what the cell wants done to it before it is up:
  * the 2016 statement on the egress that leads in, rx-off on the container's end.
  */
@@ -210,7 +226,7 @@ static int veth_into(const struct builder *b, const struct ns *outside, const st
 	if (!rc && b->key->mitigation == MITIGATION_RX_OFF)
 		rc = feature_set(container->fd, CONTAINER, "rx-checksum", false);
 	if (!rc && b->key->behaviour == BEHAVIOUR_VETH_2016)
-		rc = put_mark(b, outside, VETH, TC_EGRESS, PRIORITY_VETH, MARK_VETH_2016);
+		rc = put_2016(b, outside, container);
 	rc = rc ? rc : set_up(outside, VETH);
 	return rc ? rc : set_up(container, CONTAINER);
 }
