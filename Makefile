@@ -144,6 +144,8 @@ bench: deps-test
 install: all
 	install -D -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/truesum
 	install -D -m 644 man/truesum.1 $(DESTDIR)$(PREFIX)/share/man/man1/truesum.1
+	install -D -m 644 completions/truesum.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/truesum
 
 clean:
 	$(Q)rm -rf build

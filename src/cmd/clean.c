@@ -16,7 +16,7 @@ int command_clean(int argc, char **argv)
 {
 	static const struct option_table table = {
 		.command = "clean",
-		.synopsis = "",
+		.synopsis = "[OPTION]...",
 		.about =
 			"Undoes what a killed truesum left on this host: offload features, qdiscs and BPF\n"
 			"filters, from the records in /run/truesum. Running truesums are left alone.",

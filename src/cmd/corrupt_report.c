@@ -116,10 +116,11 @@ void corrupt_print_outcome(const struct corrupt_plan *plan, const struct corrupt
 	if (plan->config.vouch)
 		printf("%10llu marked as verified\n", done);
 	else
-		printf("%10llu damaged (%s, seed %llu; %llu bit%s), their checksums left as they "
-		       "were\n",
-		       done, what_is_done(plan), (unsigned long long)plan->config.spec.seed,
-		       (unsigned long long)state->bits, state->bits == 1 ? "" : "s");
+		printf("%10llu damaged (%s, seed %llu; %llu bit%s), their checksums %s\n", done,
+		       what_is_done(plan), (unsigned long long)plan->config.spec.seed,
+		       (unsigned long long)state->bits, state->bits == 1 ? "" : "s",
+		       plan->config.spec.where == DAMAGE_PAYLOAD ? "left as they were"
+								 : "not computed anew");
 	for (size_t i = 0; i < ARRAY_SIZE(fates); i++)
 		if (state->fate[fates[i].fate])
 			printf("%10llu %s\n", (unsigned long long)state->fate[fates[i].fate],

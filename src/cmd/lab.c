@@ -299,13 +299,14 @@ int command_lab(int argc, char **argv)
 		{ .type = OPTION_STRING, .name = "nic", .value = "LIST", .target = &options.nic,
 		  .help = "what the host's NIC claims: plain (nothing; default), honest\n"
 			  "(vouches for undamaged packets), lying (for all), partial (sums\n"
-			  "handed over unfinished: default in `local`)" },
+			  "handed over unfinished: default in 'local')" },
 		{ .type = OPTION_STRING, .name = "behaviour", .value = "LIST",
 		  .target = &options.behaviour,
 		  .help = "native (this kernel as it is), veth-2016 (default: all)" },
 		{ .type = OPTION_STRING, .name = "mitigation", .value = "LIST",
 		  .target = &options.mitigation,
-		  .help = "none, rx-off, reset (default: all with veth-2016, none with native)" },
+		  .help = "none, rx-off, reset (default: all with veth-2016, none with native;\n"
+			  "none where --behaviour is given)" },
 		{ .type = OPTION_HEADING, .help = "The damage" },
 		PATTERN_OPTION_ROWS(options.pattern),
 		{ .type = OPTION_HEADING, .help = "The experiment" },
@@ -313,15 +314,16 @@ int command_lab(int argc, char **argv)
 		  .help = "quick (default: a message every 25 ms, 16 in the damage window) or\n"
 			  "original (one a second, a window of 10 s; default with --live)" },
 		{ .type = OPTION_NUMBER, .name = "window", .value = "N", .target = &options.window,
-		  .min = 1, .max = 1000, .help = "messages in the damage window" },
+		  .min = 1, .max = 1000, .help = "messages in the damage window, 1 to 1000 (default 16; original: 10)" },
 		{ .type = OPTION_STRING, .name = "server", .value = "NAME",
 		  .target = &options.server, .help = "builtin (default) or nc (netcat-openbsd)" },
 		{ .type = OPTION_NUMBER, .name = "port", .value = "N", .target = &options.port,
 		  .min = 1024, .max = 32767,
-		  .help = "the server's port, in the lab's namespaces only (default 5555)" },
+		  .help = "the server's port, in the lab's namespaces only: 1024 to 32767\n"
+			  "(default 5555)" },
 		{ .type = OPTION_NUMBER, .name = "jobs", .letter = 'j', .value = "N",
 		  .target = &options.jobs, .min = 1, .max = 256,
-		  .help = "cells that run side by side (default 48)" },
+		  .help = "cells that run side by side, 1 to 256 (default 48)" },
 		{ .type = OPTION_HEADING, .help = "Output" },
 		{ .type = OPTION_STRING, .name = "live", .value = "LIST", .target = &options.live,
 		  .help = "watch it happen: a plain host, then these topologies, IPv4 with\n"

@@ -27,9 +27,9 @@ struct pattern_options {
 #define PATTERN_OPTION_ROWS(options)                                                               \
 	{ .type = OPTION_STRING, .name = "pattern", .value = "NAME", .target = &(options).pattern, \
 	  .help = "flip (default): one bit, anywhere or at --offset\n"                             \
-		  "stuck0, stuck1: --bit reads 0 or 1 wherever offset mod --stride = --phase\n"    \
-		  "swap16, compensate: two words swapped, two flips that cancel; no checksum\n"    \
-		  "sees either. burst: --bits in a row flipped (or burst:N)\n"                     \
+		  "stuck0, stuck1: --bit reads 0 or 1 at offset mod --stride = --phase\n"          \
+		  "swap16, compensate: two words swapped, two flips that cancel;\n"                \
+		  "no checksum sees either. burst: --bits in a row flipped (or burst:N)\n"         \
 		  "zero, random: up to 64 bytes in a row read 0, or are replaced" },               \
 	{ .type = OPTION_NUMBER, .name = "stride", .value = "N", .target = &(options).stride,      \
 	  .min = 1, .max = DAMAGE_WINDOW, .help = "stuck0, stuck1: bytes (default 16)" },          \
@@ -42,8 +42,8 @@ struct pattern_options {
 	{ .type = OPTION_NUMBER, .name = "offset", .value = "N", .target = &(options).offset,      \
 	  .max = 65535, .help = "flip: the byte to damage, counted from --where, not any" },                     \
 	{ .type = OPTION_STRING, .name = "where", .value = "PLACE", .target = &(options).where,    \
-	  .help = "payload (default); transport: the TCP or UDP header too; network: from the\n"   \
-		  "IP header on" },                                                                \
+	  .help = "payload (default); transport: the TCP or UDP header too;\n"                     \
+		  "network: from the IP header on" },                                              \
 	{ .type = OPTION_NUMBER, .name = "seed", .value = "N", .target = &(options).seed,          \
 	  .max = INT64_MAX, .help = "equal seeds damage equal packets equally (default 1)" }
 /* clang-format on */

@@ -246,7 +246,7 @@ static void conclude_behaviour(FILE *out, const struct grid *grid, const struct 
 	if (!tally.judged)
 		return;
 	if (behaviour == BEHAVIOUR_NATIVE)
-		fprintf(out, "Linux %s as it is ", run->kernel);
+		fprintf(out, " Linux %s as it is ", run->kernel);
 	else
 		fputs(" With the statement veth had until 2016 it ", out);
 	if (tally.judged == 1)
@@ -337,9 +337,18 @@ static void conclude_mitigation(FILE *out, const struct grid *grid, int column)
 
 void words_conclusion(FILE *out, const struct grid *grid, const struct lab_run *run)
 {
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *sentences = open_memstream(&text, &len);
+
+	if (!sentences)
+		return;
 	for (int behaviour = 0; behaviour < BEHAVIOURS; behaviour++)
-		conclude_behaviour(out, grid, run, (enum behaviour)behaviour);
+		conclude_behaviour(sentences, grid, run, (enum behaviour)behaviour);
 	for (size_t column = 0; column < grid->column_count; column++)
-		conclude_mitigation(out, grid, (int)column);
-	conclude_unnoticeable(out, grid, run);
+		conclude_mitigation(sentences, grid, (int)column);
+	conclude_unnoticeable(sentences, grid, run);
+	fclose(sentences);
+	/* Each sentence begins with the blank that parts it from the one before. */
+	fputs(*text == ' ' ? text + 1 : text, out);
 }

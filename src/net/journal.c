@@ -206,6 +206,8 @@ int journal_recover(void (*say)(const char *sentence), unsigned int *ret_changes
 	int first_error = 0;
 	char path[320];
 
+	if (!dir && errno != ENOENT)
+		return fail_errno(-errno, "cannot read " FOLDER " (run as root)");
 	while (dir && (entry = readdir(dir))) {
 		size_t len = strlen(entry->d_name);
 		int rc;

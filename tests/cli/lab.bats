@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # `truesum lab`: its answers against what real kernels did, its output, and its manners.
-# shellcheck disable=SC2154 # bats sets stderr
+# shellcheck disable=SC2154,SC2016 # bats sets stderr; scripts expand in their own shell
 
 bats_require_minimum_version 1.5.0
 TRUESUM=${TRUESUM:-build/truesum}
@@ -211,4 +211,17 @@ against_oracle() {
 	wait "$pid" || code=$?
 	[ "$code" -eq 3 ]
 	grep -q interrupted "$BATS_TEST_TMPDIR/err"
+}
+
+@test "clean: says what it undid; without privilege it does not claim that nothing is left" {
+	run unshare -m --propagation private bash -c 'mount -t tmpfs tsum /run; "$1" clean' - "$TRUESUM"
+	[ "$status" -eq 0 ]
+	[ "$output" = "nothing was left behind" ]
+	id nobody >/dev/null 2>&1 || skip "no user nobody"
+	cp "$TRUESUM" "$BATS_TEST_TMPDIR/truesum"
+	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/truesum"
+	run unshare -m --propagation private bash -c 'mount -t tmpfs tsum /run; mkdir -m 700 /run/truesum
+		setpriv --reuid=nobody --regid=nogroup --clear-groups "$1" clean' - "$BATS_TEST_TMPDIR/truesum"
+	[ "$status" -eq 3 ]
+	[[ $output == *"run as root"* ]]
 }

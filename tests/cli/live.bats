@@ -10,7 +10,7 @@ setup() {
 }
 
 live() {
-	run unshare -n -m "$TRUESUM" lab --live "$@"
+	run unshare -n -m "$TRUESUM" lab --pace quick --live "$@"
 }
 
 @test "the plain host delivers nothing damaged, the container does" {
@@ -42,7 +42,7 @@ live() {
 
 @test "a terminal gets colour and a line of counters, or no colour with NO_COLOR" {
 	command -v script >/dev/null || skip "script(1) is not here"
-	show="unshare -n -m $TRUESUM lab --live routed --window 3"
+	show="unshare -n -m $TRUESUM lab --pace quick --live routed --window 3"
 	TERM=xterm run script -qec "$show" /dev/null
 	[[ "$output" == *$'\033[1;31m'* ]]
 	[[ "$output" == *$'\r\033[K'* ]]

@@ -32,8 +32,9 @@ static int split(char *line, char *fields[FIELDS])
 		if (at)
 			*at++ = '\0';
 	}
-	assert_int_equal(n, FIELDS);
-	return 1;
+	if (n < FIELDS)
+		fail_msg("the oracle's line '%s' is cut off", line);
+	return n == FIELDS;
 }
 
 static unsigned int position(const char *name, const char *const *names)

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Completion of truesum for bash: source this file, or install it as
+# .../bash-completion/completions/truesum.
+#
+# It has no list of its own: commands, options and their values are read from the help texts at
+# completion time. What kind of value an option takes follows from what the help calls it (IF, FILE).
+
+# The first words of the paragraph "Commands:".
+__truesum_commands() {
+	"$1" --help 2>/dev/null | awk '/^Commands:/ { on = 1; next } on && !NF { exit } on { print $1 }'
+}
+
+# The options in a help text, short and long.
+__truesum_options() {
+	awk '/^  (-[A-Za-z],|   ) --[a-z]/ {
+		if ($1 ~ /,$/) print substr($1, 1, 2)
+		print $1 ~ /,$/ ? $2 : $1
+	}' <<<"$1"
+}
+
+# What the help calls an option's value; nothing for an option without one.
+__truesum_placeholder() {
+	awk -v option="$2" '/^  (-[A-Za-z],|   ) --[a-z]/ {
+		short = $1 ~ /,$/ ? substr($1, 1, 2) : ""
+		long = short ? $2 : $1
+		value = short ? $3 : $2
+		if (option == long || (short && option == short))
+			# Flags have their description there, which begins in column 31.
+			print index($0, " " value) < 30 && value ~ /^[A-Z|]+$/ ? value : ""
+	}' <<<"$1"
+}
+
+# The names an option can take. In its description, without what is in parentheses, they are the
+# clauses made of nothing but names, or what is before or behind the colon where that is.
+__truesum_values() {
+	awk -v option="$2" '
+		function names(clause,    word, n, i) {
+			gsub(/ or |^or | or$/, ",", clause)
+			gsub(/ *, */, ",", clause)
+			gsub(/^[ ,]+|[ ,]+$/, "", clause)
+			if (clause !~ /^[a-z0-9-]+(,[a-z0-9-]+)*$/)
+				return 0
+			n = split(clause, word, ",")
+			for (i = 1; i <= n; i++)
+				print word[i]
+			return 1
+		}
+		/^  (-[A-Za-z],|   ) --[a-z]/ {
+			on = $1 == option || ($1 ~ /,$/ && (option == $2 || option == substr($1, 1, 2)))
+			if (on) text = substr($0, 31)
+			next
+		}
+		on && substr($0, 1, 30) ~ /^ +$/ { text = text "\n" substr($0, 31); next }
+		{ on = 0 }
+		END {
+			gsub(/\([^()]*\)/, "", text)
+			n = split(text, clause, /[\n;]|\. /)
+			for (i = 1; i <= n; i++) {
+				colon = match(clause[i], /:[^:]*$/)
+				if (!colon)
+					names(clause[i])
+				else if (!names(substr(clause[i], 1, colon - 1)))
+					names(substr(clause[i], colon + 1))
+			}
+		}' <<<"$1"
+}
+
+# Words of $1 that begin with $cur, into COMPREPLY.
+__truesum_offer() {
+	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
+}
+
+# The last of a comma-separated list; names that stand there already are not offered again.
+__truesum_offer_list() {
+	local before="" name known="$1 all" rest=""
+
+	[[ $cur == *,* ]] && before=${cur%,*},
+	for name in $known; do
+		[[ ,$before == *,$name,* ]] || rest+="$before$name "
+	done
+	__truesum_offer "$rest"
+	compopt -o nospace 2>/dev/null
+}
+
+__truesum_value() {
+	local help=$1 option=$2
+
+	case $(__truesum_placeholder "$help" "$option") in
+	LIST)
+		# These are topologies too; its own description says what is done with them.
+		[[ $option == --live ]] && option=--topology
+		__truesum_offer_list "$(__truesum_values "$help" "$option" | tr '\n' ' ')"
+		;;
+	NAME | DIR | PLACE)
+		__truesum_offer "$(__truesum_values "$help" "$option")"
+		;;
+	IF)
+		# Of another namespace the devices are not known here.
+		[[ " ${COMP_WORDS[*]} " == *" -n "* || " ${COMP_WORDS[*]} " == *" --netns "* ]] ||
+			__truesum_offer "$(compgen -G '/sys/class/net/*' | sed 's,.*/,,')"
+		;;
+	NAME\|PATH\|PID)
+		if [[ $cur == */* ]]; then
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		else
+			__truesum_offer "$(compgen -G '/run/netns/*' | sed 's,.*/,,')"
+		fi
+		;;
+	FILE)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		compopt -o filenames 2>/dev/null
+		;;
+	"")
+		return 1
+		;;
+	esac
+	return 0
+}
+
+_truesum() {
+	local program=${COMP_WORDS[0]/#~\//$HOME/} command=${COMP_WORDS[1]} help
+	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		__truesum_offer "$(__truesum_commands "$program") --help --version"
+		return
+	fi
+	# bash takes --option=value apart.
+	if [[ $cur == = ]]; then
+		cur=
+	elif [[ $previous == = ]]; then
+		previous=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	[[ " $(__truesum_commands "$program" | tr '\n' ' ')" == *" $command "* ]] || return
+	# --help is the last option; below it there are examples.
+	help=$("$program" "$command" --help 2>/dev/null | sed '/--help/q')
+	if [[ $previous == -* ]] && __truesum_value "$help" "$previous"; then
+		return
+	elif [[ $cur == -* ]]; then
+		__truesum_offer "$(__truesum_options "$help")"
+	elif [[ $command == send && $previous == send ]]; then
+		mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+	fi
+}
+
+complete -F _truesum truesum

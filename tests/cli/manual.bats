@@ -1,0 +1,250 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The man page, the help texts and the completions say the same, and what the program does.
+# shellcheck disable=SC2154 # bats sets stderr
+
+bats_require_minimum_version 1.5.0
+TRUESUM=${TRUESUM:-$BATS_TEST_DIRNAME/../../build/truesum}
+TOP=$BATS_TEST_DIRNAME/../..
+PAGE=$TOP/man/truesum.1
+COMPLETIONS=$TOP/completions/truesum.bash
+
+needs_mandoc() {
+	command -v mandoc >/dev/null || skip "no mandoc"
+}
+
+# The page as a reader sees it, without bold and underline, each paragraph one line.
+rendered() {
+	mandoc -T ascii -O width=900 "$1" | sed 's/.\x08//g'
+}
+
+# section PAGE HEADING: the lines below a heading, up to the next of its kind or above.
+section() {
+	rendered "$1" | awk -v heading="$2" '
+		/^[A-Z]/ || /^   [^ ]/ { if (on && (/^[A-Z]/ || deep)) exit }
+		on
+		$0 == heading || $0 == "   " heading { on = 1; deep = /^ / }'
+}
+
+commands() {
+	"$TRUESUM" --help | awk '/^Commands:/ { on = 1; next } on && !NF { exit } on { print $1 }'
+}
+
+# Options as "-t, --topology list", one a line, sorted; from a help text on standard input. Descriptions
+# begin in column 31, behind two blanks at least, or on the next line. --help is the last option.
+options_of_help() {
+	awk '/^  (-[A-Za-z],|   ) --[a-z]/ {
+			line = tolower(substr($0, 29, 2) == "  " ? substr($0, 1, 28) : $0)
+			gsub(/^ +| +$/, "", line)
+			print line
+		}
+		/ --help / { exit }' | sort
+}
+
+# The same from a page: its items in the command's section.
+options_of_page() {
+	section "$1" "truesum $2" | grep -E '^ {5}(-[A-Za-z], )?--[a-z]' |
+		sed -E 's/^ +//; s/ \| /|/g; s/ {2,}.*//' | sort
+}
+
+# same_options PAGE COMMAND HELP_TEXT: prints what is in one only
+same_options() {
+	diff <(options_of_help <<<"$3") <(options_of_page "$1" "$2")
+}
+
+# Every --option that a text names anywhere.
+mentions() {
+	grep -oE -- '(^|[^-[:alnum:]])--[a-z][a-z-]*' | grep -oE -- '--[a-z-]+' | sort -u
+}
+
+# complete_words WORD...: what is offered for the last of them
+complete_words() {
+	bash -c '
+		. "$1"
+		COMP_WORDS=("$2" "${@:3}")
+		COMP_CWORD=$(($# - 2))
+		_truesum
+		[ "${#COMPREPLY[@]}" -eq 0 ] || printf "%s\n" "${COMPREPLY[@]}"' \
+		complete "$COMPLETIONS" "$TRUESUM" "$@"
+}
+
+# What the program itself says it knows, when it is given a name it does not know.
+known() {
+	"$TRUESUM" "$@" 2>&1 | sed -n 's/.*known: \(.*\) (see .*/\1/p' | sed 's/, /\n/g'
+}
+
+@test "mandoc finds nothing to complain of" {
+	needs_mandoc
+	run mandoc -T lint -W warning "$PAGE"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+@test "--help: exit 0, nothing on standard error, at most 100 columns, no blanks at line ends" {
+	local command
+	for command in "" $(commands); do
+		# shellcheck disable=SC2086 # no word for the program's own help
+		run --separate-stderr "$TRUESUM" $command --help
+		[ "$status" -eq 0 ]
+		[ -z "$stderr" ]
+		[ "${#lines[@]}" -gt 3 ]
+		run awk -v command="$command" 'length > 100 || / $/ { print command ": \"" $0 "\""; bad = 1 }
+			END { exit bad }' <<<"$output"
+		echo "$output"
+		[ "$status" -eq 0 ]
+	done
+}
+
+@test "each command has its section, with the options of its --help and no other" {
+	needs_mandoc
+	local command help
+	[ "$(commands | wc -l)" -ge 5 ]
+	for command in $(commands); do
+		help=$("$TRUESUM" "$command" --help)
+		[ "$(options_of_help <<<"$help" | wc -l)" -eq \
+			"$(sed '/ --help /q' <<<"$help" | grep -cE '^ {2,6}(-[A-Za-z], )?--[a-z]')" ]
+		echo "$command: < in --help only, > in the page only"
+		same_options "$PAGE" "$command" "$help"
+	done
+}
+
+@test "that comparison notices an option that either side lacks, and another short form or value" {
+	needs_mandoc
+	local help other=$BATS_TEST_TMPDIR/truesum.1
+	help=$("$TRUESUM" lab --help)
+	same_options "$PAGE" lab "$help"
+	sed '/^\.It Fl Fl report/d' "$PAGE" >"$other"
+	run same_options "$other" lab "$help"
+	[ "$status" -eq 1 ]
+	[[ $output == *"< --report file"* ]]
+	run same_options "$PAGE" lab "$(grep -v -- --report <<<"$help")"
+	[ "$status" -eq 1 ]
+	[[ $output == *"> --report file"* ]]
+	sed 's/^\.It Fl j , Fl Fl jobs/.It Fl Fl jobs/' "$PAGE" >"$other"
+	run ! same_options "$other" lab "$help"
+	sed 's/^\(\.It Fl Fl json\)$/\1 Ar file/' "$PAGE" >"$other"
+	run ! same_options "$other" lab "$help"
+}
+
+@test "no text names an option that does not exist" {
+	needs_mandoc
+	local command all
+	all=$(for command in "" $(commands); do
+		# shellcheck disable=SC2086 # no word for the program's own help
+		"$TRUESUM" $command --help
+	done | mentions)
+	for command in $(commands); do
+		run comm -23 <(section "$PAGE" "truesum $command" | mentions) \
+			<("$TRUESUM" "$command" --help | mentions)
+		echo "$command: $output"
+		[ -z "$output" ]
+	done
+	[ "$(rendered "$PAGE" | mentions | wc -l)" -gt 30 ]
+	comm -23 <(rendered "$PAGE" | mentions) <(echo "$all") >"$BATS_TEST_TMPDIR/unknown"
+	cat "$BATS_TEST_TMPDIR/unknown"
+	[ ! -s "$BATS_TEST_TMPDIR/unknown" ]
+}
+
+@test "the page has every topology, NIC model, behaviour, mitigation, pattern and place, in its section" {
+	needs_mandoc
+	local option heading name count=0
+	while read -r option heading; do
+		while read -r name; do
+			[ "$name" = all ] && continue
+			count=$((count + 1))
+			section "$PAGE" "$heading" | grep -qE "(^ +|, )$name( |,|$)" || {
+				echo "$heading lacks $name"
+				return 1
+			}
+		done < <(known lab "$option" nosuch)
+	done <<-'END'
+		--topology TOPOLOGIES
+		--nic NIC MODELS
+		--behaviour BEHAVIOURS AND MITIGATIONS
+		--mitigation BEHAVIOURS AND MITIGATIONS
+		--pattern DAMAGE PATTERNS
+		--where DAMAGE PATTERNS
+	END
+	[ "$count" -ge 36 ]
+	# lab --help names the topologies too, and a topology is named once in the page's table.
+	for name in $(known lab --topology nosuch); do
+		"$TRUESUM" lab --help | grep -qE "[ (]${name}[ ,]"
+		[ "$name" = all ] || [ "$(section "$PAGE" TOPOLOGIES | grep -cE "^ {5}$name  ")" -eq 1 ]
+	done
+}
+
+# Keys of the JSON objects on standard input that are not in the page's section, and the reverse.
+compare_keys() {
+	diff <(jq -rs '[.. | objects | keys[]] | unique[]' | LC_ALL=C sort) \
+		<(awk -v heading=".Ss Keys of $1" '/^\.S[sh] / { on = $0 == heading } on' "$PAGE" |
+			sed -n 's/^\.It Va //p' | sed 's/ , Va /\n/g' | LC_ALL=C sort -u)
+}
+
+@test "every JSON key is in the page, and no other" {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	unshare -n -m true 2>/dev/null || skip "needs network and mount namespaces"
+	export TRUESUM
+	"$TRUESUM" lab --json -t bare --family 4 --behaviour native | compare_keys lab
+	# shellcheck disable=SC2016 # expands in the inner shell
+	unshare -n -m bash -ec 'mount -t tmpfs tsum-test /run
+		"$TRUESUM" corrupt --dev lo --json --dry-run
+		"$TRUESUM" corrupt --dev lo --json --for 10ms
+		"$TRUESUM" corrupt --dev lo --json --for 10ms --vouch' | compare_keys corrupt
+	# A datagram is missing, so that there is a gap.
+	# shellcheck disable=SC2016
+	unshare -n bash -ec 'ip link set lo up
+		"$TRUESUM" recv --udp --json --idle 300ms 5555 >"$1/recv" &
+		until ss -Hulnp "sport = :5555" | grep -q .; do sleep 0.01; done
+		"$TRUESUM" send --udp --json --count 1 127.0.0.1 5556 >"$1/send" 2>/dev/null || true
+		exec 3>/dev/udp/127.0.0.1/5555
+		for k in 0 2; do echo "$(printf "a%.0s" {1..57}) $k" >&3; done
+		wait' bash "$BATS_TEST_TMPDIR"
+	jq -e '.gaps | length == 1' "$BATS_TEST_TMPDIR/recv"
+	compare_keys recv <"$BATS_TEST_TMPDIR/recv"
+	compare_keys send <"$BATS_TEST_TMPDIR/send"
+}
+
+@test "completion offers every command, and every option of each" {
+	local command
+	[ "$(complete_words "")" = "$(commands; printf '%s\n' --help --version)" ]
+	[ "$(complete_words cor)" = corrupt ]
+	for command in $(commands); do
+		diff <(complete_words "$command" - | grep -- ^-- | sort) \
+			<("$TRUESUM" "$command" --help | options_of_help | grep -oE -- '--[a-z-]+' | sort)
+		diff <(complete_words "$command" - | grep -v -- ^-- | sort) \
+			<("$TRUESUM" "$command" --help | options_of_help | grep -oE -- '^-[A-Za-z]' | sort)
+	done
+	[ "$(complete_words lab --topo)" = --topology ]
+}
+
+@test "completion offers exactly the values that the program knows" {
+	local option
+	for option in topology family proto nic behaviour mitigation pattern where pace server; do
+		echo "--$option: < offered, > known"
+		[ "$(known lab --$option nosuch | wc -l)" -gt 1 ]
+		diff <(complete_words lab --$option "") <(known lab --$option nosuch)
+	done
+	diff <(complete_words lab --live "") <(known lab --topology nosuch)
+	diff <(complete_words corrupt --pattern "") <(known corrupt --pattern nosuch)
+	diff <(complete_words corrupt --where "") <(known corrupt --dev lo --where nosuch)
+	[ "$(complete_words corrupt --direction "" | sort | xargs)" = "egress ingress" ]
+}
+
+@test "completion within lists, behind '=', of devices and files" {
+	[ "$(complete_words lab -t routed,na | xargs)" = "routed,nat routed,nat-nocsum" ]
+	[ "$(complete_words lab -t nat,na | xargs)" = nat,nat-nocsum ]
+	[ "$(complete_words lab --nic = ly)" = lying ]
+	[ "$(complete_words lab --proto = | wc -l)" -eq 4 ]
+	complete_words corrupt --dev "" | grep -qx lo
+	[ -z "$(complete_words corrupt --netns other --dev "")" ]
+	[ "$(complete_words lab --report "$TOP/man/tru")" = "$TOP/man/truesum.1" ]
+	[ -z "$(complete_words lab --window "")" ]
+	[ -z "$(complete_words nosuch -)" ]
+	[[ $(bash -c '. "$1"; complete -p truesum' bash "$COMPLETIONS") == *"-F _truesum truesum" ]]
+}
+
+@test "shellcheck finds nothing in the completions" {
+	command -v shellcheck >/dev/null || skip "no shellcheck"
+	shellcheck "$COMPLETIONS"
+}
