@@ -11,7 +11,7 @@ ARCH      := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 
 PACKAGES_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libmnl-dev libnftables-dev \
 		  libjansson-dev
-PACKAGES_TEST  := libcmocka-dev bats netcat-openbsd iproute2 ethtool nftables procps time jq mandoc clang-format \
+PACKAGES_TEST  := libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool nftables procps time jq mandoc clang-format \
 		  clang-tidy cppcheck shellcheck chromium libclang-rt-14-dev
 
 comma     := ,

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* truesum: the table of commands and dispatch, nothing else. */
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "command.h"
@@ -32,20 +35,43 @@ static void print_help(void)
 	       TRUESUM_VERSION);
 }
 
+/* A descriptor of ours that came to be 0, 1 or 2 would be read from or printed to. */
+static void fill_standard_descriptors(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/dev/null", O_RDWR);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+/* What could not be printed was not found out. */
+static int finish(int code)
+{
+	bool failed = ferror(stdout);
+
+	if (!fflush(stdout) && !failed)
+		return code;
+	perror("truesum: cannot write the output");
+	return EXIT_UNKNOWN;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "--help";
 
+	fill_standard_descriptors();
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(name, commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return finish(commands[i].run(argc - 1, argv + 1));
 	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
 		printf("truesum %s\n", TRUESUM_VERSION);
-		return EXIT_NOTHING_WRONG;
+		return finish(EXIT_NOTHING_WRONG);
 	}
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		print_help();
-		return argc > 1 ? EXIT_NOTHING_WRONG : EXIT_USAGE;
+		return finish(argc > 1 ? EXIT_NOTHING_WRONG : EXIT_USAGE);
 	}
 	fprintf(stderr, "truesum: unknown command '%s' (see truesum --help)\n", name);
 	return EXIT_USAGE;

@@ -21,11 +21,12 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 
-enum source_kind { SOURCE_FD, SOURCE_TIMER, SOURCE_SIGNAL };
+enum source_kind { SOURCE_FD, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_SOON };
 
 struct loop_source {
 	struct loop *loop;
 	struct loop_source *next_dead;
+	struct loop_source *next_soon;
 	enum source_kind kind;
 	bool dead;
 	int fd;
@@ -42,6 +43,7 @@ struct loop {
 	bool quit;
 	int value;
 	struct loop_source *dead;
+	struct loop_source *soon; /* the latest first */
 	struct loop_source *signals;
 	sigset_t former_mask;
 };
@@ -82,6 +84,12 @@ void loop_free(struct loop *loop)
 		sigprocmask(SIG_SETMASK, &loop->former_mask, NULL);
 	}
 	free_dead(loop);
+	while (loop->soon) {
+		struct loop_source *source = loop->soon;
+
+		loop->soon = source->next_soon;
+		free(source);
+	}
 	close(loop->epoll_fd);
 	free(loop);
 }
@@ -144,6 +152,23 @@ int loop_add_timer(struct loop *loop, uint64_t first_ns, uint64_t every_ns, loop
 	return rc;
 }
 
+int loop_add_soon(struct loop *loop, loop_timer_fn fn, void *owner, struct loop_source **ret_source)
+{
+	struct loop_source *source = malloc(sizeof(*source));
+
+	if (!source)
+		return -ENOMEM;
+	*source = (struct loop_source){ .loop = loop,
+					.next_soon = loop->soon,
+					.kind = SOURCE_SOON,
+					.fd = -1,
+					.on_timer = fn,
+					.owner = owner };
+	loop->soon = source;
+	*ret_source = source;
+	return 0;
+}
+
 int loop_add_signals(struct loop *loop, loop_signal_fn fn, void *owner)
 {
 	struct loop_source source = { .kind = SOURCE_SIGNAL, .on_signal = fn, .owner = owner };
@@ -155,6 +180,7 @@ int loop_add_signals(struct loop *loop, loop_signal_fn fn, void *owner)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(-errno, "signalfd");
@@ -175,6 +201,8 @@ void loop_remove(struct loop_source **source)
 		return;
 	*source = NULL;
 	gone->dead = true;
+	if (gone->kind == SOURCE_SOON)
+		return; /* run_soon() has it in hand, or will */
 	epoll_ctl(gone->loop->epoll_fd, EPOLL_CTL_DEL, gone->fd, NULL);
 	if (gone->kind != SOURCE_FD)
 		close(gone->fd);
@@ -198,8 +226,36 @@ static int dispatch(struct loop_source *source, uint32_t events)
 		if (read(source->fd, &info, sizeof(info)) != sizeof(info))
 			return 0;
 		return source->on_signal(source->owner, (int)info.ssi_signo);
+	case SOURCE_SOON:
+		break;
 	}
 	return 0;
+}
+
+/* Calls what was put off until now; what these put off waits for the next round. */
+static int run_soon(struct loop *loop)
+{
+	struct loop_source *now = loop->soon;
+	int rc = 0;
+
+	loop->soon = NULL;
+	while (now && !rc) {
+		struct loop_source *source = now;
+
+		now = source->next_soon;
+		if (!source->dead)
+			rc = source->on_timer(source->owner);
+		free(source);
+	}
+	/* After an error the rest is not called, but still somebody's: freed with the loop. */
+	while (now) {
+		struct loop_source *source = now;
+
+		now = source->next_soon;
+		source->next_soon = loop->soon;
+		loop->soon = source;
+	}
+	return rc;
 }
 
 int loop_run(struct loop *loop)
@@ -209,7 +265,7 @@ int loop_run(struct loop *loop)
 
 	loop->quit = false;
 	while (!rc && !loop->quit) {
-		int n = epoll_wait(loop->epoll_fd, events, ARRAY_SIZE(events), -1);
+		int n = epoll_wait(loop->epoll_fd, events, ARRAY_SIZE(events), loop->soon ? 0 : -1);
 
 		if (n < 0 && errno != EINTR)
 			rc = fail_errno(-errno, "epoll_wait");
@@ -220,6 +276,8 @@ int loop_run(struct loop *loop)
 				rc = dispatch(source, events[i].events);
 		}
 		free_dead(loop);
+		if (!rc)
+			rc = run_soon(loop);
 	}
 	return rc ? rc : loop->value;
 }

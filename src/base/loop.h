@@ -30,7 +30,11 @@ int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void 
 int loop_add_timer(struct loop *loop, uint64_t first_ns, uint64_t every_ns, loop_timer_fn fn,
 		   void *owner, struct loop_source **ret_source);
 
-/* Blocks SIGINT, SIGTERM and SIGHUP and reports them here instead; loop_free() unblocks them. */
+/* Calls `fn` once, when the callbacks of this round are through. Takes no descriptor. */
+int loop_add_soon(struct loop *loop, loop_timer_fn fn, void *owner,
+		  struct loop_source **ret_source);
+
+/* Blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT and reports them here instead; loop_free() unblocks them. */
 int loop_add_signals(struct loop *loop, loop_signal_fn fn, void *owner);
 
 /* Takes the source out; *source becomes NULL. */

@@ -240,10 +240,14 @@ int options_parse(const struct option_table *table, int argc, char **argv)
 			return -ECANCELED;
 		}
 		if (found == '?' || found == ':') {
+			const char letter[] = { '-', (char)optopt, '\0' };
+			/* Of an unknown short option getopt says the letter, of a long one nothing. */
+			bool is_letter = optopt > 0 && optopt < 256;
+
 			snprintf(message, sizeof(message),
 				 found == ':' ? "option '%s' needs a value"
 					      : "unknown option '%s', or one that takes no value",
-				 argv[optind - 1]);
+				 is_letter ? letter : argv[optind - 1]);
 			return usage(table, message);
 		}
 		row = find_row(table, found);

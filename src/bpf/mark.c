@@ -27,15 +27,6 @@ const char *mark_name(enum mark_program program)
 	return names[program];
 }
 
-/* libbpf's own messages would only repeat, at length, what the error says. */
-static int silent(enum libbpf_print_level level, const char *format, va_list args)
-{
-	(void)level;
-	(void)format;
-	(void)args;
-	return 0;
-}
-
 static int load(bool emulate, struct mark_bpf **ret_skeleton)
 {
 	struct mark_bpf *skeleton = mark_bpf__open();
@@ -57,19 +48,28 @@ static int load(bool emulate, struct mark_bpf **ret_skeleton)
 	return rc;
 }
 
+/* Errors that say nothing about what the kernel can do. */
+static bool is_our_trouble(int rc)
+{
+	return rc == -EPERM || rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE;
+}
+
 int marks_open(struct marks **ret_marks)
 {
 	struct marks *marks = calloc(1, sizeof(*marks));
+	int rc;
 
 	if (!marks)
 		return -ENOMEM;
-	libbpf_set_print(silent);
-	marks->can_emulate = !load(true, &marks->skeleton);
-	if (!marks->can_emulate)
-		marks->load_error = load(false, &marks->skeleton);
-	if (marks->load_error == -EPERM) {
+	/* Its own messages would only repeat, at length, what the error says. */
+	libbpf_set_print(NULL);
+	rc = load(true, &marks->skeleton);
+	marks->can_emulate = !rc;
+	if (!is_our_trouble(rc) && rc)
+		marks->load_error = rc = load(false, &marks->skeleton);
+	if (is_our_trouble(rc)) {
 		free(marks);
-		return fail(-EPERM, "cannot load BPF programs: run as root");
+		return fail_errno(rc, "cannot load BPF programs (run as root)");
 	}
 	*ret_marks = marks;
 	return 0;

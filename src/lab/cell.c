@@ -10,6 +10,7 @@
 #include "lab/cell.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,7 +33,8 @@ const char *const verdict_names[] = { "unknown", "verified", "delivers-corrupt",
 const char *const caught_by_names[] = { "unknown", "nobody",	"container", "host",
 					"rule",	   "outer-udp", NULL };
 
-#define CONNECT_PATIENCE_NS UINT64_C(5000000000)
+#define CONNECT_PATIENCE_NS UINT64_C(15000000000) /* only what is really blocked takes it */
+#define LATE_NS UINT64_C(1000000000) /* a loop this late proves nothing by what did not happen */
 #define DATAGRAM_GRACE_NS UINT64_C(100000000) /* nothing is retransmitted: later means lost */
 
 struct cell {
@@ -51,6 +53,8 @@ struct cell {
 	uint64_t start_ns; /* when the first message was sent */
 	uint32_t next; /* the message to be sent next */
 	bool window;
+	uint64_t due_ns; /* when pace or deadline should come next, by clock_ns() */
+	bool late; /* they came much later: the machine is too busy to tell what is blocked */
 	uint64_t crossed; /* TCP: how far the stream was seen on the wire */
 	uint64_t stream; /* TCP: how far it was read */
 	size_t event_room, received_room;
@@ -116,7 +120,18 @@ static void end(struct cell *cell)
 	if (cell->end)
 		return;
 	judge(cell);
-	loop_add_timer(cell->loop, 0, 0, on_end, cell, &cell->end);
+	if (loop_add_soon(cell->loop, on_end, cell, &cell->end))
+		loop_quit(cell->loop, fail(-ENOMEM, "no memory to end a cell"));
+}
+
+static void due(struct cell *cell, uint64_t in_ns)
+{
+	cell->due_ns = clock_ns() + in_ns;
+}
+
+static void note_lateness(struct cell *cell)
+{
+	cell->late |= clock_ns() > cell->due_ns + LATE_NS;
 }
 
 static void give_up(struct cell *cell, enum verdict verdict, const char *reason)
@@ -128,12 +143,12 @@ static void give_up(struct cell *cell, enum verdict verdict, const char *reason)
 	end(cell);
 }
 
-static void on_failure(void *owner, int rc)
+static void on_failure(void *owner, bool blocked)
 {
 	struct cell *cell = owner;
 
 	/* Nothing damaged has been sent yet: what does not connect is blocked. */
-	give_up(cell, rc == -ENOENT ? VERDICT_UNKNOWN : VERDICT_BLOCKED, fail_text());
+	give_up(cell, blocked && !cell->late ? VERDICT_BLOCKED : VERDICT_UNKNOWN, fail_text());
 }
 
 static bool is_whole(const struct cell *cell, uint32_t k)
@@ -168,7 +183,8 @@ static bool messages_in(const struct cell *cell, const struct wire_segment *segm
 	}
 	event->count = 1;
 	return !message_identify(segment->payload, segment->payload_len, 0,
-				 cell->result.message_count, &event->first);
+				 cell->result.message_count, &event->first) &&
+	       event->first < cell->result.message_count;
 }
 
 static void on_segment(void *owner, const struct wire_segment *segment)
@@ -225,12 +241,33 @@ static void take_stream(struct cell *cell, const uint8_t *bytes, size_t len, str
 	}
 }
 
+/* Which of the messages sent and not yet read the datagram is: the one with the fewest wrong bytes. */
+static bool identify(const struct cell *cell, const uint8_t *bytes, size_t len, uint32_t *ret_k)
+{
+	size_t fewest = SIZE_MAX;
+	char text[MESSAGE_MAX];
+
+	for (uint32_t k = 0; k < cell->next; k++) {
+		size_t wrong = 0;
+
+		if (cell->result.messages[k].bytes_read || message_write(k, text) != len)
+			continue;
+		for (size_t i = 0; i < len; i++)
+			wrong += bytes[i] != (uint8_t)text[i];
+		if (wrong < fewest) {
+			fewest = wrong;
+			*ret_k = k;
+		}
+	}
+	return fewest != SIZE_MAX;
+}
+
 static void take_datagram(struct cell *cell, const uint8_t *bytes, size_t len, struct event *event)
 {
 	uint32_t k;
 
 	event->count = 1;
-	if (message_identify(bytes, len, 0, cell->next, &k) || is_whole(cell, k)) {
+	if (!identify(cell, bytes, len, &k)) {
 		cell->result.bytes_wrong += len; /* nothing like it was sent, or not twice */
 		event->damaged = true;
 		return;
@@ -270,6 +307,7 @@ static void set_window(struct cell *cell, bool open)
 
 static int on_deadline(void *owner)
 {
+	note_lateness(owner);
 	end(owner);
 	return 0;
 }
@@ -277,7 +315,9 @@ static int on_deadline(void *owner)
 static void set_deadline(struct cell *cell, uint64_t ns)
 {
 	loop_remove(&cell->deadline);
-	loop_add_timer(cell->loop, ns, 0, on_deadline, cell, &cell->deadline);
+	due(cell, ns);
+	if (loop_add_timer(cell->loop, ns, 0, on_deadline, cell, &cell->deadline))
+		give_up(cell, VERDICT_UNKNOWN, fail_text());
 }
 
 static void send_next(struct cell *cell)
@@ -301,6 +341,8 @@ static int on_pace(void *owner)
 	const struct lab_settings *settings = cell->settings;
 	uint32_t closes = settings->before + settings->during;
 
+	note_lateness(cell);
+	due(cell, settings->pace_ns);
 	if (cell->next == cell->result.message_count) {
 		if (cell->window)
 			set_window(cell, false);
@@ -326,7 +368,9 @@ static void on_ready(void *owner)
 
 	cell->start_ns = clock_ns();
 	set_deadline(cell, cell->settings->pace_ns * cell->settings->before + CONNECT_PATIENCE_NS);
-	loop_add_timer(cell->loop, 0, cell->settings->pace_ns, on_pace, cell, &cell->pace);
+	due(cell, 0);
+	if (loop_add_timer(cell->loop, 0, cell->settings->pace_ns, on_pace, cell, &cell->pace))
+		give_up(cell, VERDICT_UNKNOWN, fail_text());
 }
 
 static enum caught_by who_caught(const struct cell *cell)
@@ -385,10 +429,20 @@ static void judge_evidence(struct cell *cell)
 	struct cell_result *result = &cell->result;
 	const struct lab_settings *settings = cell->settings;
 
-	if (result->bytes_wrong) {
+	bool control = all_of(cell, 0, settings->before, is_intact);
+
+	if (result->bytes_wrong && !(control && result->damaged_on_wire)) {
+		snprintf(result->reason, sizeof(result->reason),
+			 "the application read %" PRIu64
+			 " wrong bytes that the switch had not damaged",
+			 result->bytes_wrong);
+	} else if (result->bytes_wrong) {
 		result->verdict = VERDICT_DELIVERS_CORRUPT;
 		result->caught_by = CAUGHT_NOBODY;
-	} else if (!all_of(cell, 0, settings->before, is_intact)) {
+	} else if (!control && cell->late) {
+		snprintf(result->reason, sizeof(result->reason),
+			 "this machine was too busy to tell whether anything gets through");
+	} else if (!control) {
 		result->verdict = VERDICT_BLOCKED;
 		snprintf(result->reason, sizeof(result->reason),
 			 "the messages sent before the damage did not arrive");

@@ -309,7 +309,7 @@ static void conclude_mitigation(FILE *out, const struct grid *grid, int column)
 	size_t needed = 0, failed = 0;
 	char name[64];
 
-	if (with->mitigation == MITIGATION_NONE || base < 0)
+	if (with->mitigation == MITIGATION_NONE || base < 0 || !tally_column(grid, base).judged)
 		return;
 	for (size_t i = 0; i < grid->row_count; i++) {
 		if (way_of(&grid->rows[i].place[column]).verdict == VERDICT_UNKNOWN)

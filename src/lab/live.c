@@ -50,7 +50,7 @@ struct live {
 	bool color, terminal;
 	unsigned int columns, left, right;
 	const struct lab_settings *settings;
-	const struct cell_key *keys;
+	struct lab_cell *cells;
 	size_t count, next;
 
 	struct loop *loop;
@@ -266,7 +266,7 @@ static void on_read(struct live *live, const struct event *event)
 {
 	const struct cell_result *result = cell_result_of(live->cell);
 
-	if (live->keys[live->next].proto != PROTO_TCP) {
+	if (live->cells[live->next].key.proto != PROTO_TCP) {
 		show_read(live, event->at_ns, event->first, result->received + event->offset,
 			  event->len);
 		return;
@@ -308,7 +308,7 @@ static void on_event(void *owner, const struct event *event)
 
 static void print_heading(struct live *live)
 {
-	const struct cell_key *key = &live->keys[live->next];
+	const struct cell_key *key = &live->cells[live->next].key;
 	_cleanup_free_ char *name = NULL;
 	size_t size = 0;
 	FILE *text = open_memstream(&name, &size);
@@ -361,12 +361,11 @@ static void on_done(void *owner)
 {
 	struct live *live = owner;
 	struct cell *cell = TAKE_PTR(live->cell);
-	struct cell_result result;
+	struct lab_cell *done = &live->cells[live->next];
 
 	flush_pending(live, NULL);
-	cell_finish(cell, &result);
-	print_verdict(live, &live->keys[live->next], &result);
-	cell_result_free(&result);
+	cell_finish(cell, &done->result);
+	print_verdict(live, &done->key, &done->result);
 	live->next++;
 	if (live->next < live->count)
 		putc('\n', live->out);
@@ -383,7 +382,7 @@ static void start_next(struct live *live)
 	live->shown = 0;
 	live->start_ns = clock_ns();
 	print_heading(live);
-	live->rc = cell_start(live->loop, &live->keys[live->next], live->settings, on_event,
+	live->rc = cell_start(live->loop, &live->cells[live->next].key, live->settings, on_event,
 			      on_done, live, &live->cell);
 	if (live->rc)
 		loop_quit(live->loop, live->rc);
@@ -407,8 +406,7 @@ static void lay_out(struct live *live)
 	live->left = room - live->right < LINE_WIDTH ? room - live->right : LINE_WIDTH;
 }
 
-int live_run(FILE *out, const struct cell_key *keys, size_t count,
-	     const struct lab_settings *settings)
+int live_run(FILE *out, struct lab_cell *cells, size_t count, const struct lab_settings *settings)
 {
 	_cleanup_(loop_cleanup) struct loop *loop = NULL;
 	struct live live = { .out = out,
@@ -416,7 +414,7 @@ int live_run(FILE *out, const struct cell_key *keys, size_t count,
 			     .terminal = term_is(out),
 			     .columns = term_columns(out),
 			     .settings = settings,
-			     .keys = keys,
+			     .cells = cells,
 			     .count = count };
 	int rc = loop_new(&loop);
 
@@ -435,11 +433,7 @@ int live_run(FILE *out, const struct cell_key *keys, size_t count,
 	}
 	loop_remove(&live.moment);
 	loop_remove(&live.status);
-	if (live.cell) {
-		struct cell_result result;
-
-		cell_finish(live.cell, &result);
-		cell_result_free(&result);
-	}
+	if (live.cell)
+		cell_finish(live.cell, &cells[live.next].result);
 	return rc;
 }

@@ -9,14 +9,14 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "lab/cell.h"
+#include "lab/run.h"
 
 /*
- * Runs the cells one after the other and shows each on `out`, with its verdict in words behind it: in
+ * Runs the cells, whose keys are set, one after the other, fills in their results (each to be freed with
+ * cell_result_free()), and shows each on `out`, with its verdict in words behind it: in
  * colour, with a line of counters kept at the bottom, where `out` is a terminal; as plain scrolling
  * text elsewhere. A cell that cannot be run here says so and the next follows. -EINTR after a signal.
  */
-int live_run(FILE *out, const struct cell_key *keys, size_t count,
-	     const struct lab_settings *settings);
+int live_run(FILE *out, struct lab_cell *cells, size_t count, const struct lab_settings *settings);
 
 #endif

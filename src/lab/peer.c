@@ -30,6 +30,7 @@
 
 #define POLL_NS UINT64_C(5000000) /* how often to look whether netcat listens already */
 #define POLLS_MAX 600
+#define SEND_ROOM (8 << 20) /* bytes */
 
 struct peers {
 	struct loop *loop;
@@ -116,6 +117,13 @@ static int dial(const struct peers *peers, int fd)
 	return 0;
 }
 
+static void netcat_failed(struct peers *peers)
+{
+	fail(-ENOENT, "nc does not listen on port %u (is netcat-openbsd installed?)",
+	     peers->settings.port);
+	peers->settings.on_failure(peers->settings.owner, false);
+}
+
 static int on_receiver(void *owner, uint32_t events)
 {
 	struct peers *peers = owner;
@@ -130,9 +138,7 @@ static int on_receiver(void *owner, uint32_t events)
 			continue;
 		}
 		if (len == 0 && !is_udp(peers) && peers->netcat > 0 && !peers->ready)
-			peers->settings.on_failure(
-				peers->settings.owner,
-				fail(-ENOENT, "nc ended at once (is netcat-openbsd installed?)"));
+			netcat_failed(peers);
 		if (len == 0 || errno != EAGAIN)
 			loop_remove(&peers->on_receiver);
 		return 0;
@@ -146,20 +152,37 @@ static int watch_receiver(struct peers *peers)
 			   &peers->on_receiver);
 }
 
+/* Messages leave as they are written, and a whole damage window of them finds room. */
+static void prepare_sender(const struct peers *peers)
+{
+	int one = 1, room = SEND_ROOM;
+
+	if (is_udp(peers))
+		return;
+	setsockopt(peers->sender, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(peers->sender, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+}
+
 static int on_accept(void *owner, uint32_t events)
 {
 	struct peers *peers = owner;
 	int fd = accept4(peers->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0 && (errno == EAGAIN || errno == ECONNABORTED))
 		return 0;
 	loop_remove(&peers->on_listener);
+	if (fd < 0) {
+		fail_errno(-errno, "cannot accept the connection");
+		peers->settings.on_failure(peers->settings.owner, false);
+		return 0;
+	}
 	if (!peers->settings.receiver_dials) {
 		peers->receiver = fd;
 		return watch_receiver(peers);
 	}
 	peers->sender = fd;
+	prepare_sender(peers);
 	ready(peers);
 	return 0;
 }
@@ -174,12 +197,14 @@ static int on_connected(void *owner, uint32_t events)
 	(void)events;
 	getsockopt(peers->sender, SOL_SOCKET, SO_ERROR, &error, &len);
 	loop_remove(&peers->on_sender);
-	if (error)
-		peers->settings.on_failure(peers->settings.owner,
-					   fail_errno(-error, "cannot connect to %s port %u",
-						      peers->settings.dial, peers->settings.port));
-	else
-		ready(peers);
+	if (error) {
+		fail_errno(-error, "cannot connect to %s port %u", peers->settings.dial,
+			   peers->settings.port);
+		peers->settings.on_failure(peers->settings.owner, true);
+		return 0;
+	}
+	prepare_sender(peers);
+	ready(peers);
 	return 0;
 }
 
@@ -247,7 +272,7 @@ static int open_receiver(struct peers *peers)
 	return rc ? rc : watch_receiver(peers);
 }
 
-static _Noreturn void become_netcat(const struct peers *peers, int out)
+static _Noreturn void become_netcat(const struct peers *peers, int out, pid_t truesum)
 {
 	char port[8];
 	const char *argv[8];
@@ -262,7 +287,9 @@ static _Noreturn void become_netcat(const struct peers *peers, int out)
 	argv[n] = NULL;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Ends with truesum, even if that was killed before this line. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != truesum)
+		_exit(126);
 	/* Standard input stays open and silent: at its end nc would close the connection. */
 	if (pipe(silence) < 0 || setns(peers->settings.receiver_netns, CLONE_NEWNET) < 0)
 		_exit(126);
@@ -306,16 +333,13 @@ static int on_poll(void *owner)
 	if (!ended && peers->polls++ < POLLS_MAX)
 		return 0;
 	loop_remove(&peers->poll);
-	peers->settings.on_failure(peers->settings.owner,
-				   fail(-ENOENT,
-					"nc does not listen on port %u (is netcat-openbsd "
-					"installed?)",
-					peers->settings.port));
+	netcat_failed(peers);
 	return 0;
 }
 
 static int start_netcat(struct peers *peers)
 {
+	pid_t self = getpid();
 	int pipe_fds[2];
 
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0 || fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK) < 0)
@@ -323,7 +347,7 @@ static int start_netcat(struct peers *peers)
 	peers->receiver = pipe_fds[0];
 	peers->netcat = fork();
 	if (peers->netcat == 0)
-		become_netcat(peers, pipe_fds[1]);
+		become_netcat(peers, pipe_fds[1], self);
 	close(pipe_fds[1]);
 	if (peers->netcat < 0)
 		return fail_errno(-errno, "fork");
@@ -389,11 +413,8 @@ void peers_close(struct peers *peers)
 
 int peers_send(struct peers *peers, const char *text, size_t len)
 {
-	int one = 1;
 	ssize_t sent;
 
-	if (!is_udp(peers))
-		setsockopt(peers->sender, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	sent = send(peers->sender, text, len, MSG_NOSIGNAL);
 	/* A datagram's earlier bounce (ICMP) is reported here: it says nothing of this one. */
 	if (sent < 0 && is_udp(peers) && errno == ECONNREFUSED)

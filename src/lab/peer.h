@@ -23,7 +23,8 @@ struct peers_settings {
 	uint16_t port;
 	void (*on_ready)(void *owner); /* once: the sender may send */
 	void (*on_data)(void *owner, const uint8_t *bytes, size_t len); /* UDP: one datagram */
-	void (*on_failure)(void *owner, int rc); /* fail_text() says why */
+	/* fail_text() says why; `blocked`: the network refused or lost the connection */
+	void (*on_failure)(void *owner, bool blocked);
 	void *owner; /* must not close the peers from within these callbacks */
 };
 

@@ -10,12 +10,24 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/loop.h"
 
 #define PROGRESS_NS UINT64_C(100000000)
+
+/*
+ * A cell's namespaces, ports, sockets and timers, and what a run has besides. libnftables calls select(),
+ * which knows descriptors below FD_SETSIZE only: more than that are of no use.
+ */
+#define DESCRIPTORS_A_CELL 16
+#define DESCRIPTORS_BESIDES 64
+
+_Static_assert(RUNNER_JOBS_MAX *DESCRIPTORS_A_CELL + DESCRIPTORS_BESIDES <= FD_SETSIZE,
+	       "all cells' descriptors are below FD_SETSIZE");
 
 struct runner;
 
@@ -41,7 +53,7 @@ static int schedule(struct runner *runner)
 {
 	if (runner->next || runner->started == runner->count)
 		return 0;
-	return loop_add_timer(runner->loop, 0, 0, start_one, runner, &runner->next);
+	return loop_add_soon(runner->loop, start_one, runner, &runner->next);
 }
 
 static void on_done(void *owner)
@@ -105,6 +117,29 @@ static int run(struct runner *runner)
 	loop_remove(&progress);
 	loop_remove(&runner->next);
 	return rc;
+}
+
+size_t runner_make_room(size_t jobs)
+{
+	struct rlimit limit;
+	rlim_t wanted = jobs * DESCRIPTORS_A_CELL + DESCRIPTORS_BESIDES;
+	size_t room;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return jobs;
+	if (limit.rlim_cur < wanted) {
+		limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur >= wanted)
+		return jobs;
+	room = limit.rlim_cur < DESCRIPTORS_BESIDES + DESCRIPTORS_A_CELL
+		       ? 0
+		       : (limit.rlim_cur - DESCRIPTORS_BESIDES) / DESCRIPTORS_A_CELL;
+	if (!room)
+		fail(-EMFILE, "%llu open files are too few: raise the limit (ulimit -n %d)",
+		     (unsigned long long)limit.rlim_cur, DESCRIPTORS_A_CELL + DESCRIPTORS_BESIDES);
+	return room;
 }
 
 int runner_run(const struct lab_settings *settings, struct lab_cell *cells, size_t count,

@@ -62,10 +62,11 @@ const struct topology topologies[] = {
 
 const size_t topology_count = ARRAY_SIZE(topologies);
 
-const char *const topology_names[] = { "bare",	 "routed",     "bridge",	 "l2bridge",
-				       "nested", "conntrack",  "conntrack-drop", "local",
-				       "nat",	 "nat-nocsum", "masquerade",	 "mesos",
-				       "vxlan",	 "vxlan-csum", "macvlan",	 "ipvlan",
-				       NULL };
+const char *const *topology_names(void)
+{
+	static const char *names[ARRAY_SIZE(topologies) + 1];
 
-_Static_assert(ARRAY_SIZE(topology_names) == ARRAY_SIZE(topologies) + 1, "a name a topology");
+	for (size_t i = 0; i < topology_count; i++)
+		names[i] = topologies[i].name;
+	return names;
+}

@@ -58,6 +58,6 @@ extern const struct topology topologies[];
 extern const size_t topology_count;
 
 /* Their names, NULL-terminated, in the table's order. */
-extern const char *const topology_names[];
+const char *const *topology_names(void);
 
 #endif

@@ -225,3 +225,42 @@ against_oracle() {
 	[ "$status" -eq 3 ]
 	[[ $output == *"run as root"* ]]
 }
+
+@test "few open files: fewer cells at a time, or one clear line; never another verdict" {
+	for limit in 100 200 1024; do
+		(ulimit -n $limit && "$TRUESUM" lab --json) >"$BATS_TEST_TMPDIR/limited.json"
+		jq -e '.as_expected' "$BATS_TEST_TMPDIR/limited.json"
+	done
+	run bash -c 'ulimit -n 64; "$1" lab' - "$TRUESUM"
+	[ "$status" -eq 3 ]
+	[[ $output == *"64 open files are too few"* ]]
+}
+
+@test "a long window ends as known: every message arrives when the damage is over" {
+	run "$TRUESUM" lab --json --window 300 -t routed,nat --family 4
+	[ "$status" -eq 0 ]
+	jq -e '.as_expected and ([.cells[].not_delivered] | add == 0)' <<<"$output"
+}
+
+@test "UDP: a counter damaged into another number is a damaged message, not a strange one" {
+	run "$TRUESUM" lab --json --proto udp -t routed --behaviour veth-2016 --family 4 --offset 58 --bit 3
+	[ "$status" -eq 0 ]
+	jq -e '.cells[0] | .verdict == "delivers-corrupt" and .delivered_damaged == 16' <<<"$output"
+}
+
+@test "no output, no claim: a full disk or a missing folder gives exit 3; closed descriptors do no harm" {
+	run bash -c '"$1" lab -t bare --family 4 --behaviour native >/dev/full' - "$TRUESUM"
+	[ "$status" -eq 3 ]
+	[[ $output == *"cannot write the output"* ]]
+	run bash -c '"$1" lab -t bare --family 4 --behaviour native --json <&- >&- 2>&-' - "$TRUESUM"
+	[ "$status" -eq 0 ]
+}
+
+@test "without /dev/net/tun nothing is claimed: unknown with the reason, exit 3, also live" {
+	for view in "" "--live routed --pace quick"; do
+		run unshare -m --propagation private bash -c \
+			'mount -t tmpfs tsum /dev/net; "$1" lab ${2:--t bare}' - "$TRUESUM" "$view"
+		[ "$status" -eq 3 ]
+		[[ $output == *"/dev/net/tun"* ]]
+	done
+}

@@ -69,6 +69,17 @@ lab() {
 	done
 }
 
+@test "UDP: a lost datagram and a doubled one are no damage" {
+	run lab 'receive --udp --json --idle 300ms
+		exec 9>/dev/udp/127.0.0.1/$PORT
+		for k in 0 1 2 3 4 6 6 7 8; do
+			printf "%s %d\n" $LETTERS $k >&9
+			sleep 0.01
+		done; received'
+	[ "$status" -eq 0 ]
+	jq -e '.intact == 8 and .damaged == 0 and .missing == 1' <<<"$output"
+}
+
 @test "UDP without checksum: on the wire the field is 0" {
 	run lab 'receive --udp -q --idle 200ms
 		timeout 5 tcpdump -i lo -c 1 -nvvU udp port $PORT >"$OUT/tcpdump" 2>"$OUT/tcpdump.err" &

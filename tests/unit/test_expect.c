@@ -113,21 +113,11 @@ static void test_unseen(void **state)
 	}
 }
 
-/* The names that the options take are the table's, in its order. */
-static void test_names(void **state)
-{
-	(void)state;
-	for (size_t t = 0; t < topology_count; t++)
-		assert_string_equal(topology_names[t], topologies[t].name);
-	assert_null(topology_names[topology_count]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_oracle),
 		cmocka_unit_test(test_unseen),
-		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
