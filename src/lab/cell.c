@@ -10,14 +10,13 @@
 #include "lab/cell.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "lab/expect.h"
+#include "lab/judge.h"
 #include "lab/message.h"
 #include "lab/peer.h"
 #include "lab/site.h"
@@ -110,7 +109,7 @@ static int on_end(void *owner)
 	return 0;
 }
 
-static void judge(struct cell *cell);
+static void conclude(struct cell *cell);
 
 /* From here on nothing changes; `done` is called from the loop, where no callback is below us. */
 static void end(struct cell *cell)
@@ -119,7 +118,7 @@ static void end(struct cell *cell)
 	loop_remove(&cell->deadline);
 	if (cell->end)
 		return;
-	judge(cell);
+	conclude(cell);
 	if (loop_add_soon(cell->loop, on_end, cell, &cell->end))
 		loop_quit(cell->loop, fail(-ENOMEM, "no memory to end a cell"));
 }
@@ -373,46 +372,6 @@ static void on_ready(void *owner)
 		give_up(cell, VERDICT_UNKNOWN, fail_text());
 }
 
-static enum caught_by who_caught(const struct cell *cell)
-{
-	const struct cell_result *result = &cell->result;
-	const struct topology *topology = cell->key.topology;
-	uint64_t in_container = is_tcp(cell) ? result->container.tcp_in_csum_errors
-					     : result->container.udp_in_csum_errors;
-	uint64_t on_host =
-		is_tcp(cell) ? result->host.tcp_in_csum_errors : result->host.udp_in_csum_errors;
-	uint64_t outer = topology->guard == GUARD_OUTER_UDP ? result->host.udp_in_csum_errors : 0;
-
-	if (outer)
-		return CAUGHT_OUTER_UDP;
-	if (result->rule_drops)
-		return CAUGHT_RULE;
-	if (topology->attach == ATTACH_NONE)
-		return on_host ? CAUGHT_HOST : CAUGHT_UNKNOWN;
-	if (in_container)
-		return CAUGHT_CONTAINER;
-	return on_host ? CAUGHT_HOST : CAUGHT_UNKNOWN;
-}
-
-static void count_messages(struct cell_result *result)
-{
-	for (uint32_t k = 0; k < result->message_count; k++) {
-		const struct message_fate *fate = &result->messages[k];
-		bool whole = fate->bytes_read == message_len(k);
-
-		if (!fate->sent)
-			continue;
-		if (fate->bytes_wrong)
-			result->delivered_damaged++;
-		else if (whole)
-			result->delivered++;
-		else
-			result->not_delivered++;
-		if (whole && fate->read_ns - fate->sent_ns > result->longest_delay_ns)
-			result->longest_delay_ns = fate->read_ns - fate->sent_ns;
-	}
-}
-
 static int read_counters(struct cell *cell)
 {
 	struct cell_result *result = &cell->result;
@@ -424,46 +383,10 @@ static int read_counters(struct cell *cell)
 	return rc;
 }
 
-static void judge_evidence(struct cell *cell)
+/* Completes the evidence and has it judged. */
+static void conclude(struct cell *cell)
 {
 	struct cell_result *result = &cell->result;
-	const struct lab_settings *settings = cell->settings;
-
-	bool control = all_of(cell, 0, settings->before, is_intact);
-
-	if (result->bytes_wrong && !(control && result->damaged_on_wire)) {
-		snprintf(result->reason, sizeof(result->reason),
-			 "the application read %" PRIu64
-			 " wrong bytes that the switch had not damaged",
-			 result->bytes_wrong);
-	} else if (result->bytes_wrong) {
-		result->verdict = VERDICT_DELIVERS_CORRUPT;
-		result->caught_by = CAUGHT_NOBODY;
-	} else if (!control && cell->late) {
-		snprintf(result->reason, sizeof(result->reason),
-			 "this machine was too busy to tell whether anything gets through");
-	} else if (!control) {
-		result->verdict = VERDICT_BLOCKED;
-		snprintf(result->reason, sizeof(result->reason),
-			 "the messages sent before the damage did not arrive");
-	} else if (!result->damaged_on_wire) {
-		snprintf(result->reason, sizeof(result->reason),
-			 "the pattern changed no bit of %u segments: choose another bit or pattern",
-			 result->unchanged_on_wire);
-	} else {
-		result->verdict = VERDICT_VERIFIED;
-		result->caught_by = who_caught(cell);
-		if (is_tcp(cell) && result->not_delivered)
-			snprintf(result->reason, sizeof(result->reason),
-				 "%u messages were still missing when patience ended",
-				 result->not_delivered);
-	}
-}
-
-static void judge(struct cell *cell)
-{
-	struct cell_result *result = &cell->result;
-	struct expectation known;
 
 	if (cell->wire) {
 		struct wire_counts counts = wire_counts(cell->wire);
@@ -472,21 +395,9 @@ static void judge(struct cell *cell)
 		result->damaged_unseen = counts.unseen;
 		result->unchanged_on_wire = counts.unchanged;
 	}
-	count_messages(result);
-	if (!result->reason[0]) {
-		if (read_counters(cell))
-			snprintf(result->reason, sizeof(result->reason), "%s", fail_text());
-		else
-			judge_evidence(cell);
-	}
-	/* What becomes of damaged headers is not known in general: a port may be another one now. */
-	if (result->verdict == VERDICT_UNKNOWN || cell->settings->damage.where != DAMAGE_PAYLOAD)
-		return;
-	known = expect(&cell->key, result->damaged_unseen > 0);
-	result->has_expected = true;
-	result->expected = known.verdict;
-	result->expected_by = known.by;
-	result->as_expected = result->verdict == known.verdict && result->caught_by == known.by;
+	if (!result->reason[0] && read_counters(cell))
+		snprintf(result->reason, sizeof(result->reason), "%s", fail_text());
+	judge(&cell->key, cell->settings, cell->late, result);
 }
 
 /* Builds networks, wire and peers. */

@@ -226,6 +226,17 @@ static int on_hello(void *owner, uint32_t events)
 	return 0;
 }
 
+/* Takes the socket. */
+static int listen_on(struct peers *peers, int fd)
+{
+	int rc;
+
+	peers->listener = fd;
+	rc = bind_here(peers, fd);
+	return rc ? rc
+		  : loop_add_fd(peers->loop, fd, EPOLLIN, on_accept, peers, &peers->on_listener);
+}
+
 static int open_sender(struct peers *peers)
 {
 	bool dials = !peers->settings.receiver_dials;
@@ -233,13 +244,8 @@ static int open_sender(struct peers *peers)
 
 	if (rc)
 		return rc;
-	if (!is_udp(peers) && !dials) {
-		peers->listener = fd;
-		rc = bind_here(peers, fd);
-		return rc ? rc
-			  : loop_add_fd(peers->loop, fd, EPOLLIN, on_accept, peers,
-					&peers->on_listener);
-	}
+	if (!is_udp(peers) && !dials)
+		return listen_on(peers, fd);
 	peers->sender = fd;
 	if (peers->settings.proto == PROTO_UDP_NOCHECK &&
 	    setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &one, sizeof(one)) < 0)
@@ -258,13 +264,8 @@ static int open_receiver(struct peers *peers)
 
 	if (rc)
 		return rc;
-	if (!is_udp(peers) && !dials) {
-		peers->listener = fd;
-		rc = bind_here(peers, fd);
-		return rc ? rc
-			  : loop_add_fd(peers->loop, fd, EPOLLIN, on_accept, peers,
-					&peers->on_listener);
-	}
+	if (!is_udp(peers) && !dials)
+		return listen_on(peers, fd);
 	peers->receiver = fd;
 	rc = dials ? dial(peers, fd) : bind_here(peers, fd);
 	if (!rc && dials && is_udp(peers) && send(fd, "\n", 1, 0) < 0)
