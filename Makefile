@@ -57,6 +57,7 @@ help:
 	@echo 'make lint     formatting, static analysis, shellcheck'
 	@echo 'make fuzz     run the fuzzers for FUZZ_SECONDS each (default 60)'
 	@echo 'make bench    measure the lab and quote the figures'
+	@echo 'make kernel-lab  the lab on real kernels with and without the 2016 statement (docs/kernel.md)'
 	@echo 'make install  install program, man page and completions under PREFIX ($(PREFIX))'
 	@echo 'make clean    remove build/'
 
@@ -152,3 +153,16 @@ clean:
 
 -include $(OBJS:.o=.d) $(SKELS:.skel.h=.bpf.d)
 -include $(UNITS:=.d)
+
+# ---- The real kernel: kernel/ and docs/kernel.md -------------------------------------------------------------
+PACKAGES_KERNEL  := qemu-system-x86 kmod gcc-12 make patch xz-utils jq netcat-openbsd tcpdump iproute2 ethtool nftables
+KERNEL_LAB_FLAGS ?=
+
+.PHONY: kernel-lab kernel-lab-packages
+kernel-lab: deps
+	$(Q)tools/install-packages $(PACKAGES_KERNEL)
+	$(Q)$(MAKE) all
+	$(Q)kernel/lab --truesum $(PROG) $(KERNEL_LAB_FLAGS)
+
+kernel-lab-packages:
+	@echo $(PACKAGES_KERNEL)

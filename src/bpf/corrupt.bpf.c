@@ -44,6 +44,12 @@ const volatile bool status_readable = true;
 
 struct corrupt_config config;
 
+/*
+ * The dead man's switch, CLOCK_MONOTONIC in ns: user space sets it on and on. The filter outlives a killed
+ * process, but damages nothing from then on.
+ */
+volatile __u64 alive_until;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -147,6 +153,8 @@ static __always_inline int find_transport(struct __sk_buff *skb, struct place *p
 		if (bpf_skb_load_bytes(skb, at, &tcp, sizeof(tcp)))
 			return -1;
 		header_len = tcp.doff * 4;
+		if (header_len < sizeof(tcp))
+			return -1;
 		place->csum = at + __builtin_offsetof(struct tcphdr, check);
 		place->src_port = bpf_ntohs(tcp.source);
 		place->dst_port = bpf_ntohs(tcp.dest);
@@ -154,6 +162,11 @@ static __always_inline int find_transport(struct __sk_buff *skb, struct place *p
 		if (bpf_skb_load_bytes(skb, at, &udp, sizeof(udp)))
 			return -1;
 		header_len = sizeof(udp);
+		/* The length of a super-packet may be that of one segment. */
+		if (!skb->gso_size && bpf_ntohs(udp.len) > place->transport_len)
+			return -1;
+		if (!skb->gso_size)
+			place->transport_len = bpf_ntohs(udp.len);
 		place->csum = at + __builtin_offsetof(struct udphdr, check);
 		place->src_port = bpf_ntohs(udp.source);
 		place->dst_port = bpf_ntohs(udp.dest);
@@ -269,19 +282,20 @@ static __always_inline enum sum_status sum_status(struct __sk_buff *skb, struct 
 	return config.unfinished_stays ? SUM_OUT_OF_REACH : SUM_OURS_TO_ADJUST;
 }
 
-static __always_inline int take_out_of_seed(struct __sk_buff *skb, __u32 csum, __u32 gained)
+/* Does not fail where a byte behind the field was just stored: the kernel made all up to there writable. */
+static __always_inline void take_out_of_seed(struct __sk_buff *skb, __u32 csum, __u32 gained)
 {
 	__u16 field;
 	__u64 sum;
 
 	if (bpf_skb_load_bytes(skb, csum, &field, sizeof(field)))
-		return -1;
+		return;
 	sum = (__u64)field + (__u32)~gained;
 	sum = (sum >> 32) + (sum & 0xffffffff);
 	sum = (sum >> 16) + (sum & 0xffff);
 	sum = (sum >> 16) + (sum & 0xffff);
 	field = (sum >> 16) + sum;
-	return bpf_skb_store_bytes(skb, csum, &field, sizeof(field), 0);
+	bpf_skb_store_bytes(skb, csum, &field, sizeof(field), 0);
 }
 
 /*
@@ -316,7 +330,10 @@ __noinline int damage_window_at(struct __sk_buff *skb, __u32 payload, __u32 star
 	return changed;
 }
 
-/* How many bits of the payload changed, or negative. */
+/*
+ * How many bits of the payload changed, or negative where that failed at once. What was damaged before a
+ * later window failed is damaged.
+ */
 static __always_inline int damage(struct __sk_buff *skb, const struct place *place, __u64 random,
 				  bool unfinished)
 {
@@ -334,15 +351,17 @@ static __always_inline int damage(struct __sk_buff *skb, const struct place *pla
 		if (len > DAMAGE_WINDOW)
 			len = DAMAGE_WINDOW;
 		now = damage_window_at(skb, place->payload, start, len, random);
-		if (now < 0)
+		if (now < 0 && !changed)
 			return -1;
+		if (now < 0)
+			break;
 		changed += now;
 		start += DAMAGE_WINDOW;
 		if (!everywhere || start >= place->payload_len)
 			break;
 	}
-	if (changed && unfinished && take_out_of_seed(skb, place->csum, scratch->gained))
-		return -1;
+	if (changed && unfinished)
+		take_out_of_seed(skb, place->csum, scratch->gained);
 	return changed;
 }
 
@@ -448,6 +467,8 @@ int truesum_corrupt(struct __sk_buff *skb)
 	struct corrupt_state *counted = bpf_map_lookup_elem(&state, &zero);
 	__u32 fate;
 
+	if (bpf_ktime_get_ns() >= alive_until)
+		return TC_ACT_UNSPEC;
 	if (!counted || find(skb, &place) || !matches(&place))
 		return TC_ACT_UNSPEC;
 	__sync_fetch_and_add(&counted->matched, 1);

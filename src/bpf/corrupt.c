@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/loop.h"
 #include "bpf/corrupt.skel.h"
 
 struct corrupt {
@@ -27,6 +28,7 @@ static int load(const struct corrupt_config *config, bool status_readable,
 		return -errno;
 	skeleton->rodata->status_readable = status_readable;
 	skeleton->bss->config = *config;
+	skeleton->bss->alive_until = clock_ns() + CORRUPT_ALIVE_NS;
 	rc = corrupt_bpf__load(skeleton);
 	if (rc)
 		corrupt_bpf__destroy(skeleton);
@@ -68,6 +70,11 @@ void corrupt_cleanup(struct corrupt **corrupt)
 int corrupt_fd(const struct corrupt *corrupt)
 {
 	return bpf_program__fd(corrupt->skeleton->progs.truesum_corrupt);
+}
+
+void corrupt_keep_alive(struct corrupt *corrupt)
+{
+	corrupt->skeleton->bss->alive_until = clock_ns() + CORRUPT_ALIVE_NS;
 }
 
 int corrupt_read(const struct corrupt *corrupt, struct corrupt_state *ret_state)

@@ -7,9 +7,12 @@
 #include "command.h"
 #include "net/journal.h"
 
-static void say(const char *sentence)
+static void say(enum journal_news news, const char *sentence)
 {
-	printf("%s\n", sentence);
+	if (news == JOURNAL_LOST)
+		fprintf(stderr, "truesum clean: %s\n", sentence);
+	else
+		printf("%s\n", sentence);
 }
 
 int command_clean(int argc, char **argv)
@@ -21,17 +24,19 @@ int command_clean(int argc, char **argv)
 			"Undoes what a killed truesum left on this host: offload features, qdiscs and BPF\n"
 			"filters, from the records in /run/truesum. Running truesums are left alone.",
 	};
-	unsigned int changes = 0;
+	struct journal_tally tally;
 	int rc = options_parse(&table, argc, argv);
 
 	if (rc < 0)
 		return options_exit(rc);
-	rc = journal_recover(say, &changes);
+	rc = journal_recover(say, &tally);
 	if (rc) {
 		fprintf(stderr, "truesum clean: %s\n", fail_text());
 		return EXIT_UNKNOWN;
 	}
-	printf(changes ? "%u change%s undone\n" : "nothing was left behind\n", changes,
-	       changes == 1 ? "" : "s");
-	return EXIT_NOTHING_WRONG;
+	if (tally.undone || tally.lost)
+		printf("%u change%s undone\n", tally.undone, tally.undone == 1 ? "" : "s");
+	else
+		printf("nothing was left behind\n");
+	return tally.lost ? EXIT_UNKNOWN : EXIT_NOTHING_WRONG;
 }

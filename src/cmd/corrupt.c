@@ -142,10 +142,11 @@ static bool feature_is_on(const struct run *run, const char *feature)
 }
 
 /* A device that keeps its checksum offload on has its unfinished sums left alone. */
-static void turn_features_off(struct run *run)
+static int turn_features_off(struct run *run)
 {
 	struct corrupt_plan *plan = &run->plan;
 	unsigned int bit;
+	int rc;
 
 	for (size_t i = 0; i < ARRAY_SIZE(features_off); i++) {
 		const char *feature = features_off[i].feature;
@@ -155,29 +156,39 @@ static void turn_features_off(struct run *run)
 		if (plan->config.vouch || features_off[i].direction != plan->direction ||
 		    !feature_is_on(run, feature))
 			continue;
-		if (journal_feature(run->journal, run->netns_fd, plan->device, feature, false) &&
-		    features_off[i].finishes_sums)
+		rc = journal_feature(run->journal, feature, false);
+		if (rc && rc != -EOPNOTSUPP)
+			return rc;
+		if (rc && features_off[i].finishes_sums)
 			plan->config.unfinished_stays = true;
-		else
-			plan->features_off[plan->feature_count++] = feature;
 	}
 	if (plan->direction == TC_INGRESS)
 		plan->config.unfinished_stays = true;
+	return 0;
+}
+
+static void say_lost(enum journal_news news, const char *sentence)
+{
+	if (news == JOURNAL_LOST)
+		fprintf(stderr, "truesum corrupt: left by a killed run: %s\n", sentence);
 }
 
 static int attach(struct run *run)
 {
 	struct corrupt_plan *plan = &run->plan;
-	int rc = journal_open(&run->journal);
+	const struct journal_place place = { .netns_fd = run->netns_fd,
+					     .netns = run->netns,
+					     .device = plan->device,
+					     .index = run->index };
+	/* Two that damage would turn features on under each other; to vouch touches none. */
+	const char *claim = plan->config.vouch ? NULL : corrupt_direction(plan);
+	int rc = journal_open(&place, claim, say_lost, &run->journal);
 
-	if (rc)
-		return rc;
-	turn_features_off(run);
-	rc = corrupt_load(&plan->config, &run->corrupt);
-	rc = rc ? rc : journal_clsact(run->journal, run->netns_fd, plan->device);
+	rc = rc ? rc : turn_features_off(run);
+	rc = rc ? rc : corrupt_load(&plan->config, &run->corrupt);
 	return rc ? rc
-		  : journal_bpf(run->journal, run->netns_fd, plan->device, plan->direction,
-				FIRST_PRIORITY, corrupt_fd(run->corrupt), CORRUPT_NAME);
+		  : journal_bpf(run->journal, plan->direction, FIRST_PRIORITY,
+				corrupt_fd(run->corrupt), CORRUPT_NAME);
 }
 
 static int on_signal(void *owner, int signo)
@@ -206,12 +217,13 @@ static int on_poll(void *owner)
 
 	if (rc)
 		return rc;
+	corrupt_keep_alive(run->corrupt);
 	if (term_is(stderr))
 		fprintf(stderr, "\r\033[K%s %s: %llu matched, %llu %s", run->plan.device,
 			corrupt_direction(&run->plan), (unsigned long long)state.matched,
 			(unsigned long long)state.fate[CORRUPT_DONE],
 			run->plan.config.vouch ? "vouched for" : "damaged");
-	run->gone = link_get(run->nl, run->plan.device, &link) == -ENODEV;
+	run->gone = link_get_by_index(run->nl, run->index, &link) == -ENODEV;
 	if (run->gone ||
 	    (run->plan.config.limit && state.fate[CORRUPT_DONE] >= run->plan.config.limit))
 		loop_quit(run->loop, 0);
@@ -234,24 +246,41 @@ static int run_until_end(struct run *run)
 static int corrupt_live(struct run *run, struct corrupt_outcome *ret_outcome)
 {
 	struct corrupt_outcome outcome = { 0 };
+	char why[400] = "";
 	int rc = loop_new(&run->loop), undone;
 
 	rc = rc ? rc : loop_add_signals(run->loop, on_signal, run);
 	rc = rc ? rc : attach(run);
+	rc = rc ? rc : run_until_end(run);
 	if (rc)
-		return rc;
-	rc = run_until_end(run);
+		snprintf(why, sizeof(why), "%s", fail_text());
 	undone = journal_close(TAKE_PTR(run->journal));
-	if (rc)
-		return rc;
 	if (undone)
-		return fail(undone, "not everything could be undone (%s); try: truesum clean",
-			    fail_text());
+		return fail(undone, "%s%snot everything could be undone (%s); try: truesum clean",
+			    why, rc ? "; and " : "", fail_text());
+	if (rc)
+		return fail(rc, "%s", why);
 	outcome.seconds = (double)(clock_ns() - run->started_ns) / 1e9;
 	rc = corrupt_read(run->corrupt, &outcome.state);
 	if (!rc)
 		*ret_outcome = outcome;
 	return rc;
+}
+
+static int check_hooks(struct run *run)
+{
+	enum tc_hooks hooks;
+	int rc = tc_get_hooks(run->nl, run->index, &hooks);
+
+	if (rc)
+		return rc;
+	if (hooks == TC_HOOKS_INGRESS && run->plan.direction == TC_EGRESS)
+		return fail(-EOPNOTSUPP,
+			    "%s has an ingress qdisc, which has no egress hook: use "
+			    "--direction ingress, or replace it by clsact",
+			    run->plan.device);
+	run->plan.add_clsact = hooks == TC_HOOKS_NONE;
+	return 0;
 }
 
 static void plan_only(struct run *run)
@@ -262,7 +291,6 @@ static void plan_only(struct run *run)
 		if (!plan->config.vouch && features_off[i].direction == plan->direction &&
 		    feature_is_on(run, features_off[i].feature))
 			plan->features_off[plan->feature_count++] = features_off[i].feature;
-	plan->add_clsact = !tc_has_clsact(run->nl, run->index);
 }
 
 /* Checks what no single option can and fills in what follows from several. */
@@ -366,6 +394,7 @@ int command_corrupt(int argc, char **argv)
 	if (rc < 0)
 		return options_exit(rc);
 	rc = find_device(&run);
+	rc = rc ? rc : check_hooks(&run);
 	if (rc)
 		return could_not(rc);
 	if (run.dry_run) {

@@ -19,7 +19,7 @@ struct corrupt_plan {
 	struct corrupt_config config;
 	const char *features_off[CORRUPT_FEATURES_MAX];
 	size_t feature_count;
-	bool add_clsact; /* filled in for corrupt_print_plan() only */
+	bool add_clsact;
 };
 
 struct corrupt_outcome {

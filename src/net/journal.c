@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The record of changes: see journal.h.
+ * The record of changes: see journal.h; what the files say: ledger.h.
  *
- * A record is {"netns":[dev,ino],"device":name,"index":n,"kind":...} with what the kind needs. The
- * device must still have both name and index, or it is another one.
+ * Files are made, taken over and removed only by who holds the folder's lock, so that none is ever seen
+ * without its owner's lock, or locked after it was unlinked. A file is new (O_EXCL): processes of several
+ * PID namespaces may share /run and have the same number.
  */
 #include "net/journal.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,21 +20,35 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "net/feature.h"
+#include "net/ledger.h"
 #include "net/link.h"
-#include "net/netns.h"
 
 #define FOLDER "/run/truesum"
 #define SUFFIX ".journal"
-#define LINE_MAX_BYTES 1024
+#define NAMESAKES_MAX 100
 
 struct journal {
 	int fd;
 	char path[64];
+	off_t end; /* its length */
+	int netns_fd;
+	struct netns_id netns;
+	int index;
+	struct nl *nl;
 };
 
-static void cleanup_json(json_t **json)
+static int lock_folder(int *ret_fd)
 {
-	json_decref(*json);
+	_cleanup_close_ int fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	if (fd < 0)
+		return fail_errno(-errno, "cannot read " FOLDER " (run as root)");
+	if (flock(fd, LOCK_EX) < 0)
+		return fail_errno(-errno, "cannot lock " FOLDER);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
 }
 
 static void cleanup_dir(DIR **dir)
@@ -43,225 +57,278 @@ static void cleanup_dir(DIR **dir)
 		closedir(*dir);
 }
 
-/* Where a change happens: the device, found again. */
-struct place {
-	int netns_fd;
-	struct nl *nl;
-	int index;
-};
+typedef int (*journal_fn)(const char *path, int fd, void *data);
 
-static void leave_place(struct place *place)
-{
-	nl_close(place->nl);
-	if (place->netns_fd >= 0)
-		close(place->netns_fd);
-}
-
-static int find_place(const json_t *record, struct place *place)
-{
-	json_int_t dev, ino;
-	const char *device;
-	int index, rc;
-	struct link_info link;
-
-	if (json_unpack((json_t *)record, "{s:[I,I], s:s, s:i}", "netns", &dev, &ino, "device",
-			&device, "index", &index))
-		return fail(-EBADMSG, "a record lacks its device");
-	rc = netns_find((dev_t)dev, (ino_t)ino, &place->netns_fd);
-	rc = rc ? rc : nl_open(place->netns_fd, NETLINK_ROUTE, &place->nl);
-	rc = rc ? rc : link_get(place->nl, device, &link);
-	if (rc)
-		return rc;
-	if (link.index != index)
-		return fail(-ENODEV, "device %s is another one now", device);
-	place->index = index;
-	return 0;
-}
-
-static int undo_feature(const struct place *place, const json_t *record)
-{
-	const char *device, *feature;
-	int former;
-
-	if (json_unpack((json_t *)record, "{s:s, s:s, s:b}", "device", &device, "feature", &feature,
-			"former", &former))
-		return fail(-EBADMSG, "a feature record is incomplete");
-	return feature_set(place->netns_fd, device, feature, former);
-}
-
-static int undo_clsact(const struct place *place, const json_t *record)
-{
-	unsigned int filters;
-	int rc = tc_filter_count(place->nl, place->index, &filters);
-
-	(void)record;
-	if (rc || filters)
-		return rc;
-	rc = tc_clsact_delete(place->nl, place->index);
-	return rc == -EINVAL || rc == -ENOENT ? 0 : rc;
-}
-
-static int undo_bpf(const struct place *place, const json_t *record)
-{
-	char present[64];
-	const char *name;
-	int direction, priority, rc;
-
-	if (json_unpack((json_t *)record, "{s:i, s:i, s:s}", "direction", &direction, "priority",
-			&priority, "name", &name))
-		return fail(-EBADMSG, "a BPF record is incomplete");
-	rc = tc_bpf_name(place->nl, place->index, (enum tc_direction)direction, (uint16_t)priority,
-			 present, sizeof(present));
-	/* Not attached yet when we ended, or somebody else's by now. */
-	if (rc == -ENOENT || (!rc && strcmp(present, name)))
-		return 0;
-	if (rc)
-		return rc;
-	return tc_filter_delete(place->nl, place->index, (enum tc_direction)direction,
-				(uint16_t)priority);
-}
-
-static const struct {
-	const char *kind;
-	int (*undo)(const struct place *place, const json_t *record);
-	const char *words;
-} kinds[] = {
-	{ "feature", undo_feature, "offload feature restored" },
-	{ "clsact", undo_clsact, "clsact qdisc removed" },
-	{ "bpf", undo_bpf, "BPF filter removed" },
-};
-
-/* Undoes one record. What is gone needs no undoing. */
-static int undo(const json_t *record, void (*say)(const char *sentence))
-{
-	_cleanup_(leave_place) struct place place = { .netns_fd = -1 };
-	const char *kind = json_string_value(json_object_get(record, "kind"));
-	int rc = find_place(record, &place);
-	char sentence[160];
-
-	if (rc == -ENOENT || rc == -ENODEV)
-		return 0;
-	for (size_t i = 0; !rc && kind && i < ARRAY_SIZE(kinds); i++) {
-		if (strcmp(kinds[i].kind, kind))
-			continue;
-		rc = kinds[i].undo(&place, record);
-		if (!rc && say) {
-			snprintf(sentence, sizeof(sentence), "%s: %s",
-				 json_string_value(json_object_get(record, "device")),
-				 kinds[i].words);
-			say(sentence);
-		}
-	}
-	return rc;
-}
-
-/* Undoes the journal's lines, latest first. A line cut off by SIGKILL was not acted upon: passed over. */
-static int undo_all(int fd, void (*say)(const char *sentence), unsigned int *ret_changes)
-{
-	_cleanup_(cleanup_json) json_t *records = json_array();
-	_cleanup_fclose_ FILE *file = NULL;
-	char line[LINE_MAX_BYTES];
-	int first_error = 0, copy = dup(fd);
-
-	file = copy < 0 ? NULL : fdopen(copy, "r");
-	if (!file || !records)
-		return fail(-ENOMEM, "cannot read a journal");
-	rewind(file);
-	while (fgets(line, sizeof(line), file)) {
-		json_t *record = json_loads(line, 0, NULL);
-
-		if (record)
-			json_array_append_new(records, record);
-	}
-	for (size_t i = json_array_size(records); i-- > 0;) {
-		int rc = undo(json_array_get(records, i), say);
-
-		if (rc && !first_error)
-			first_error = rc;
-		*ret_changes += !rc;
-	}
-	return first_error;
-}
-
-/* A journal whose lock can be had belongs to nobody alive. */
-static int recover_one(const char *path, void (*say)(const char *sentence),
-		       unsigned int *ret_changes)
-{
-	_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
-	int rc;
-
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return 0;
-	rc = undo_all(fd, say, ret_changes);
-	if (!rc)
-		unlink(path);
-	return rc;
-}
-
-int journal_recover(void (*say)(const char *sentence), unsigned int *ret_changes)
+/*
+ * Calls `fn` for every journal, goes on after an error and returns the first, with the file's name. A
+ * journal that vanishes meanwhile is none.
+ */
+static int for_each_journal(journal_fn fn, void *data)
 {
 	_cleanup_(cleanup_dir) DIR *dir = opendir(FOLDER);
 	const struct dirent *entry;
-	unsigned int changes = 0;
-	int first_error = 0;
-	char path[320];
+	char path[320], first_text[400] = "";
+	int first = 0;
 
-	if (!dir && errno != ENOENT)
+	if (!dir)
 		return fail_errno(-errno, "cannot read " FOLDER " (run as root)");
-	while (dir && (entry = readdir(dir))) {
+	while ((entry = readdir(dir))) {
+		_cleanup_close_ int fd = -1;
 		size_t len = strlen(entry->d_name);
 		int rc;
 
 		if (len <= strlen(SUFFIX) || strcmp(entry->d_name + len - strlen(SUFFIX), SUFFIX))
 			continue;
 		snprintf(path, sizeof(path), FOLDER "/%s", entry->d_name);
-		rc = recover_one(path, say, &changes);
-		if (rc && !first_error)
-			first_error = rc;
+		fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT)
+			continue;
+		rc = fd < 0 ? fail_errno(-errno, "cannot open it") : fn(path, fd, data);
+		if (!rc || first)
+			continue;
+		first = rc;
+		snprintf(first_text, sizeof(first_text), "%s: %s", path, fail_text());
 	}
-	if (ret_changes)
-		*ret_changes = changes;
-	return first_error;
+	return first ? fail(first, "%s", first_text) : 0;
 }
 
-int journal_open(struct journal **ret_journal)
-{
-	struct journal *journal;
-	int rc = journal_recover(NULL, NULL);
+struct recovery {
+	journal_say_fn say;
+	struct journal_tally tally;
+};
 
+static bool still_named(const char *path, int fd)
+{
+	struct stat named, locked;
+
+	return !stat(path, &named) && !fstat(fd, &locked) && named.st_dev == locked.st_dev &&
+	       named.st_ino == locked.st_ino;
+}
+
+/* A journal whose lock can be had belongs to nobody alive. */
+static int recover_one(const char *path, int fd, void *data)
+{
+	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
+	_cleanup_close_ int netns_fd = -1;
+	struct recovery *recovery = data;
+	int rc;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? 0 : fail_errno(-errno, "cannot lock it");
+	if (!still_named(path, fd))
+		return 0;
+	rc = ledger_read(fd, &ledger);
+	if (rc)
+		return rc;
+	rc = ledger_is_placed(&ledger) ? netns_find(&ledger.netns, &netns_fd) : 0;
+	if (rc == -ENOENT) {
+		if (json_array_size(ledger.changes)) {
+			ledger_say_lost(&ledger, recovery->say);
+			recovery->tally.lost++;
+		}
+		rc = 0;
+	} else if (!rc) {
+		rc = ledger_undo(&ledger, netns_fd, recovery->say, &recovery->tally.undone);
+	}
+	rc = rc ? rc : ledger_check(&ledger);
+	if (!rc)
+		unlink(path);
+	return rc;
+}
+
+/* The folder's lock must be held. */
+static int recover(journal_say_fn say, struct journal_tally *ret_tally)
+{
+	struct recovery recovery = { .say = say };
+	int rc = for_each_journal(recover_one, &recovery);
+
+	*ret_tally = recovery.tally;
+	return rc;
+}
+
+int journal_recover(journal_say_fn say, struct journal_tally *ret_tally)
+{
+	_cleanup_close_ int folder = -1;
+	int rc = lock_folder(&folder);
+
+	*ret_tally = (struct journal_tally){ 0 };
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	return recover(say, ret_tally);
+}
+
+static void free_journal(struct journal *journal)
+{
+	if (!journal)
+		return;
+	if (journal->fd >= 0)
+		close(journal->fd);
+	if (journal->netns_fd >= 0)
+		close(journal->netns_fd);
+	nl_close(journal->nl);
+	free(journal);
+}
+
+static void cleanup_journal(struct journal **journal)
+{
+	free_journal(*journal);
+}
+
+/* Takes out again what was appended last. */
+static int truncate_to(struct journal *journal, off_t end)
+{
+	if (ftruncate(journal->fd, end) < 0)
+		return fail_errno(-errno, "cannot shorten %s", journal->path);
+	journal->end = end;
+	return 0;
+}
+
+/* Appends a line; takes `record`. Half a line must not stay: the next one would be glued to it. */
+static int append(struct journal *journal, json_t *record)
+{
+	_cleanup_free_ char *text = record ? json_dumps(record, JSON_COMPACT) : NULL;
+	size_t len;
+	ssize_t written;
+	int rc;
+
+	json_decref(record);
+	if (!text)
+		return fail(-ENOMEM, "cannot compose a line of %s", journal->path);
+	len = strlen(text);
+	text[len++] = '\n'; /* in place of the terminating NUL */
+	written = write(journal->fd, text, len);
+	if (written == (ssize_t)len) {
+		journal->end += written;
+		return 0;
+	}
+	rc = fail_errno(written < 0 ? -errno : -ENOSPC, "cannot write %s", journal->path);
+	return truncate_to(journal, journal->end) ? -EIO : rc;
+}
+
+/* What the other journals say of a place. */
+struct survey {
+	const struct netns_id *netns;
+	int index;
+	const char *claim, *own_path; /* may be NULL */
+	pid_t claimed_by; /* 0: nobody */
+	bool clsact; /* one of them added it, or shares it */
+};
+
+static int survey_one(const char *path, int fd, void *data)
+{
+	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
+	struct survey *survey = data;
+	int rc = ledger_read(fd, &ledger);
+
+	if (rc || (survey->own_path && !strcmp(path, survey->own_path)) ||
+	    !ledger_is_of(&ledger, survey->netns, survey->index))
+		return rc;
+	survey->clsact |= ledger_has(&ledger, "clsact");
+	if (survey->claim && ledger.claim && !strcmp(survey->claim, ledger.claim))
+		survey->claimed_by = (pid_t)strtol(path + strlen(FOLDER "/"), NULL, 10);
+	return 0;
+}
+
+static int create_file(struct journal *journal)
+{
+	snprintf(journal->path, sizeof(journal->path), FOLDER "/%d" SUFFIX, (int)getpid());
+	for (int i = 2; i <= NAMESAKES_MAX; i++) {
+		journal->fd =
+			open(journal->path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+		if (journal->fd >= 0 || errno != EEXIST)
+			break;
+		snprintf(journal->path, sizeof(journal->path), FOLDER "/%d-%d" SUFFIX,
+			 (int)getpid(), i);
+	}
+	if (journal->fd < 0 || flock(journal->fd, LOCK_EX | LOCK_NB) < 0)
+		return fail_errno(-errno, "cannot create %s", journal->path);
+	return 0;
+}
+
+static int append_head(struct journal *journal, const struct journal_place *place,
+		       const char *claim)
+{
+	const struct netns_id *netns = &journal->netns;
+	json_t *head = json_pack("{s:[I,I], s:I, s:i}", "netns", (json_int_t)netns->dev,
+				 (json_int_t)netns->ino, "cookie", (json_int_t)netns->cookie,
+				 "index", place->index);
+
+	/* Names are for sentences only; one that is not UTF-8 is left out. */
+	json_object_set_new(head, "device", json_string(place->device));
+	if (place->netns)
+		json_object_set_new(head, "where", json_string(place->netns));
+	if (claim)
+		json_object_set_new(head, "claim", json_string(claim));
+	return append(journal, head);
+}
+
+/* The folder's lock must be held. */
+static int start(struct journal *journal, const struct journal_place *place, const char *claim)
+{
+	struct survey survey = { .netns = &journal->netns, .index = place->index, .claim = claim };
+	int rc = for_each_journal(survey_one, &survey);
+
+	if (!rc && survey.claimed_by)
+		rc = fail(-EBUSY,
+			  "another truesum (pid %d) is working on %s: wait for it or end it",
+			  (int)survey.claimed_by, place->device);
+	rc = rc ? rc : create_file(journal);
+	if (rc)
+		return rc;
+	rc = append_head(journal, place, claim);
+	if (rc)
+		unlink(journal->path);
+	return rc;
+}
+
+int journal_open(const struct journal_place *place, const char *claim, journal_say_fn say,
+		 struct journal **ret_journal)
+{
+	_cleanup_(cleanup_journal) struct journal *journal = calloc(1, sizeof(*journal));
+	_cleanup_close_ int folder = -1;
+	struct journal_tally tally;
+	int rc;
+
+	if (!journal)
+		return fail(-ENOMEM, "out of memory");
+	journal->fd = -1;
+	journal->index = place->index;
+	journal->netns_fd = place->netns_fd < 0 ? -1 : fcntl(place->netns_fd, F_DUPFD_CLOEXEC, 0);
+	if (place->netns_fd >= 0 && journal->netns_fd < 0)
+		return fail_errno(-errno, "cannot keep the network namespace open");
+	if (mkdir(FOLDER, 0700) < 0 && errno != EEXIST)
+		return fail_errno(-errno, "cannot make " FOLDER);
+	rc = lock_folder(&folder);
+	if (rc)
+		return rc == -ENOENT ? fail(rc, FOLDER " was removed just now") : rc;
+	rc = recover(say, &tally);
 	if (rc)
 		return fail(rc, "cannot undo what an earlier run left (%s); see " FOLDER,
 			    fail_text());
-	if (mkdir(FOLDER, 0700) < 0 && errno != EEXIST)
-		return fail_errno(-errno, "cannot make " FOLDER);
-	journal = calloc(1, sizeof(*journal));
-	if (!journal)
-		return -ENOMEM;
-	snprintf(journal->path, sizeof(journal->path), FOLDER "/%d" SUFFIX, (int)getpid());
-	journal->fd = open(journal->path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-	if (journal->fd < 0 || flock(journal->fd, LOCK_EX | LOCK_NB) < 0) {
-		rc = fail_errno(-errno, "cannot open %s", journal->path);
-		if (journal->fd >= 0)
-			close(journal->fd);
-		free(journal);
-		return rc;
-	}
-	*ret_journal = journal;
-	return 0;
+	rc = netns_identify(journal->netns_fd, &journal->netns);
+	rc = rc ? rc : nl_open(journal->netns_fd, NETLINK_ROUTE, &journal->nl);
+	rc = rc ? rc : start(journal, place, claim);
+	if (!rc)
+		*ret_journal = TAKE_PTR(journal);
+	return rc;
 }
 
 int journal_close(struct journal *journal)
 {
+	_cleanup_(cleanup_journal) struct journal *own = journal;
+	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
+	_cleanup_close_ int folder = -1;
 	unsigned int changes = 0;
 	int rc;
 
 	if (!journal)
 		return 0;
-	rc = undo_all(journal->fd, NULL, &changes);
+	/* Without the lock it is undone all the same: better than not at all. */
+	lock_folder(&folder);
+	rc = ledger_read(journal->fd, &ledger);
+	rc = rc ? rc : ledger_undo(&ledger, journal->netns_fd, NULL, &changes);
 	if (!rc)
-		unlink(journal->path);
-	close(journal->fd);
-	free(journal);
+		unlink(own->path);
 	return rc;
 }
 
@@ -270,96 +337,76 @@ void journal_cleanup(struct journal **journal)
 	journal_close(*journal);
 }
 
-/* Writes {place, ...details}; takes `details`. Gives the device's index and an nl socket to act with. */
-static int record(const struct journal *journal, int netns_fd, const char *device, json_t *details,
-		  const struct link_info *link)
+int journal_feature(struct journal *journal, const char *feature, bool on)
 {
-	_cleanup_(cleanup_json) json_t *line = details;
-	_cleanup_free_ char *text = NULL;
-	_cleanup_close_ int own = -1;
-	struct stat st;
-	size_t len;
-
-	if (netns_fd < 0) {
-		own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-		netns_fd = own;
-	}
-	if (netns_fd < 0 || fstat(netns_fd, &st) < 0)
-		return fail_errno(-errno, "cannot identify the network namespace");
-	if (!line ||
-	    json_object_set_new(line, "netns",
-				json_pack("[I,I]", (json_int_t)st.st_dev, (json_int_t)st.st_ino)) ||
-	    json_object_set_new(line, "device", json_string(device)) ||
-	    json_object_set_new(line, "index", json_integer(link->index)))
-		return -ENOMEM;
-	text = json_dumps(line, JSON_COMPACT);
-	len = text ? strlen(text) : 0;
-	if (!text || len + 2 > LINE_MAX_BYTES)
-		return fail(-ENOMEM, "a journal record is too long");
-	text[len] = '\n'; /* in place of the terminating NUL */
-	if (write(journal->fd, text, len + 1) != (ssize_t)len + 1)
-		return fail_errno(-errno, "cannot write %s", journal->path);
-	return 0;
-}
-
-static int open_device(int netns_fd, const char *device, struct nl **ret_nl,
-		       struct link_info *ret_link)
-{
-	_cleanup_(nl_cleanup) struct nl *nl = NULL;
-	int rc = nl_open(netns_fd, NETLINK_ROUTE, &nl);
-
-	rc = rc ? rc : link_get(nl, device, ret_link);
-	if (!rc)
-		*ret_nl = TAKE_PTR(nl);
-	return rc;
-}
-
-int journal_feature(struct journal *journal, int netns_fd, const char *device, const char *feature,
-		    bool on)
-{
-	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 	struct link_info link;
 	bool former;
-	int rc = open_device(netns_fd, device, &nl, &link);
+	int rc = link_get_by_index(journal->nl, journal->index, &link);
 
-	rc = rc ? rc : feature_get(netns_fd, device, feature, &former);
+	rc = rc ? rc : feature_get(journal->netns_fd, link.name, feature, &former);
 	if (rc || former == on)
 		return rc;
-	rc = record(journal, netns_fd, device,
-		    json_pack("{s:s, s:s, s:b}", "kind", "feature", "feature", feature, "former",
-			      (int)former),
-		    &link);
-	return rc ? rc : feature_set(netns_fd, device, feature, on);
+	rc = append(journal, json_pack("{s:s, s:s, s:b}", "kind", "feature", "feature", feature,
+				       "former", (int)former));
+	return rc ? rc : feature_set(journal->netns_fd, link.name, feature, on);
 }
 
-int journal_clsact(struct journal *journal, int netns_fd, const char *device)
+static int add_clsact(struct journal *journal)
 {
-	_cleanup_(nl_cleanup) struct nl *nl = NULL;
-	struct link_info link;
-	int rc = open_device(netns_fd, device, &nl, &link);
+	off_t before = journal->end;
+	int rc = append(journal, json_pack("{s:s}", "kind", "clsact")), added;
 
 	if (rc)
 		return rc;
-	if (tc_has_clsact(nl, link.index))
+	added = tc_clsact_add(journal->nl, journal->index);
+	if (!added)
 		return 0;
-	rc = record(journal, netns_fd, device, json_pack("{s:s}", "kind", "clsact"), &link);
-	rc = rc ? rc : tc_clsact_add(nl, link.index);
-	return rc == -EEXIST ? 0 : rc;
+	/* Somebody else's it is, if any. */
+	rc = truncate_to(journal, before);
+	if (rc || added != -EEXIST)
+		return rc ? rc : added;
+	return fail(-EBUSY, "somebody added a qdisc to the device just now: try again");
 }
 
-int journal_bpf(struct journal *journal, int netns_fd, const char *device,
-		enum tc_direction direction, uint16_t from, int prog_fd, const char *name)
+/* The folder's lock must be held. */
+static int provide_clsact(struct journal *journal, enum tc_direction direction)
 {
-	_cleanup_(nl_cleanup) struct nl *nl = NULL;
-	struct link_info link;
-	uint16_t priority;
-	int rc = open_device(netns_fd, device, &nl, &link);
+	struct survey survey = { .netns = &journal->netns,
+				 .index = journal->index,
+				 .own_path = journal->path };
+	enum tc_hooks hooks;
+	int rc = tc_get_hooks(journal->nl, journal->index, &hooks);
 
-	rc = rc ? rc : tc_free_priority(nl, link.index, direction, from, &priority);
+	if (rc)
+		return rc;
+	if (hooks == TC_HOOKS_NONE)
+		return add_clsact(journal);
+	if (hooks == TC_HOOKS_INGRESS)
+		return direction == TC_INGRESS
+			       ? 0
+			       : fail(-EOPNOTSUPP, "the device has an ingress qdisc, which has no "
+						   "egress hook");
+	rc = for_each_journal(survey_one, &survey);
+	if (rc || !survey.clsact)
+		return rc;
+	return append(journal, json_pack("{s:s}", "kind", "clsact"));
+}
+
+int journal_bpf(struct journal *journal, enum tc_direction direction, uint16_t from, int prog_fd,
+		const char *name)
+{
+	_cleanup_close_ int folder = -1;
+	uint16_t priority;
+	int rc = lock_folder(&folder);
+
+	if (rc)
+		return rc == -ENOENT ? fail(rc, FOLDER " was removed meanwhile") : rc;
+	rc = provide_clsact(journal, direction);
+	rc = rc ? rc : tc_free_priority(journal->nl, journal->index, direction, from, &priority);
 	rc = rc ? rc
-		: record(journal, netns_fd, device,
+		: append(journal,
 			 json_pack("{s:s, s:i, s:i, s:s}", "kind", "bpf", "direction",
-				   (int)direction, "priority", (int)priority, "name", name),
-			 &link);
-	return rc ? rc : tc_bpf_attach(nl, link.index, direction, priority, prog_fd, name);
+				   (int)direction, "priority", (int)priority, "name", name));
+	return rc ? rc
+		  : tc_bpf_attach(journal->nl, journal->index, direction, priority, prog_fd, name);
 }

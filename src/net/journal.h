@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The record of what truesum changes on the host, so that it is undone on every exit.
+ * The record of what truesum changes on a device of the host, so that it is undone on every exit.
  *
- * A change is recorded before it is made, as one JSON line of /run/truesum/PID.journal, on which its
- * process holds a lock. journal_close() undoes in reverse order and removes the file. After SIGKILL
- * the lock is gone while the file stays: the next run, or `truesum clean`, undoes it from there
- * (journal_recover()). Undoing a change that was recorded but not made, or whose device or namespace
- * is gone, is harmless.
+ * A change is recorded before it is made, as one line of /run/truesum/PID.journal, on which its process
+ * holds a lock. journal_close() undoes in reverse order and removes the file. After SIGKILL the lock is
+ * gone while the file stays: the next run, or `truesum clean`, undoes it from there
+ * (journal_recover()). Undoing a change that was recorded but not made, or whose device is gone, is
+ * harmless.
  *
- * Network namespaces are recorded by identity (device and inode), not by a path that may come to mean
- * another one. What the lab makes is not recorded: it lies in unnamed namespaces (net/netns.h), which
- * the kernel takes away with the process.
+ * Network namespaces are recorded by identity, not by a path that may come to mean another one, and
+ * devices by index, not by a name that may change. While the run lives it holds its namespace open, so
+ * that it can always undo there. Afterwards the namespace is looked for (netns_find()). Where nothing
+ * leads to it, it is dead in all likelihood, and took the changes with it; or a socket or a device of
+ * somebody's keeps it alive where nobody can go. No later attempt could do better, so that is told once,
+ * with what may remain, and the record dropped.
+ *
+ * Several runs may share a device: what only one may do at a time it claims, and a clsact of ours is
+ * recorded by every run that uses it, so that the last one to end removes it. For this each run is alone
+ * in /run/truesum (a lock on the folder) while it opens its journal, attaches, and undoes.
+ *
+ * What the lab makes is not recorded: it lies in unnamed namespaces (net/netns.h), which the kernel takes
+ * away with the process.
  */
 #ifndef TRUESUM_NET_JOURNAL_H
 #define TRUESUM_NET_JOURNAL_H
@@ -22,28 +32,48 @@
 
 struct journal;
 
-/* Undoes what dead processes left, then starts a record of our own. */
-int journal_open(struct journal **ret_journal);
+/* The device that is changed. */
+struct journal_place {
+	int netns_fd; /* -1: this namespace */
+	const char *netns; /* as the user named it; NULL: not at all */
+	const char *device; /* its name now */
+	int index;
+};
+
+/* What is told of what dead processes left: a change undone, or a device out of reach. */
+enum journal_news { JOURNAL_UNDONE, JOURNAL_LOST };
+typedef void (*journal_say_fn)(enum journal_news news, const char *sentence);
+
+struct journal_tally {
+	unsigned int undone; /* changes */
+	unsigned int lost; /* devices */
+};
+
+/*
+ * Undoes what dead processes left, telling `say`, then starts a record of our own. -EBUSY with a sentence
+ * where a living process has made the same claim on the place (NULL: no claim).
+ */
+int journal_open(const struct journal_place *place, const char *claim, journal_say_fn say,
+		 struct journal **ret_journal);
 
 /* Undoes everything recorded, latest first, and frees. Returns the first error; goes on in spite of it. */
 int journal_close(struct journal *journal);
 void journal_cleanup(struct journal **journal);
 
-/* Records the feature's present state, then sets it. Nothing happens where it has that state. */
-int journal_feature(struct journal *journal, int netns_fd, const char *device, const char *feature,
-		    bool on);
-
-/* Adds clsact where there is none; it is removed again unless somebody else's filters use it then. */
-int journal_clsact(struct journal *journal, int netns_fd, const char *device);
-
-/* Attaches a BPF program at a free priority from `from` on; the name marks it as ours: "tsum...". */
-int journal_bpf(struct journal *journal, int netns_fd, const char *device,
-		enum tc_direction direction, uint16_t from, int prog_fd, const char *name);
+/*
+ * Records the feature's present state, then sets it. Nothing happens where it has that state. -EOPNOTSUPP
+ * where the device did not follow.
+ */
+int journal_feature(struct journal *journal, const char *feature, bool on);
 
 /*
- * Undoes what dead processes left. *ret_changes counts the changes undone; `say` (may be NULL) gets a
- * sentence for each.
+ * Attaches a BPF program at a free priority from `from` on; the name marks it as ours: "tsum...". Adds
+ * clsact where there is none; it is removed again unless somebody's filters use it then.
  */
-int journal_recover(void (*say)(const char *sentence), unsigned int *ret_changes);
+int journal_bpf(struct journal *journal, enum tc_direction direction, uint16_t from, int prog_fd,
+		const char *name);
+
+/* Undoes what dead processes left. `say` gets a sentence for each change undone and device lost. */
+int journal_recover(journal_say_fn say, struct journal_tally *ret_tally);
 
 #endif

@@ -45,6 +45,9 @@ static int take_link(const struct nlmsghdr *message, void *data)
 		if (mnl_attr_get_type(attr) == IFLA_ADDRESS &&
 		    mnl_attr_get_payload_len(attr) == sizeof(info->mac))
 			memcpy(info->mac, mnl_attr_get_payload(attr), sizeof(info->mac));
+		if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			snprintf(info->name, sizeof(info->name), "%s", mnl_attr_get_str(attr));
 		if (mnl_attr_get_type(attr) != IFLA_LINKINFO)
 			continue;
 		mnl_attr_for_each_nested(nested, attr)
@@ -82,6 +85,19 @@ int link_get(struct nl *nl, const char *name, struct link_info *ret_info)
 	rc = nl_talk(nl, request, take_link, &info);
 	if (rc)
 		return fail_errno(rc, "no device '%s'", name);
+	*ret_info = info;
+	return 0;
+}
+
+int link_get_by_index(struct nl *nl, int index, struct link_info *ret_info)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = link_request(buffer, RTM_GETLINK, 0, index, NULL);
+	struct link_info info = { 0 };
+	int rc = nl_talk(nl, request, take_link, &info);
+
+	if (rc)
+		return fail_errno(rc, "no device with index %d", index);
 	*ret_info = info;
 	return 0;
 }

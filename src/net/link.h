@@ -15,6 +15,7 @@
 
 struct link_info {
 	int index;
+	char name[IFNAMSIZ];
 	uint32_t flags; /* IFF_* */
 	uint8_t mac[6];
 	char kind[16]; /* "veth", "tun", ...; empty for hardware */
@@ -22,6 +23,9 @@ struct link_info {
 
 /* -ENODEV with a sentence where there is no such device. */
 int link_get(struct nl *nl, const char *name, struct link_info *ret_info);
+
+/* The same by index, which stays a device's in its namespace while names change. */
+int link_get_by_index(struct nl *nl, int index, struct link_info *ret_info);
 
 /* A veth pair: `name` here, `peer` in the namespace peer_netns (-1: here). */
 int link_add_veth(struct nl *nl, const char *name, const char *peer, int peer_netns);

@@ -7,17 +7,40 @@
 #ifndef TRUESUM_NET_NETNS_H
 #define TRUESUM_NET_NETNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* Makes an unnamed namespace; *ret_fd is the caller's to close. */
 int netns_new(int *ret_fd);
 
-/* Opens a namespace by name (`ip netns`), path (with a slash) or pid. -ENOENT with a sentence. */
+/*
+ * Opens a namespace by name (`ip netns`), path (with a slash) or pid. A sentence where there is none, and
+ * -EINVAL where it is something else.
+ */
 int netns_open(const char *spec, int *ret_fd);
 
-/* Finds a namespace of a living process or of /run/netns by its identity. -ENOENT where it is gone. */
-int netns_find(dev_t dev, ino_t ino, int *ret_fd);
+/*
+ * Which namespace it is. The kernel gives the numbers of dead ones out again; the cookie (Linux 5.14, 0
+ * before) is never used twice.
+ */
+struct netns_id {
+	dev_t dev;
+	ino_t ino;
+	uint64_t cookie;
+};
+
+/* fd -1: the namespace this thread is in. */
+int netns_identify(int fd, struct netns_id *ret_id);
+bool netns_same(const struct netns_id *one, const struct netns_id *other);
+
+/*
+ * Finds a namespace again: one that a thread is in, that a process holds open, or that is mounted
+ * somewhere (as `ip netns` and container runtimes do), in another mount namespace too. -ENOENT where
+ * nothing of that kind leads there: it is dead, or out of anybody's reach.
+ */
+int netns_find(const struct netns_id *sought, int *ret_fd);
 
 /*
  * Moves this thread into the namespace until netns_leave():

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <linux/genetlink.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@
 struct nl {
 	struct mnl_socket *socket;
 	unsigned int seq;
+	bool interrupted; /* the dump being read is not of one moment */
 };
 
 int nl_open(int netns_fd, int bus, struct nl **ret_nl)
@@ -95,6 +97,20 @@ static int acknowledged(const struct nlmsghdr *message)
 	return fail_errno(error->error, "%s", text ? text : "the kernel refused");
 }
 
+/* A dump's last message carries the error that ended it, as a plain int. */
+static int dumped(const struct nl *nl, const struct nlmsghdr *message)
+{
+	int error = 0;
+
+	if (mnl_nlmsg_get_payload_len(message) >= sizeof(error))
+		memcpy(&error, mnl_nlmsg_get_payload(message), sizeof(error));
+	if (error < 0)
+		return fail_errno(error, "the kernel broke its answer off");
+	if (nl->interrupted)
+		return fail(-EINTR, "the kernel's tables kept changing while they were read");
+	return 0;
+}
+
 /* Dispatches one datagram. Returns 1 when the answer is complete, 0 to read on, -errno. */
 static int take_answers(struct nl *nl, const void *buffer, size_t len, mnl_cb_t fn, void *data)
 {
@@ -108,8 +124,11 @@ static int take_answers(struct nl *nl, const void *buffer, size_t len, mnl_cb_t 
 			rc = acknowledged(message);
 			return rc ? rc : 1;
 		}
-		if (message->nlmsg_type == NLMSG_DONE)
-			return 1;
+		nl->interrupted |= (message->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+		if (message->nlmsg_type == NLMSG_DONE) {
+			rc = dumped(nl, message);
+			return rc ? rc : 1;
+		}
 		if (fn && fn(message, data) == MNL_CB_ERROR)
 			return errno ? -errno : -EBADMSG;
 	}
@@ -123,6 +142,7 @@ int nl_talk(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data)
 	int rc = 0;
 
 	request->nlmsg_seq = ++nl->seq;
+	nl->interrupted = false;
 	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
 		request->nlmsg_flags |= NLM_F_ACK;
 	if (mnl_socket_sendto(nl->socket, request, request->nlmsg_len) < 0)

@@ -22,6 +22,8 @@ struct nlmsghdr *nl_request(void *buffer, uint16_t type, uint16_t flags);
 /*
  * Sends the request, hands every answer to `fn` (may be NULL) and returns when the kernel has said
  * that it is done: 0 or its -errno, with the kernel's own sentence (extended ack) in fail_text().
+ * -EINTR: a dump whose tables changed meanwhile, so that `fn` may have missed some or seen some twice.
+ * Ask again, with `data` as it was at first.
  */
 int nl_talk(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data);
 

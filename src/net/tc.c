@@ -14,6 +14,8 @@
 
 #include "base/fail.h"
 
+#define DUMP_TRIES 5
+
 static uint32_t parent_of(enum tc_direction direction)
 {
 	return TC_H_MAKE(TC_H_CLSACT, direction == TC_INGRESS ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS);
@@ -42,24 +44,47 @@ static int change_clsact(struct nl *nl, int index, uint16_t type, uint16_t flags
 	return nl_talk(nl, request, NULL, NULL);
 }
 
+struct hooks_sought {
+	int index;
+	enum tc_hooks hooks;
+};
+
+/* clsact and ingress have the same parent, and a device has one of them at most. */
 static int take_qdisc(const struct nlmsghdr *message, void *data)
 {
 	const struct tcmsg *tcm = mnl_nlmsg_get_payload(message);
-	struct tcmsg *sought = data;
+	struct hooks_sought *sought = data;
+	const struct nlattr *attr;
 
-	if (mnl_nlmsg_get_payload_len(message) >= sizeof(*tcm) &&
-	    tcm->tcm_ifindex == sought->tcm_ifindex && tcm->tcm_parent == TC_H_CLSACT)
-		sought->tcm_parent = TC_H_CLSACT;
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*tcm) ||
+	    tcm->tcm_ifindex != sought->index || tcm->tcm_parent != TC_H_CLSACT)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, message, sizeof(*tcm))
+		if (mnl_attr_get_type(attr) == TCA_KIND &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			sought->hooks = strcmp(mnl_attr_get_str(attr), "clsact") ? TC_HOOKS_INGRESS
+										 : TC_HOOKS_BOTH;
 	return MNL_CB_OK;
 }
 
-bool tc_has_clsact(struct nl *nl, int index)
+int tc_get_hooks(struct nl *nl, int index, enum tc_hooks *ret_hooks)
 {
-	char buffer[NL_REQUEST_SIZE];
-	struct tcmsg sought = { .tcm_ifindex = index }, *tcm;
-	struct nlmsghdr *request = tc_request(buffer, RTM_GETQDISC, NLM_F_DUMP, index, &tcm);
+	struct hooks_sought sought;
+	int rc = -EINTR;
 
-	return !nl_talk(nl, request, take_qdisc, &sought) && sought.tcm_parent == TC_H_CLSACT;
+	for (int i = 0; rc == -EINTR && i < DUMP_TRIES; i++) {
+		char buffer[NL_REQUEST_SIZE];
+		struct tcmsg *tcm;
+		struct nlmsghdr *request =
+			tc_request(buffer, RTM_GETQDISC, NLM_F_DUMP, index, &tcm);
+
+		sought = (struct hooks_sought){ .index = index, .hooks = TC_HOOKS_NONE };
+		rc = nl_talk(nl, request, take_qdisc, &sought);
+	}
+	if (rc)
+		return fail(rc, "cannot read the qdiscs of device %d: %s", index, fail_text());
+	*ret_hooks = sought.hooks;
+	return 0;
 }
 
 int tc_clsact_add(struct nl *nl, int index)
@@ -144,18 +169,24 @@ static int take_filter(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
+/* Adds what is found to *walk. Without clsact there is nothing to walk. */
 static int walk_filters(struct nl *nl, int index, enum tc_direction direction,
 			struct filter_walk *walk)
 {
-	char buffer[NL_REQUEST_SIZE];
-	struct tcmsg *tcm;
-	struct nlmsghdr *request = tc_request(buffer, RTM_GETTFILTER, NLM_F_DUMP, index, &tcm);
-	int rc;
+	const struct filter_walk before = *walk;
+	int rc = -EINTR;
 
-	tcm->tcm_parent = parent_of(direction);
-	rc = nl_talk(nl, request, take_filter, walk);
-	/* Without clsact there is nothing to walk. */
-	return rc == -EINVAL || rc == -ENOENT ? 0 : rc;
+	for (int i = 0; rc == -EINTR && i < DUMP_TRIES; i++) {
+		char buffer[NL_REQUEST_SIZE];
+		struct tcmsg *tcm;
+		struct nlmsghdr *request =
+			tc_request(buffer, RTM_GETTFILTER, NLM_F_DUMP, index, &tcm);
+
+		tcm->tcm_parent = parent_of(direction);
+		*walk = before;
+		rc = nl_talk(nl, request, take_filter, walk);
+	}
+	return rc ? fail(rc, "cannot read the tc filters of device %d: %s", index, fail_text()) : 0;
 }
 
 int tc_filter_count(struct nl *nl, int index, unsigned int *ret_count)

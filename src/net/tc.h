@@ -6,20 +6,24 @@
 #ifndef TRUESUM_NET_TC_H
 #define TRUESUM_NET_TC_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "net/nl.h"
 
 enum tc_direction { TC_INGRESS, TC_EGRESS };
 
-/* Whether the device has clsact (or the older ingress qdisc, which stands in its place). */
-bool tc_has_clsact(struct nl *nl, int index);
+/*
+ * Where filters can hang on a device: nowhere, at both sides (clsact), or at ingress alone. The latter is
+ * the older ingress qdisc in clsact's place: it takes filters meant for egress too, and runs them at ingress.
+ */
+enum tc_hooks { TC_HOOKS_NONE, TC_HOOKS_BOTH, TC_HOOKS_INGRESS };
+
+int tc_get_hooks(struct nl *nl, int index, enum tc_hooks *ret_hooks);
 
 /* -EEXIST where the device has a clsact or ingress qdisc already. */
 int tc_clsact_add(struct nl *nl, int index);
 
-/* Removes clsact with every filter on it. */
+/* Removes clsact, or the ingress qdisc in its place, with every filter on it. */
 int tc_clsact_delete(struct nl *nl, int index);
 
 /* How many filters hang on the device's clsact, both directions; 0 where there is no clsact. */
@@ -46,8 +50,9 @@ int tc_filter_delete(struct nl *nl, int index, enum tc_direction direction, uint
 #define TC_REDIRECT_PRIORITY 10
 
 /*
- * At the device's ingress, behind filters of a lower priority number, sends IPv4 packets on by `to`'s egress (u32 + mirred), where the 32 bits
- * behind a 20-byte IP header (source port, destination port) equal `ports` under `mask`, host order.
+ * At the device's ingress, behind filters of a lower priority number, sends IPv4 packets on by `to`'s
+ * egress (u32 + mirred), where the 32 bits behind a 20-byte IP header (source port, destination port)
+ * equal `ports` under `mask`, host order.
  */
 int tc_redirect_ports(struct nl *nl, int index, uint32_t ports, uint32_t mask, int to);
 

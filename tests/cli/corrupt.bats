@@ -2,83 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2030,SC2031 # bats runs each test in a subshell of its own, on purpose
 #
-# `truesum corrupt` on a live veth pair: a sender (namespace A, device va) and a receiver (B, vb). Both, and
-# /run with the journal in it, lie in namespaces of one process that ends with the test.
+# `truesum corrupt` on the live veth pair of world.bash.
 
-TRUESUM=${TRUESUM:-$BATS_TEST_DIRNAME/../../build/truesum}
 LINE=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
-WORK=$BATS_TEST_TMPDIR
 
 # The filter whose survival is checked, of a kind and name that is not ours.
 FOREIGN="filter add dev va egress prio 1 protocol ip u32 match ip dport 9 0xffff flowid 1:1"
 
-make_world() {
-	mount -t tmpfs tsum-test /run
-	mkdir /run/netns
-	ip netns add A
-	ip netns add B
-	ip link add va netns A type veth peer name vb netns B
-	for side in A:va:1 B:vb:2; do
-		IFS=: read -r ns dev n <<<"$side"
-		ip -n "$ns" addr add "10.9.0.$n/24" dev "$dev"
-		ip -n "$ns" addr add "fd09::$n/64" dev "$dev" nodad
-		ip -n "$ns" link set lo up
-		ip -n "$ns" link set "$dev" up
-	done
-}
-
-setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-	unshare -n -m true 2>/dev/null || skip "needs network and mount namespaces"
-	unshare -n -m bash -euc "$(declare -f make_world); make_world; touch $WORK/ready; exec sleep 120" \
-		>"$WORK/world" 2>&1 3>&- &
-	WORLD=$!
-	IN_WORLD=(nsenter -t "$WORLD" -n -m)
-	wait_for "test -e $WORK/ready" || { cat "$WORK/world"; return 1; }
-}
-
-teardown() {
-	[ -z "$WORLD" ] || kill "$WORLD" 2>/dev/null || true
-}
-
-# Until the command succeeds, at most ten seconds.
-wait_for() {
-	for _ in $(seq 500); do
-		eval "$1" && return 0
-		sleep 0.02
-	done
-	return 1
-}
-
-# In the background use "${IN_WORLD[@]}" itself: a function's $! would be a shell's, not the program's.
-world() { "${IN_WORLD[@]}" "$@"; }
-in_a() { world ip netns exec A "$@"; }
-in_b() { world ip netns exec B "$@"; }
+load world
 
 # counter TcpInCsumErrors: the receiver's
 counter() { in_b nstat -az "$1" | awk -v name="$1" '$1 == name { print $2 }'; }
-
-# All that corrupt changes on the sender's device.
-state() {
-	in_a ethtool -k va
-	in_a tc qdisc show dev va
-	in_a tc filter show dev va ingress
-	in_a tc filter show dev va egress
-}
-
-# start_corrupt ARG...: in A, in the background; returns once its filter is there. Output: $WORK/out
-start_corrupt() {
-	"${IN_WORLD[@]}" "$TRUESUM" corrupt --netns A --dev va "$@" >"$WORK/out" 2>"$WORK/err" 3>&- &
-	CORRUPT=$!
-	wait_for "[ \$(filters va A) -ge 1 ]" || { cat "$WORK/err"; return 1; }
-}
-
-filters() {
-	{
-		world ip netns exec "$2" tc filter show dev "$1" egress
-		world ip netns exec "$2" tc filter show dev "$1" ingress
-	} | grep -c tsum_corrupt || true
-}
 
 # send_lines N ADDRESS: numbered lines over one TCP connection, what arrives in $WORK/got
 send_lines() {
@@ -93,9 +27,6 @@ send_lines() {
 }
 
 expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
-
-# json KEY: from the output of the last run
-json() { jq -r "$1" "$WORK/out"; }
 
 @test "corrupt: what makes no sense is refused in one line, exit 2" {
 	local args
@@ -141,6 +72,31 @@ json() { jq -r "$1" "$WORK/out"; }
 	run world "$TRUESUM" corrupt --dev va --netns B
 	[ "$status" = 3 ]
 	[[ $output == *va*B* ]]
+	local spec
+	world mkfifo "$WORK/fifo"
+	for spec in '' . /proc/self/ns/mnt /dev/null "$WORK/fifo"; do
+		run world timeout 5 "$TRUESUM" corrupt --dev va --netns "$spec"
+		echo "$output"
+		[ "$status" = 3 ]
+		[ "$output" = "truesum corrupt: '$spec' is not a network namespace" ]
+	done
+}
+
+@test "corrupt: on an ingress qdisc egress is refused, and ingress works" {
+	local dry
+	in_a tc qdisc add dev va ingress
+	state >"$WORK/before"
+	for dry in '' --dry-run; do
+		run world "$TRUESUM" corrupt --netns A --dev va --for 1s $dry
+		echo "$output"
+		[ "$status" = 3 ]
+		[ "${#lines[@]}" = 1 ]
+		[[ $output == *"va has an ingress qdisc, which has no egress hook: use --direction ingress, or"* ]]
+		state | diff "$WORK/before" -
+	done
+	start_corrupt --direction ingress --for 300ms
+	wait "$CORRUPT"
+	state | diff "$WORK/before" -
 }
 
 @test "corrupt: without privilege it says what to do, exit 3" {
@@ -187,7 +143,7 @@ json() { jq -r "$1" "$WORK/out"; }
 	for pattern in 'stuck1 --stride 4 --phase 1 --bit 1' burst:5 zero random 'flip --offset 3'; do
 		before=$(counter TcpInCsumErrors)
 		# shellcheck disable=SC2086 # a pattern and its options
-		start_corrupt --match 'tcp dst port 5555' --for 400ms --json --pattern $pattern
+		start_corrupt --match 'tcp dst port 5555' --count 3 --json --pattern $pattern
 		send_lines 20 10.9.0.2
 		wait "$CORRUPT"
 		cat "$WORK/out"
@@ -287,10 +243,10 @@ json() { jq -r "$1" "$WORK/out"; }
 	cmp "$WORK/payload1" "$WORK/payload2"
 }
 
-@test "corrupt: SIGINT, SIGTERM and SIGHUP end it with its report and put everything back" {
+@test "corrupt: SIGINT, SIGTERM, SIGHUP and SIGQUIT end it with its report and put everything back" {
 	local signal
 	state >"$WORK/before"
-	for signal in INT TERM HUP; do
+	for signal in INT TERM HUP QUIT; do
 		start_corrupt
 		[ "$(state)" != "$(<"$WORK/before")" ]
 		kill "-$signal" "$CORRUPT"
@@ -369,4 +325,109 @@ json() { jq -r "$1" "$WORK/out"; }
 	wait "$CORRUPT" || status=$?
 	[ "$status" = 3 ]
 	grep -q 'va went away' "$WORK/err"
+}
+
+@test "corrupt: a device that is renamed meanwhile goes on being damaged, and is put back" {
+	local before
+	before=$(counter TcpInCsumErrors)
+	state >"$WORK/before"
+	start_corrupt --match 'tcp dst port 5555' --json --for 1500ms
+	world ip -n A link set va down
+	world ip -n A link set va name vc
+	world ip -n A link set vc up
+	sleep 0.3
+	kill -0 "$CORRUPT"
+	send_lines 20 10.9.0.2
+	wait "$CORRUPT"
+	[ "$(json .damaged)" -gt 0 ]
+	[ $(($(counter TcpInCsumErrors) - before)) = "$(json .damaged)" ]
+	world ip -n A link set vc down
+	world ip -n A link set vc name va
+	world ip -n A link set va up
+	state | diff "$WORK/before" -
+
+	start_corrupt
+	kill -KILL "$CORRUPT"
+	wait "$CORRUPT" || true
+	world ip -n A link set va down
+	world ip -n A link set va name vc
+	run world "$TRUESUM" clean
+	[[ $output == *"vc: BPF filter removed"* ]]
+	world ip -n A link set vc name va
+	world ip -n A link set va up
+	state | diff "$WORK/before" -
+}
+
+@test "corrupt: a killed run's filter stops by itself within two seconds" {
+	local before how
+	for how in '' --vouch; do
+		start_corrupt --match 'tcp dst port 5555' $how
+		# As long as it lives it damages, two seconds and more.
+		sleep 2.5
+		if [ -z "$how" ]; then
+			before=$(counter TcpInCsumErrors)
+			in_b timeout 1 nc -l 10.9.0.2 5555 >/dev/null 3>&- &
+			server=$!
+			wait_for "in_b ss -ltn | grep -q :5555"
+			echo damaged | in_a timeout 0.5 nc -N 10.9.0.2 5555 || true
+			wait "$server" || true
+			[ "$(counter TcpInCsumErrors)" -gt "$before" ]
+		fi
+		kill -KILL "$CORRUPT"
+		wait "$CORRUPT" || true
+		sleep 2
+		[ "$(filters va A)" = 1 ]
+		before=$(counter TcpInCsumErrors)
+		send_lines 20 10.9.0.2
+		[ "$(counter TcpInCsumErrors)" = "$before" ]
+		expected_lines 20 | diff - "$WORK/got"
+		world "$TRUESUM" clean
+	done
+}
+
+@test "corrupt: one at a time damages a device in a direction; other runs share it" {
+	local other order
+	state >"$WORK/before"
+	for order in first second; do
+		start_corrupt --match 'tcp dst port 5555'
+		run world "$TRUESUM" corrupt --netns A --dev va --for 10ms
+		echo "$output"
+		[ "$status" = 3 ]
+		[[ $output == "truesum corrupt: another truesum (pid $CORRUPT) is working on va: wait for it or end it" ]]
+		in_a ethtool -k va | grep -q 'tx-checksum-ip-generic: off'
+		[ "$(filters va A)" = 1 ]
+
+		world "$TRUESUM" corrupt --netns A --dev va --for 10ms --direction ingress
+		"${IN_WORLD[@]}" "$TRUESUM" corrupt --netns A --dev va --vouch >/dev/null 3>&- &
+		other=$!
+		wait_for "[ \$(filters va A) = 2 ]"
+		if [ "$order" = first ]; then
+			set -- "$CORRUPT" "$other"
+		else
+			set -- "$other" "$CORRUPT"
+		fi
+		kill "$1"
+		wait "$1"
+		[ "$(filters va A)" = 1 ]
+		in_a tc qdisc show dev va | grep -q clsact
+		kill "$2"
+		wait "$2"
+		state | diff "$WORK/before" -
+	done
+}
+
+@test "corrupt: what cannot be recorded is not done" {
+	# One page for all records: the first line takes nearly all of it.
+	local path
+	state >"$WORK/before"
+	world mkdir /run/truesum
+	world mount -t tmpfs -o size=4k tsum-test /run/truesum
+	path=/run/netns$(printf '/.%.0s' $(seq 1960))/A
+	run world "$TRUESUM" corrupt --netns "$path" --dev va --for 1s
+	echo "$output"
+	[ "$status" = 3 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == *"cannot write /run/truesum/"*": No space left on device"* ]]
+	state | diff "$WORK/before" -
+	[ -z "$(world ls /run/truesum)" ]
 }

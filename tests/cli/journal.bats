@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2030,SC2031,SC2317 # each test is a subshell of its own; state() calls in_a()
+#
+# What killed runs of `truesum corrupt` leave in /run/truesum, and what `truesum clean` makes of it, on the
+# live veth pair of world.bash.
+
+load world
+
+kill_corrupt() {
+	start_corrupt
+	kill -KILL "$CORRUPT"
+	wait "$CORRUPT" || true
+}
+
+clean() { world "$TRUESUM" clean; }
+journals() { world find /run/truesum -name '*.journal'; }
+
+@test "journal: a namespace that only a mount leads to is put back, at the end and by clean" {
+	local signal where
+	state >"$WORK/before"
+	# With what mountinfo escapes in its name.
+	where="$WORK/my ns\\1"
+	world touch "$where"
+	world mount --bind /run/netns/A "$where"
+	world umount /run/netns/A
+	in_a() { world nsenter "--net=$where" "$@"; }
+	filters() { in_a tc filter show dev va egress | grep -c tsum_corrupt || true; }
+	for signal in TERM KILL; do
+		"${IN_WORLD[@]}" "$TRUESUM" corrupt --netns "$where" --dev va >"$WORK/out" 2>&1 3>&- &
+		CORRUPT=$!
+		wait_for "[ \$(filters) = 1 ]"
+		kill "-$signal" "$CORRUPT"
+		wait "$CORRUPT" || true
+		cat "$WORK/out"
+		[ "$signal" = TERM ] || clean
+		state | diff "$WORK/before" -
+		[ -z "$(journals)" ]
+	done
+}
+
+@test "journal: a namespace that loses its name during the run is put back at the end" {
+	state >"$WORK/before"
+	start_corrupt
+	"${IN_WORLD[@]}" nsenter --net=/run/netns/A sleep 60 3>&- &
+	local holder=$!
+	wait_for "grep -q ^sleep /proc/$holder/comm"
+	world ip netns delete A
+	kill "$CORRUPT"
+	wait "$CORRUPT"
+	in_a() { world nsenter -t "$holder" -n "$@"; }
+	state | diff "$WORK/before" -
+	kill "$holder"
+}
+
+# found_by PATH COMMAND...: clean finds A where only COMMAND, which ends as a sleep, leads to it, by the PATH
+# below its /proc folder.
+found_by() {
+	local path=$1 holder
+	shift
+	state >"$WORK/before"
+	kill_corrupt
+	"${IN_WORLD[@]}" "$@" 3>&- &
+	holder=$!
+	wait_for "grep -q ^sleep /proc/$holder/comm"
+	world umount -l /run/netns/A
+	run clean
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ $output == *"va: BPF filter removed"*"3 changes undone" ]]
+	in_a() { world nsenter "--net=/proc/$holder/$path" "$@"; }
+	state | diff "$WORK/before" -
+	kill "$holder"
+}
+
+@test "journal: a namespace that only a descriptor holds is found" {
+	found_by fd/9 bash -c 'exec 9</run/netns/A; exec sleep 60'
+}
+
+@test "journal: a namespace that is mounted in another mount namespace only is found" {
+	found_by root/run/netns/A unshare -m --propagation private sleep 60
+}
+
+@test "journal: what remains where nothing leads any more is told once" {
+	kill_corrupt
+	world ip netns delete A
+	run clean
+	echo "$output"
+	[ "$status" = 3 ]
+	[[ ${lines[0]} == "truesum clean: va in network namespace A: nothing leads there any more"* ]]
+	[[ ${lines[0]} == *"tx-checksum-ip-generic, a qdisc: clsact, BPF filter tsum_corrupt" ]]
+	run clean
+	[ "$status" = 0 ]
+	[ "$output" = "nothing was left behind" ]
+}
+
+@test "journal: the next run tells it too, and runs" {
+	kill_corrupt
+	world ip netns delete A
+	run world "$TRUESUM" corrupt --netns B --dev lo --vouch --for 10ms
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ ${lines[0]} == "truesum corrupt: left by a killed run: va in network namespace A: nothing"* ]]
+	[ -z "$(journals)" ]
+}
+
+@test "journal: another namespace that got a dead one's number is left alone" {
+	kill_corrupt
+	world bash -c 'sed -i "s/\"cookie\":[0-9]*/\"cookie\":1/" /run/truesum/*.journal'
+	run clean
+	echo "$output"
+	[ "$status" = 3 ]
+	[ "$(filters va A)" = 1 ]
+}
+
+@test "journal: what is gone already is no change" {
+	kill_corrupt
+	in_a tc filter delete dev va egress
+	in_a ethtool -K va tx on >/dev/null
+	run clean
+	echo "$output"
+	[ "$status" = 0 ]
+	[ "$output" = $'va: clsact qdisc removed\n1 change undone' ]
+	kill_corrupt
+	world ip -n A link delete va
+	run clean
+	[ "$status" = 0 ]
+	[ "$output" = "nothing was left behind" ]
+	[ -z "$(journals)" ]
+}
+
+@test "journal: a file that cannot be understood is named and kept, the rest of it undone" {
+	local line
+	state >"$WORK/before"
+	for line in garbage '{"kind":"unheard-of"}' '{"kind":"feature"}' '[]'; do
+		kill_corrupt
+		world bash -c "echo '$line' >>$(journals); echo '{\"kind\":\"clsact\"}' >>$(journals)"
+		run clean
+		echo "$output"
+		[ "$status" = 3 ]
+		[[ $output == *"truesum clean: $(journals): "* ]]
+		state | diff "$WORK/before" -
+		run world "$TRUESUM" corrupt --netns B --dev vb --for 10ms
+		[ "$status" = 3 ]
+		[[ $output == *"$(journals)"* ]]
+		world rm "$(journals)"
+	done
+	world mkdir /run/truesum/odd.journal
+	run clean
+	[ "$status" = 3 ]
+	[[ $output == *"/run/truesum/odd.journal: "* ]]
+}
+
+@test "journal: a last line that was cut off was not acted upon" {
+	state >"$WORK/before"
+	kill_corrupt
+	world bash -c "printf '{\"kind\":\"fea' >>$(journals)"
+	clean
+	state | diff "$WORK/before" -
+	[ -z "$(journals)" ]
+	world bash -c ': >/run/truesum/1.journal; printf "{\"netns\"" >/run/truesum/2.journal'
+	run clean
+	[ "$status" = 0 ]
+	[ -z "$(journals)" ]
+}
+
+@test "journal: processes of one number in two PID namespaces do not share a file" {
+	local first second
+	unshare -p true 2>/dev/null || skip "needs PID namespaces"
+	state >"$WORK/before"
+	"${IN_WORLD[@]}" unshare -p -f "$TRUESUM" corrupt --netns A --dev va --for 3s \
+		>"$WORK/out" 2>&1 3>&- &
+	first=$!
+	wait_for "[ \$(filters va A) = 1 ]"
+	"${IN_WORLD[@]}" unshare -p -f "$TRUESUM" corrupt --netns B --dev vb --for 1s \
+		>"$WORK/second" 2>&1 3>&- &
+	second=$!
+	wait_for "[ \$(filters vb B) = 1 ]"
+	[ "$(journals | sort)" = $'/run/truesum/1-2.journal\n/run/truesum/1.journal' ]
+	run clean
+	[ "$output" = "nothing was left behind" ]
+	wait "$second"
+	[ "$(filters va A)" = 1 ]
+	wait "$first"
+	state | diff "$WORK/before" -
+	[ -z "$(journals)" ]
+}
