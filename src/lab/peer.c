@@ -55,6 +55,17 @@ static void ready(struct peers *peers)
 	peers->settings.on_ready(peers->settings.owner);
 }
 
+/*
+ * Closing ends the connection at once: an orphan that waits for a peer which is gone would hold its
+ * namespace for minutes, after SIGKILL too.
+ */
+static void end_abruptly(int fd)
+{
+	struct linger linger = { .l_onoff = 1 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 static int open_socket(const struct peers *peers, int netns_fd, int *ret_fd)
 {
 	_cleanup_(netns_leave) int home = -1;
@@ -67,6 +78,7 @@ static int open_socket(const struct peers *peers, int netns_fd, int *ret_fd)
 	if (fd < 0)
 		return fail_errno(-errno, "cannot open an %s socket",
 				  peers->settings.family == AF_INET6 ? "IPv6" : "IPv4");
+	end_abruptly(fd);
 	*ret_fd = fd;
 	return 0;
 }
@@ -177,6 +189,7 @@ static int on_accept(void *owner, uint32_t events)
 		peers->settings.on_failure(peers->settings.owner, false);
 		return 0;
 	}
+	end_abruptly(fd);
 	if (!peers->settings.receiver_dials) {
 		peers->receiver = fd;
 		return watch_receiver(peers);

@@ -138,6 +138,8 @@ static int new_ns(struct ns *ns, bool forwards)
 		if (rc == -ENOENT && strstr(zero[i], "ipv6"))
 			rc = 0; /* a kernel without IPv6: said where an IPv6 address is added */
 	}
+	/* nc's connections end as anybody's: then an orphan of them shall not hold the namespace long. */
+	rc = rc ? rc : sysctl_write(ns->fd, "net/ipv4/tcp_orphan_retries", "1");
 	if (!rc && forwards) {
 		rc = sysctl_write(ns->fd, "net/ipv4/ip_forward", "1");
 		sysctl_write(ns->fd, "net/ipv6/conf/all/forwarding", "1");

@@ -13,8 +13,8 @@ setup() {
 }
 
 # Everything that a run could leave behind, as text: links with their features, addresses, routes, rules,
-# qdiscs, filters, sysctls, and on the whole machine BPF programs, namespaces (those of others may come
-# and go: only ours are empty of processes, so the kernel's count tells) and processes.
+# qdiscs, filters, sysctls, records; on the whole machine processes and BPF programs (every namespace with
+# a filter in it holds one).
 world() {
 	cat <<'END'
 state() {
@@ -28,18 +28,27 @@ state() {
 	done
 	sysctl -a 2>/dev/null | grep -E "^net\.(ipv4|ipv6|core|netfilter)\." |
 		grep -vE "conntrack_count|nf_log|icmp_msgs|tcp_fastopen_key|stable_secret|somaxconn_"
-	bpftool prog show | grep -oE "name tsum[a-z0-9_]*" || true
 	ls /run/truesum 2>/dev/null || true
 	pgrep -x nc || true
+}
+# Our BPF programs on the whole machine; those of an earlier run may be about to go.
+programs() {
+	bpftool prog show | grep -E " name tsum" | sort
+}
+remember() {
+	programs >"$1.programs"
+	state >"$1"
 }
 # Namespaces die in the kernel's background: what holds a BPF program is not dead yet.
 settled() {
 	for _ in $(seq 200); do
 		state >"$1"
-		cmp -s "$2" "$1" && return 0
+		programs >"$1.programs"
+		cmp -s "$2" "$1" && [ -z "$(comm -13 "$2.programs" "$1.programs")" ] && return 0
 		sleep 0.1
 	done
 	diff "$2" "$1"
+	comm -13 "$2.programs" "$1.programs"
 	return 1
 }
 END
@@ -50,7 +59,7 @@ END
 		mount -t tmpfs tsum /run
 		ip link set lo up
 		tmp=$(mktemp -d)
-		state >"$tmp/before"
+		remember "$tmp/before"
 		RANDOM=1
 		for i in $(seq 50); do
 			server=builtin
@@ -75,7 +84,7 @@ END
 	unshare -n -m --propagation private bash -c "$(world)"'
 		mount -t tmpfs tsum /run
 		tmp=$(mktemp -d)
-		state >"$tmp/before"
+		remember "$tmp/before"
 		"$TRUESUM" lab >/dev/null || exit 1
 		timeout -s TERM 1 "$TRUESUM" lab >/dev/null 2>&1
 		settled "$tmp/after" "$tmp/before"
@@ -94,7 +103,7 @@ END
 		ip link set tsumtest1 up
 		ethtool -K tsumtest0 gso off
 		tmp=$(mktemp -d)
-		state >"$tmp/before"
+		remember "$tmp/before"
 		RANDOM=2
 		for i in $(seq 50); do
 			"$TRUESUM" corrupt --dev tsumtest0 --for 10s >/dev/null 2>&1 &
