@@ -28,7 +28,7 @@ setup() {
 	unshare -n -m bash -euc "$(declare -f make_world); make_world; touch $WORK/ready; exec sleep 120" \
 		>"$WORK/world" 2>&1 3>&- &
 	WORLD=$!
-	IN_WORLD=(nsenter -t "$WORLD" -n -m)
+	IN_WORLD=(nsenter -t "$WORLD" -n -m -r) # -r: in a chroot, too
 	wait_for "test -e $WORK/ready" || { cat "$WORK/world"; return 1; }
 }
 
