@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The comparison as one object: $host, $unfixed, $fixed hold the lab's objects, $original original.jq's, $host_end
+# the lab's with rx off on the host's end.
+#
+#   rows[]      a way in: topology, family, proto, nic; what happened there without and with rx-off in
+#               the container {none, rx_off}: emulated (host, veth-2016), unfixed, host (as it is), fixed;
+#               result: agree, differ, not-here (one of the kernels lacks it), unknown
+#   host_end[]  routed, rx off on the host's end of the veth: it must change nothing
+#   original[]  see original.jq
+#   exit_code   0 all agree, 1 not, 3 something was not found out
+
+# "DELIVERED", who caught the damage, or why there is no answer.
+def word:
+	if . == null then "unknown" elif .skipped then "not here" elif .verdict == "delivers-corrupt" then "DELIVERED"
+	elif .verdict == "verified" then .caught_by else .verdict end;
+
+def key: [.topology, .family, .proto, .nic] | join(" ");
+
+# Judged cells win over those of a first, too busy run.
+def by_key($runs; $behaviour):
+	reduce ($runs[].cells[] | select(.behaviour == $behaviour)) as $cell ({};
+		($cell | key) as $key
+		| if .[$key][$cell.mitigation] == null or .[$key][$cell.mitigation].verdict == "unknown"
+			then .[$key][$cell.mitigation] = $cell else . end);
+
+def pair: {none: (.none | word), rx_off: (.["rx-off"] | word)};
+
+def has($what): [.emulated, .unfixed, .host, .fixed | .none, .rx_off] | any(. == $what);
+
+def judge:
+	if has("not here") then "not-here" elif has("unknown") then "unknown"
+	elif .emulated == .unfixed and .host == .fixed and .fixed.none == .fixed.rx_off then "agree" else "differ" end;
+
+by_key($host; "veth-2016") as $emulated | by_key($host; "native") as $native
+| by_key($unfixed; "native") as $u | by_key($fixed; "native") as $f
+| [$f | to_entries[] | .key as $key | .value.none
+	| {topology, family, proto, nic, emulated: ($emulated[$key] | pair), unfixed: ($u[$key] | pair),
+		host: ($native[$key] | pair), fixed: ($f[$key] | pair)}
+	| .result = judge
+	| .reason = ([$emulated[$key], $u[$key], $native[$key], $f[$key] | .[]?.reason | select(. != null and . != "")]
+		| unique | join("; "))] as $rows
+| [$host_end[] | .kernel as $kernel | .cells[] | {kernel: $kernel, behaviour, family, result: word}] as $ends
+| [range(4; 7; 2) as $family | ($ends | map(select(.family == $family) | .result)) as [$a, $b, $c]
+	| {family: $family, emulated: $a, unfixed: $b, fixed: $c}
+	| .result = if [.emulated, .unfixed] == ["DELIVERED", "DELIVERED"] and .fixed == "container" then "agree"
+		elif [.[]] | any(. == "unknown" or . == "not here") then "unknown" else "differ" end] as $host_ends
+| {
+	command: "kernel-lab", host_kernel: $host[0].kernel, guest_kernel: $fixed[0].kernel,
+	seconds: {prepare: $prepare, all: $all}, captures: $captures,
+	counts: (reduce $rows[].result as $result ({agree: 0, differ: 0, "not-here": 0, unknown: 0}; .[$result] += 1)),
+	rows: $rows, host_end: $host_ends, original: $original
+}
+| .counts.cured = ([$rows[] | select(.unfixed.none == "DELIVERED" and .fixed.none != "DELIVERED"
+	and .unfixed.rx_off == .fixed.none)] | length)
+| .all_agree = (.counts.differ == 0 and .counts.unknown == 0 and .counts.agree > 0
+	and ([.host_end[].result] | all(. == "agree")) and ([.original[].as_described] | all) and (.original | length) == 6)
+| .exit_code = if .all_agree then 0
+	elif .counts.differ > 0 or ([.host_end[].result] | any(. == "differ")) or ([.original[].as_described] | all | not)
+	then 1 else 3 end
