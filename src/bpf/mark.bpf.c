@@ -17,7 +17,8 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 /* NETIF_F_RXCSUM's bit in net_device.features; numbers move between releases, user space asks. */
 const volatile __u32 rxcsum_bit = 0;
 
-extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym;
+/* Weak: a kernel before 6.2 lacks it, and still loads the programs that do without. */
+extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
 
 /* Not vouched for yet: QUERY fails unless the packet is UNNECESSARY; INC leaves PARTIAL and COMPLETE. */
 static __always_inline void vouch_for(struct __sk_buff *skb)

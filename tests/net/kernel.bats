@@ -36,7 +36,7 @@ setup_file() {
 	jq -e '[.rows[] | select(.topology == "routed" and .proto == "tcp" and .nic == "plain" and .result == "agree"
 		and .unfixed == {none: "DELIVERED", rx_off: "container"}
 		and .fixed == {none: "container", rx_off: "container"})] | length == 2' <<<"$output"
-	jq -e '.counts.agree >= 60 and (.host_end | length) == 2 and (.original | length) == 6' <<<"$output"
+	jq -e '.counts.agree >= 150 and (.host_end | length) == 2 and (.original | length) == 6' <<<"$output"
 	[ "$SECONDS" -le 180 ]
 }
 
