@@ -3,6 +3,7 @@
 #ifndef TRUESUM_BASE_CLEANUP_H
 #define TRUESUM_BASE_CLEANUP_H
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -35,6 +36,12 @@ static inline void cleanup_fclose(FILE **file)
 {
 	if (*file)
 		fclose(*file);
+}
+
+static inline void cleanup_closedir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
 }
 
 #define _cleanup_free_ _cleanup_(cleanup_free)

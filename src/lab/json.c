@@ -32,11 +32,6 @@
 #include "lab/topology.h"
 #include "packet/pattern.h"
 
-static void cleanup_json(json_t **json)
-{
-	json_decref(*json);
-}
-
 static int out_of_memory(void)
 {
 	return fail(-ENOMEM, "no memory for the JSON object");
@@ -141,7 +136,7 @@ static json_t *run_object(const struct lab_run *run, const struct lab_counts *co
 int lab_json(FILE *out, const struct lab_run *run, const struct lab_cell *cells, size_t count)
 {
 	_cleanup_free_ const struct lab_cell **sorted = NULL;
-	_cleanup_(cleanup_json) json_t *object = NULL;
+	json_auto_t *object = NULL;
 	struct lab_counts counts = lab_count(cells, count);
 	int rc = lab_sort(cells, count, &sorted);
 

@@ -51,12 +51,6 @@ static int lock_folder(int *ret_fd)
 	return 0;
 }
 
-static void cleanup_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 typedef int (*journal_fn)(const char *path, int fd, void *data);
 
 /*
@@ -65,7 +59,7 @@ typedef int (*journal_fn)(const char *path, int fd, void *data);
  */
 static int for_each_journal(journal_fn fn, void *data)
 {
-	_cleanup_(cleanup_dir) DIR *dir = opendir(FOLDER);
+	_cleanup_(cleanup_closedir) DIR *dir = opendir(FOLDER);
 	const struct dirent *entry;
 	char path[320], first_text[400] = "";
 	int first = 0;
@@ -330,11 +324,6 @@ int journal_close(struct journal *journal)
 	if (!rc)
 		unlink(own->path);
 	return rc;
-}
-
-void journal_cleanup(struct journal **journal)
-{
-	journal_close(*journal);
 }
 
 int journal_feature(struct journal *journal, const char *feature, bool on)

@@ -58,7 +58,6 @@ int journal_open(const struct journal_place *place, const char *claim, journal_s
 
 /* Undoes everything recorded, latest first, and frees. Returns the first error; goes on in spite of it. */
 int journal_close(struct journal *journal);
-void journal_cleanup(struct journal **journal);
 
 /*
  * Records the feature's present state, then sets it. Nothing happens where it has that state. -EOPNOTSUPP

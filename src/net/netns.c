@@ -136,12 +136,6 @@ static int open_if_same(const char *path, const struct netns_id *sought, int *re
 	return 0;
 }
 
-static void cleanup_closedir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /* Tries FOLDER/ENTRY/SUFFIX for every entry of the folder. */
 static int find_in_folder(const char *folder, const char *suffix, const struct netns_id *sought,
 			  int *ret_fd)
@@ -248,47 +242,20 @@ int netns_find(const struct netns_id *sought, int *ret_fd)
 		    (unsigned long)sought->ino);
 }
 
-static int open_sysctl(int netns_fd, const char *name, int flags, int *ret_fd)
+int sysctl_write(int netns_fd, const char *name, const char *value)
 {
 	_cleanup_(netns_leave) int home = -1;
+	_cleanup_close_ int fd = -1;
 	char path[160];
-	int fd, rc;
+	int rc = netns_enter(netns_fd, &home);
 
-	rc = netns_enter(netns_fd, &home);
 	if (rc)
 		return rc;
 	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	fd = open(path, flags | O_CLOEXEC);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(-errno, "cannot open sysctl %s", name);
-	*ret_fd = fd;
-	return 0;
-}
-
-int sysctl_write(int netns_fd, const char *name, const char *value)
-{
-	_cleanup_close_ int fd = -1;
-	int rc = open_sysctl(netns_fd, name, O_WRONLY, &fd);
-
-	if (rc)
-		return rc;
 	if (write(fd, value, strlen(value)) < 0)
 		return fail_errno(-errno, "cannot set sysctl %s to %s", name, value);
-	return 0;
-}
-
-int sysctl_read(int netns_fd, const char *name, char *ret_value, size_t size)
-{
-	_cleanup_close_ int fd = -1;
-	int rc = open_sysctl(netns_fd, name, O_RDONLY, &fd);
-	ssize_t len;
-
-	if (rc)
-		return rc;
-	len = read(fd, ret_value, size - 1);
-	if (len < 0)
-		return fail_errno(-errno, "cannot read sysctl %s", name);
-	ret_value[len] = '\0';
-	ret_value[strcspn(ret_value, "\n")] = '\0';
 	return 0;
 }

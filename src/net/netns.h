@@ -51,8 +51,7 @@ int netns_find(const struct netns_id *sought, int *ret_fd);
 int netns_enter(int fd, int *ret_home);
 void netns_leave(const int *home);
 
-/* Reads or writes a sysctl as seen in the namespace; `name` with slashes: "net/ipv4/ip_forward". */
+/* Writes a sysctl as seen in the namespace; `name` with slashes: "net/ipv4/ip_forward". */
 int sysctl_write(int netns_fd, const char *name, const char *value);
-int sysctl_read(int netns_fd, const char *name, char *ret_value, size_t size);
 
 #endif

@@ -17,11 +17,6 @@ static void cleanup_nft(struct nft_ctx **nft)
 		nft_ctx_free(*nft);
 }
 
-static void cleanup_json(json_t **json)
-{
-	json_decref(*json);
-}
-
 /* Runs commands with output and errors buffered in the context, which the caller frees. */
 static int run(int netns_fd, const char *commands, unsigned int output_flags,
 	       struct nft_ctx **ret_nft)
@@ -61,7 +56,7 @@ int nft_load(int netns_fd, const char *commands)
 int nft_counter(int netns_fd, const char *counter, uint64_t *ret_packets)
 {
 	_cleanup_(cleanup_nft) struct nft_ctx *nft = NULL;
-	_cleanup_(cleanup_json) json_t *root = NULL;
+	json_auto_t *root = NULL;
 	const json_t *entries;
 	char command[96];
 	json_int_t packets = -1;
