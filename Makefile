@@ -10,19 +10,21 @@ BPFTOOL   := $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 ARCH      := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 
 PACKAGES_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libmnl-dev libnftables-dev \
-		  libjansson-dev
+		  libjansson-dev zlib1g-dev libzstd-dev
 PACKAGES_TEST  := libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool nftables procps time jq mandoc clang-format \
-		  clang-tidy cppcheck shellcheck chromium libclang-rt-14-dev
+		  clang-tidy cppcheck shellcheck chromium libclang-rt-14-dev \
+		  tshark zstd libpcap-dev qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu \
+		  libc6-dev-s390x-cross
 
 comma     := ,
 SANFLAGS  := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
-LIBS      := libbpf libmnl libnftables jansson
+LIBS      := libbpf libmnl libnftables jansson zlib libzstd
 PKGCFLAGS  = $(shell pkg-config --cflags $(LIBS))
 PKGLIBS    = $(shell pkg-config --libs $(LIBS))
 CFLAGS    ?= -O2 -g
 WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 ALLCFLAGS  = -std=gnu17 $(WARN) $(CFLAGS) $(PKGCFLAGS) -D_GNU_SOURCE -DTRUESUM_VERSION='"$(VERSION)"' \
-	     -Isrc -I$(BUILD) $(SANFLAGS)
+	     -pthread -Isrc -I$(BUILD) $(SANFLAGS)
 LDFLAGS   += $(SANFLAGS)
 BPFFLAGS  := -O2 -g -target bpf -D__TARGET_ARCH_$(ARCH) -Wall -Werror -Isrc \
 	     -idirafter /usr/include/$(shell uname -m)-linux-gnu
@@ -65,7 +67,7 @@ all: $(PROG)
 
 $(PROG): $(OBJS)
 	$(say) LINK $@
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKGLIBS)
+	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $^ $(PKGLIBS) -lm
 
 $(BUILD)/obj/%.o: src/%.c | $(SKELS)
 	@mkdir -p $(@D)
@@ -100,7 +102,7 @@ lab: deps
 	$(Q)$(SUDO) $(PROG) lab
 
 test: deps-test
-	$(Q)$(MAKE) all tests fuzzers
+	$(Q)$(MAKE) all tests portable fuzzers
 	$(Q)$(MAKE) lint
 	$(Q)$(SUDO) tests/run $(BUILD)
 
@@ -108,23 +110,39 @@ UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 PARTS   := $(filter-out $(BUILD)/obj/main.o,$(OBJS))
 
-.PHONY: tests fuzzers
+.PHONY: tests portable fuzzers
 tests: $(UNITS)
 fuzzers: $(FUZZERS)
 
 $(BUILD)/unit/%: tests/unit/%.c $(PARTS)
 	@mkdir -p $(@D)
 	$(say) TEST $@
-	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(PARTS) $(PKGLIBS) -lcmocka
+	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(PARTS) $(PKGLIBS) -lcmocka -lm
+
+# src/sum and src/packet for other processors too: little-endian arm64 and big-endian s390x under qemu-user.
+PURE     := $(wildcard src/packet/*.c src/sum/*.c) src/base/fail.c src/base/options.c
+PORTABLE := $(foreach to,native aarch64 s390x,$(patsubst tests/portable/%.c,$(BUILD)/portable/$(to)/%,$(wildcard \
+	    tests/portable/test_*.c)))
+CC_native  := $(CC)
+CC_aarch64 := aarch64-linux-gnu-gcc -static
+CC_s390x   := s390x-linux-gnu-gcc -static
+
+portable: $(PORTABLE)
+
+.SECONDEXPANSION:
+$(BUILD)/portable/%: tests/portable/$$(notdir $$*).c $(PURE) $(wildcard src/packet/*.h src/sum/*.h)
+	@mkdir -p $(@D)
+	$(say) TEST $@
+	$(Q)$(CC_$(firstword $(subst /, ,$*))) -std=gnu17 $(WARN) -O2 -g -D_GNU_SOURCE -Isrc -o $@ $< $(PURE) -lm
 
 # Parsers alone, built with their own sanitizers and coverage.
-FUZZED  := $(wildcard src/packet/*.c src/sum/*.c) src/base/fail.c src/base/options.c
+FUZZED  := $(PURE) $(wildcard src/pcap/*.c)
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZED)
 	@mkdir -p $(@D)
 	$(say) FUZZ $@
 	$(Q)$(CLANG) -std=gnu17 -g -O1 -D_GNU_SOURCE -Isrc -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o $@ $< $(FUZZED)
+		-fno-sanitize-recover=all -pthread -o $@ $< $(FUZZED) -lz -lzstd -lm
 
 FUZZ_SECONDS ?= 60
 fuzz: deps-test
@@ -138,8 +156,19 @@ lint: $(SKELS) $(BUILD)/gen/report_css.h
 	@echo "lint"
 	$(Q)tests/lint $(filter-out -fsanitize% -fno-sanitize%,$(ALLCFLAGS))
 
+BENCHES := $(patsubst tests/bench.d/%.c,$(BUILD)/bench/%,$(wildcard tests/bench.d/*_bench.c))
+
+.PHONY: benches
+benches: $(BENCHES)
+
+$(BUILD)/bench/%: tests/bench.d/%.c $(PARTS)
+	@mkdir -p $(@D)
+	$(say) BENCH $@
+	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(PARTS) $(PKGLIBS) -lm
+
 bench: deps-test
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) all benches
+	$(Q)$(BUILD)/bench/sum_bench
 	$(Q)$(SUDO) tests/bench $(PROG)
 
 install: all
@@ -152,7 +181,7 @@ clean:
 	$(Q)rm -rf build
 
 -include $(OBJS:.o=.d) $(SKELS:.skel.h=.bpf.d)
--include $(UNITS:=.d)
+-include $(UNITS:=.d) $(BENCHES:=.d)
 
 # ---- The real kernel: kernel/ and docs/kernel.md -------------------------------------------------------------
 PACKAGES_KERNEL  := qemu-system-x86 kmod gcc-12 make patch xz-utils jq netcat-openbsd tcpdump iproute2 ethtool nftables
