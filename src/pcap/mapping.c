@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Mapped files: see mapping.h.
+ *
+ * Reading a page behind the end of a file that was cut short, or on a disk that fails, raises SIGBUS in
+ * the reading thread. The handler looks for the address in a table of mappings, puts zero pages over
+ * the rest of that mapping and returns; the read goes on, and whoever asks mapping_check() next learns
+ * of it. This is the one place where a handler does more than to set a flag: the signal is the
+ * instruction's own doing, there is no event loop to hand it to. It is installed with the first mapping
+ * and taken away with the last.
+ */
+#include "pcap/mapping.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define MAPPINGS_MAX 16
+
+struct mapping {
+	uint8_t *data;
+	size_t size;
+	int fd;
+	atomic_bool torn; /* zero pages were put in */
+};
+
+static _Atomic(struct mapping *) mappings[MAPPINGS_MAX];
+static pthread_mutex_t mappings_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned int mapping_count;
+static struct sigaction before_us;
+static uintptr_t page_size;
+
+static struct mapping *mapping_at(uintptr_t address)
+{
+	for (size_t i = 0; i < MAPPINGS_MAX; i++) {
+		struct mapping *mapping = atomic_load(&mappings[i]);
+
+		if (mapping && address - (uintptr_t)mapping->data < mapping->size)
+			return mapping;
+	}
+	return NULL;
+}
+
+static bool patch(struct mapping *mapping, uintptr_t address)
+{
+	uintptr_t page = address & ~(page_size - 1);
+	size_t rest = (uintptr_t)mapping->data + mapping->size - page;
+
+	/* The flag first: who reads the zeros and then asks must hear of them. */
+	atomic_store(&mapping->torn, true);
+	return mmap((void *)page, rest, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		    0) != MAP_FAILED;
+}
+
+/* Not ours: as if this handler were not there. A fault happens again, a sent signal is sent again. */
+static void on_bus_error(int signo, siginfo_t *info, void *context)
+{
+	uintptr_t address = (uintptr_t)info->si_addr;
+	bool sent = info->si_code <= 0;
+	struct mapping *mapping = sent ? NULL : mapping_at(address);
+	int saved = errno;
+
+	(void)context;
+	if (!mapping || !patch(mapping, address)) {
+		sigaction(signo, &before_us, NULL);
+		if (sent)
+			raise(signo);
+	}
+	errno = saved;
+}
+
+static int enlist(struct mapping *mapping)
+{
+	struct sigaction ours = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
+	size_t i = 0;
+	int rc = 0;
+
+	sigemptyset(&ours.sa_mask);
+	pthread_mutex_lock(&mappings_lock);
+	while (i < MAPPINGS_MAX && atomic_load(&mappings[i]))
+		i++;
+	if (i == MAPPINGS_MAX)
+		rc = -EMFILE;
+	else if (!mapping_count && sigaction(SIGBUS, &ours, &before_us) < 0)
+		rc = -errno;
+	if (!rc) {
+		atomic_store(&mappings[i], mapping);
+		mapping_count++;
+	}
+	pthread_mutex_unlock(&mappings_lock);
+	return rc;
+}
+
+static void strike_off(const struct mapping *mapping)
+{
+	pthread_mutex_lock(&mappings_lock);
+	for (size_t i = 0; i < MAPPINGS_MAX; i++) {
+		if (atomic_load(&mappings[i]) != mapping)
+			continue;
+		atomic_store(&mappings[i], NULL);
+		if (!--mapping_count)
+			sigaction(SIGBUS, &before_us, NULL);
+	}
+	pthread_mutex_unlock(&mappings_lock);
+}
+
+void mapping_free(struct mapping *mapping)
+{
+	if (!mapping)
+		return;
+	strike_off(mapping);
+	if (mapping->data)
+		munmap(mapping->data, mapping->size);
+	free(mapping);
+}
+
+static void mapping_cleanup(struct mapping **mapping)
+{
+	mapping_free(*mapping);
+}
+
+int mapping_new(int fd, uint64_t size, struct mapping **ret_mapping)
+{
+	_cleanup_(mapping_cleanup) struct mapping *mapping = calloc(1, sizeof(*mapping));
+	void *data;
+
+	if (!mapping)
+		return -ENOMEM;
+	if (size > SIZE_MAX)
+		return -EFBIG;
+	page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+	data = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	if (data == MAP_FAILED)
+		return -errno;
+	mapping->data = data;
+	mapping->size = size;
+	mapping->fd = fd;
+	/* Reads ahead further from a disk; without a meaning for what is in memory already. */
+	madvise(data, size, MADV_SEQUENTIAL);
+	*ret_mapping = mapping;
+	if (enlist(mapping) < 0) {
+		*ret_mapping = NULL;
+		return -EMFILE;
+	}
+	mapping = NULL;
+	return 0;
+}
+
+const uint8_t *mapping_data(const struct mapping *mapping)
+{
+	return mapping->data;
+}
+
+/* A file cut within its last page reads as zeros there without a signal: the size tells. */
+const char *mapping_check(const struct mapping *mapping)
+{
+	struct stat now;
+
+	if (!fstat(mapping->fd, &now) && (uint64_t)now.st_size < mapping->size)
+		return "the file became shorter while it was read";
+	if (atomic_load(&mapping->torn))
+		return "the disk does not give back this part of the file";
+	return NULL;
+}
