@@ -16,19 +16,26 @@ __truesum_commands() {
 __truesum_options() {
 	awk '/^  (-[A-Za-z],|   ) --[a-z]/ {
 		if ($1 ~ /,$/) print substr($1, 1, 2)
-		print $1 ~ /,$/ ? $2 : $1
+		long = $1 ~ /,$/ ? $2 : $1
+		sub(/\[=.*/, "", long)
+		print long
 	}' <<<"$1"
 }
 
-# What the help calls an option's value; nothing for an option without one.
+# What the help calls an option's value; nothing for an option without one. In brackets, with "=", where
+# the value may be left out: [=WHICH]
 __truesum_placeholder() {
 	awk -v option="$2" '/^  (-[A-Za-z],|   ) --[a-z]/ {
 		short = $1 ~ /,$/ ? substr($1, 1, 2) : ""
 		long = short ? $2 : $1
 		value = short ? $3 : $2
+		if (at = index(long, "[=")) {
+			value = substr(long, at)
+			long = substr(long, 1, at - 1)
+		}
 		if (option == long || (short && option == short))
 			# Flags have their description there, which begins in column 31.
-			print index($0, " " value) < 30 && value ~ /^[A-Z|]+$/ ? value : ""
+			print index($0, value) < 30 && value ~ /^(\[=)?[A-Z|]+\]?$/ ? value : ""
 	}' <<<"$1"
 }
 
@@ -48,7 +55,9 @@ __truesum_values() {
 			return 1
 		}
 		/^  (-[A-Za-z],|   ) --[a-z]/ {
-			on = $1 == option || ($1 ~ /,$/ && (option == $2 || option == substr($1, 1, 2)))
+			name = $1
+			sub(/\[=.*/, "", name)
+			on = name == option || ($1 ~ /,$/ && (option == $2 || option == substr($1, 1, 2)))
 			if (on) text = substr($0, 31)
 			next
 		}
@@ -93,6 +102,11 @@ __truesum_value() {
 		[[ $option == --live ]] && option=--topology
 		__truesum_offer_list "$(__truesum_values "$help" "$option" | tr '\n' ' ')"
 		;;
+	\[=WHICH\])
+		# Its value can only follow "=".
+		[[ $3 ]] || return 1
+		__truesum_offer "$(__truesum_values "$help" "$option")"
+		;;
 	NAME | DIR | PLACE)
 		__truesum_offer "$(__truesum_values "$help" "$option")"
 		;;
@@ -108,7 +122,7 @@ __truesum_value() {
 			__truesum_offer "$(compgen -G '/run/netns/*' | sed 's,.*/,,')"
 		fi
 		;;
-	FILE)
+	FILE | OTHER)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames 2>/dev/null
 		;;
@@ -121,7 +135,7 @@ __truesum_value() {
 
 _truesum() {
 	local program=${COMP_WORDS[0]/#~\//$HOME/} command=${COMP_WORDS[1]} help
-	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local joint="" cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
@@ -130,19 +144,22 @@ _truesum() {
 	fi
 	# bash takes --option=value apart.
 	if [[ $cur == = ]]; then
-		cur=
+		cur="" joint=yes
 	elif [[ $previous == = ]]; then
-		previous=${COMP_WORDS[COMP_CWORD - 2]}
+		previous=${COMP_WORDS[COMP_CWORD - 2]} joint=yes
 	fi
 	[[ " $(__truesum_commands "$program" | tr '\n' ' ')" == *" $command "* ]] || return
 	# --help is the last option; below it there are examples.
 	help=$("$program" "$command" --help 2>/dev/null | sed '/--help/q')
-	if [[ $previous == -* ]] && __truesum_value "$help" "$previous"; then
+	if [[ $previous == -* ]] && __truesum_value "$help" "$previous" "$joint"; then
 		return
 	elif [[ $cur == -* ]]; then
 		__truesum_offer "$(__truesum_options "$help")"
 	elif [[ $command == send && $previous == send ]]; then
 		mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+	elif [[ $command == pcap ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		compopt -o filenames 2>/dev/null
 	fi
 }
 

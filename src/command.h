@@ -9,6 +9,7 @@ int command_lab(int argc, char **argv);
 int command_corrupt(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_recv(int argc, char **argv);
+int command_pcap(int argc, char **argv);
 int command_clean(int argc, char **argv);
 
 #endif

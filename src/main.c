@@ -18,6 +18,7 @@ static const struct {
 	{ "corrupt", command_corrupt, "damage chosen packets on a device, and stop cleanly" },
 	{ "send", command_send, "send numbered lines to another machine" },
 	{ "recv", command_recv, "receive them and check every byte" },
+	{ "pcap", command_pcap, "which packets of a capture are damaged, which only look so" },
 	{ "clean", command_clean, "undo what a killed run left behind" },
 };
 

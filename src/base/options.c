@@ -114,16 +114,17 @@ int parse_names(const char *text, const char *what, const char *const *names, ui
 static void print_row(const struct option_row *row)
 {
 	char left[64];
-	const char *line = row->help;
+	const char *line = row->help, *space = row->value ? " " : "";
+	bool maybe = row->type == OPTION_CALL_MAYBE;
 	int used;
 
 	if (row->type == OPTION_HEADING) {
 		printf("\n%s:\n", row->help);
 		return;
 	}
-	used = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s", row->letter ? '-' : ' ',
+	used = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s%s", row->letter ? '-' : ' ',
 			row->letter ? row->letter : ' ', row->letter ? "," : " ", row->name,
-			row->value ? " " : "", row->value ? row->value : "");
+			maybe ? "[=" : space, row->value ? row->value : "", maybe ? "]" : "");
 	printf("%s", left);
 	if (used > HELP_COLUMN - 2) {
 		printf("\n");
@@ -174,6 +175,7 @@ static int set_option(const struct option_row *row, const char *value)
 	case OPTION_RATE:
 		return parse_rate(value, row->target);
 	case OPTION_CALL:
+	case OPTION_CALL_MAYBE:
 		return row->parse(value, row->target);
 	}
 	return -EINVAL;
@@ -184,6 +186,13 @@ static int usage(const struct option_table *table, const char *message)
 	fprintf(stderr, "truesum %s: %s (see truesum %s --help)\n", table->command, message,
 		table->command);
 	return -EINVAL;
+}
+
+static int value_of(const struct option_row *row)
+{
+	if (row->type == OPTION_CALL_MAYBE)
+		return optional_argument;
+	return row->value ? required_argument : no_argument;
 }
 
 /* Fills getopt_long()'s tables; its `val` is the row's index plus 256. */
@@ -197,10 +206,9 @@ static void build_getopt(const struct option_table *table, struct option *longs,
 
 		if (row->type == OPTION_HEADING)
 			continue;
-		longs[n++] =
-			(struct option){ .name = row->name,
-					 .has_arg = row->value ? required_argument : no_argument,
-					 .val = 256 + (int)i };
+		longs[n++] = (struct option){ .name = row->name,
+					      .has_arg = value_of(row),
+					      .val = 256 + (int)i };
 		if (row->letter) {
 			*shorts++ = row->letter;
 			if (row->value)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Command line options as a table: one row gives parsing, range checks, the default's place and the
- * help text. Options are long (`--name VALUE` or `--name=VALUE`), some also short; operands may stand
- * between them, and `--` ends them.
+ * help text. Options are long (`--name VALUE` or `--name=VALUE`; only the latter where
+ * the value may be left out), some also short; operands may stand between them, and `--` ends them.
  */
 #ifndef TRUESUM_BASE_OPTIONS_H
 #define TRUESUM_BASE_OPTIONS_H
@@ -19,6 +19,7 @@ enum option_type {
 	OPTION_DURATION, /* target: uint64_t nanoseconds within min..max: 250ms, 10s, 2m, 1h; plain: seconds */
 	OPTION_RATE, /* target: double, 0 < rate <= 1: "10%", "0.5%", "0.1" */
 	OPTION_CALL, /* parse(value, target) returns 0 or -EINVAL after fail() */
+	OPTION_CALL_MAYBE, /* the same; without a value (`--name` alone) parse() gets NULL */
 };
 
 struct option_row {

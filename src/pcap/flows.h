@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The flows that have damaged packets. A flow has one direction: damage does, too. */
+#ifndef TRUESUM_PCAP_FLOWS_H
+#define TRUESUM_PCAP_FLOWS_H
+
+#include "packet/verdict.h"
+
+struct flow_row {
+	struct packet_flow flow;
+	uint32_t damaged; /* packets */
+	uint32_t from; /* pass 2: its remembered packets begin there, see compare.c */
+	uint64_t packets; /* all of the flow, counted in pass 2 */
+	int64_t first_ns, last_ns; /* of the damaged ones; INT64_MIN: without a time */
+};
+
+struct flows;
+
+/* At most `limit` rows. */
+int flows_new(size_t limit, struct flows **ret_flows);
+void flows_free(struct flows *flows);
+void flows_cleanup(struct flows **flows);
+
+size_t flows_count(const struct flows *flows);
+/* Row 0 .. flows_count() - 1; valid until the next flows_add(). */
+struct flow_row *flows_row(const struct flows *flows, size_t row);
+
+/* The row of this flow; NULL where it has none. */
+struct flow_row *flows_find(const struct flows *flows, const struct packet_flow *flow);
+
+/* The same, made where there is none yet. -ENOSPC: no room for another; -ENOMEM. */
+int flows_add(struct flows *flows, const struct packet_flow *flow, size_t *ret_row);
+
+/* One more damaged packet of a row. */
+void flows_damaged(struct flows *flows, size_t row, int64_t time_ns);
+
+/* The worst first: most damaged packets, then the highest rate. Row numbers, `count` of them at most. */
+size_t flows_worst(const struct flows *flows, size_t count, uint32_t *ret_rows);
+
+#endif

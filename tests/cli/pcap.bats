@@ -1,0 +1,450 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What `truesum pcap` says of captures, most of them made by hand.
+# shellcheck disable=SC2154 # bats sets stderr
+
+bats_require_minimum_version 1.5.0
+load pcap_make.bash
+load world.bash
+eval "$(declare -f setup | sed '1s/setup/setup_world/')"
+export LC_ALL=C.UTF-8
+
+PAYLOAD=6161616161616161616161616161616161616161616161616161616161616161 # 32 times "a"
+PAYLOAD=$PAYLOAD$PAYLOAD
+HEADERS=40 # of tcp()
+PAGE=$BATS_TEST_DIRNAME/../../man/truesum.1
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return 1
+	[[ $TRUESUM == /* ]] || TRUESUM=$OLDPWD/$TRUESUM
+}
+
+pcap() {
+	run --separate-stderr "$TRUESUM" pcap "$@"
+	echo "$output"
+	echo "stderr: $stderr"
+}
+
+# Three good packets, the second damaged and sent again.
+damaged_once() {
+	local packet
+	packet=$(tcp 1064 "$PAYLOAD")
+	capture "$(tcp 1000 "$PAYLOAD")" "$(flip "$packet" $((HEADERS + 23)) 0x40)" \
+		"$(tcp 1128 "$PAYLOAD")" "$(tcp 1064 "$PAYLOAD" good 77)"
+}
+
+@test "pcap: nothing damaged: exit 0, the verdict first, a table of what occurs" {
+	capture "$(tcp 1 "$PAYLOAD")" "$(udp 616263)" "$(udp6 6162)" >good.pcap
+	pcap good.pcap
+	[ "$status" = 0 ]
+	[ "${lines[0]}" = "nothing damaged: all 5 checksums are right" ]
+	[[ $output == *"2023-11-14T22:13:20.123456000Z to 2023-11-14T22:13:22.123456000Z"* ]]
+	[ "$(grep -c '^ipv4 *2$' <<<"$output")" = 1 ]
+	[ "$(grep -c '^udp *2$' <<<"$output")" = 1 ]
+	[[ $output != *artefact* ]]
+	[[ $output != *icmp* ]]
+	[ -z "$stderr" ]
+}
+
+@test "pcap: a damaged packet: exit 1, its flow, its rate, and the bit by the retransmission" {
+	damaged_once >bad.pcap
+	pcap bad.pcap
+	[ "$status" = 1 ]
+	[ "${lines[0]}" = "1 damaged packet in 1 flow" ]
+	[[ $output == *"  1 of 4 (25 %)  tcp 10.0.0.1:40000 → 10.0.0.2:5555"$'\n'"    2023-11-14T22:13:21.123456000Z"$'\n'* ]]
+	[[ $output == *"computed - stored = 0x0040"* ]]
+	[[ $output == *"1 compared with an undamaged copy in the capture: 1 bit 1→0"* ]]
+	[[ $output == *"mod 16: 7 (1)"* ]]
+	[[ $output != *"bad data line"* ]]
+	[[ $output == *"truesum pcap --packets bad.pcap"* ]]
+}
+
+@test "pcap: without a copy it says so, and what a single flip would have been" {
+	capture "$(tcp 1000 "$PAYLOAD")" "$(flip "$(tcp 1064 "$PAYLOAD")" $((HEADERS + 22)) 0x10)" >bad.pcap
+	pcap bad.pcap
+	[ "$status" = 1 ]
+	[[ $output == *"computed - stored = -0x1000"*"one flip would explain it: bit 4 of a byte at an even offset, 0→1"* ]]
+	[[ $output == *"1 without an undamaged copy"* ]]
+}
+
+@test "pcap: unfinished sums are no damage" {
+	capture "$(tcp 1 "$PAYLOAD" artefact)" "$(udp 616263 artefact)" "$(tcp 65 "$PAYLOAD")" >offload.pcap
+	pcap offload.pcap
+	[ "$status" = 0 ]
+	[ "${lines[0]}" = "nothing damaged: 4 checksums are right; 2 unfinished sums, harmless (offload)" ]
+	[[ $output == *"An unfinished sum shows no damage"* ]]
+	pcap --json offload.pcap
+	jq -e '.damaged_packets == 0 and .layers.tcp.artefact == 1 and .layers.udp.artefact == 1 and
+		.layers.tcp.bad == 0 and .damage == null and .flows == []' <<<"$output"
+}
+
+@test "pcap: a bad data line is recognised, and not when it is none" {
+	local packet at args=()
+	for at in 7 23 39 55; do
+		packet=$(tcp $((1000 + at)) "$PAYLOAD")
+		args+=("$packet" "$(flip "$packet" $((HEADERS + at)) 0x20)")
+	done
+	capture "${args[@]}" >line.pcap
+	pcap line.pcap
+	[ "$status" = 1 ]
+	[[ $output == *"always bit 5 at offset mod 16 = 7, stuck at 0: one bad data line of a"*128-bit-wide* ]]
+	pcap --json line.pcap
+	jq -e '.damage | .compared == 4 and .bits == 4 and .bits_1_to_0 == 4 and .by_offset_mod_16[7] == 4 and
+		.line == {"width_bits":128,"offset":7,"bit":5,"stuck_at":0}' <<<"$output"
+	packet=$(tcp 2000 "$PAYLOAD")
+	capture "${args[@]}" "$packet" "$(flip "$packet" $((HEADERS + 8)) 0x20)" >noline.pcap
+	pcap noline.pcap
+	[[ $output == *"5 bits 1→0"*"mod 16: 7 (4), 8 (1)"*"always bit 5, stuck at 0, at any offset"* ]]
+	capture "${args[@]}" "$packet" "$(flip "$packet" $((HEADERS + 7)) 0x01)" >noline.pcap
+	pcap noline.pcap
+	[[ $output == *"5 bits 1→0"* ]]
+	[[ $output != *always* ]]
+}
+
+@test "pcap: UDP is compared with its duplicate, captured before or behind, and not with its like" {
+	local packet other
+	packet=$(udp "$PAYLOAD" good 7)
+	other=$(udp "${PAYLOAD:2}62" good 8)
+	capture "$other" "$packet" "$other" "$(flip "$packet" 33 0x08)" >dup.pcap
+	pcap --json dup.pcap
+	[ "$status" = 1 ]
+	jq -e '.damage.compared == 1 and .damage.bits == 1 and .damage.by_offset_mod_16[5] == 1' <<<"$output"
+	capture "$other" "$(flip "$packet" 33 0x08)" "$other" >like.pcap
+	pcap --json like.pcap
+	jq -e '.damaged_packets == 1 and .damage.compared == 0' <<<"$output"
+}
+
+@test "pcap: a damaged IP header is damage, whose addresses are not trusted" {
+	capture "$(tcp 1 "$PAYLOAD")" "$(flip "$(udp 616263)" 8 0x01)" >header.pcap
+	pcap header.pcap
+	[ "$status" = 1 ]
+	[[ $output == *"In 1 the IP header is damaged: the addresses may be, too."* ]]
+	[[ $output == *"1 damaged in the IP header"* ]]
+}
+
+@test "pcap: a datagram in fragments is judged when it is whole" {
+	local whole body first second
+	whole=$(udp "$PAYLOAD")
+	body=${whole:40}
+	first=$(ipv4 17 0a000001 0a000002 "${body:0:64}" 9 0x2000)
+	second=$(ipv4 17 0a000001 0a000002 "${body:64}" 9 4)
+	capture "$first" "$second" >whole.pcap
+	pcap --json whole.pcap
+	[ "$status" = 0 ]
+	jq -e '.layers.udp.good == 1 and .layers.udp.unknown == 0 and .unknown == []' <<<"$output"
+	capture "$first" "$(flip "$second" 30 0x80)" >broken.pcap
+	pcap --packets broken.pcap
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == "       2 "*"bad udp"* ]]
+	pcap broken.pcap
+	[[ $output == *"1 in fragments"* ]]
+	capture "$first" >missing.pcap
+	pcap missing.pcap
+	[ "$status" = 0 ]
+	[[ $output == *"1 packet not judged"*"1 packet: fragments are missing"* ]]
+}
+
+@test "pcap: UDP over IPv6 without a checksum is reported, and is no damage" {
+	capture "$(udp6 6162 none)" "$(udp 6162 none)" >none.pcap
+	pcap none.pcap
+	[ "$status" = 0 ]
+	[[ ${lines[0]} == *"1 UDP packet without the checksum IPv6 demands" ]]
+	pcap --json none.pcap
+	jq -e '.layers.udp.illegal_none == 1 and .layers.udp.none == 1' <<<"$output"
+}
+
+@test "pcap: packets that were cut off are not judged; tcpdump -s is named" {
+	{ pcap_head 101; record 1 "$(tcp 1 "$PAYLOAD")" 60; } >cut.pcap
+	pcap cut.pcap
+	[ "$status" = 0 ]
+	[ "${lines[0]}" = "nothing damaged: one checksum is right; 1 packet not judged" ]
+	[[ $output == *"1 packet cut off by the capture (tcpdump -s 0"* ]]
+	{ pcap_head 101; record 1 "$(tcp 1 "$PAYLOAD")" 10; } >cut.pcap
+	pcap cut.pcap
+	[ "$status" = 3 ]
+	[[ ${lines[0]} == "nothing could be judged: too little of each packet was kept" ]]
+}
+
+@test "pcap: a file that breaks off is judged up to there, and says where" {
+	damaged_once >bad.pcap
+	head -c 400 bad.pcap >part.pcap
+	pcap part.pcap
+	[ "$status" = 1 ]
+	[[ $output == *"breaks off at byte 384: "*"What comes before was judged."* ]]
+	pcap --json part.pcap
+	jq -e '.packets == 3 and .complete == false and .broken.offset == 384 and
+		(.broken.why | length > 10)' <<<"$output"
+	head -c 50 bad.pcap >part.pcap
+	pcap part.pcap
+	[ "$status" = 3 ]
+	[[ ${lines[0]} == "nothing could be judged: the capture breaks off before its first packet" ]]
+}
+
+@test "pcap: gzip, zstd and pipes say the same as the file" {
+	damaged_once >bad.pcap
+	gzip -c bad.pcap >bad.pcap.gz
+	pcap --json bad.pcap
+	[ "$status" = 1 ]
+	jq 'del(.file, .compression)' <<<"$output" >want
+	jq -e '.compression == "none" and .format == "pcap" and .complete' <<<"$output"
+	pcap --json bad.pcap.gz
+	jq -e '.compression == "gzip"' <<<"$output"
+	jq 'del(.file, .compression)' <<<"$output" | diff want -
+	if command -v zstd; then
+		zstd -q bad.pcap
+		pcap --json bad.pcap.zst
+		jq -e '.compression == "zstd"' <<<"$output"
+		jq 'del(.file, .compression)' <<<"$output" | diff want -
+	fi
+	for file in bad.pcap bad.pcap.gz; do
+		# shellcheck disable=SC2002 # a pipe is wanted
+		cat $file | "$TRUESUM" pcap --json - >out || [ $? = 1 ]
+		jq -e '.file == "standard input"' out
+		jq 'del(.file, .compression)' out | diff want -
+	done
+}
+
+@test "pcap: what is no capture is named in one line, exit 3" {
+	: >empty
+	echo "no capture at all" >text
+	pcap_head 101 >header
+	pcap_head 147 >strange
+	record 0 616263 >>strange
+	local file
+	for file in empty text nosuch .; do
+		pcap $file
+		[ "$status" = 3 ]
+		[ -z "$output" ]
+		[ "$(wc -l <<<"$stderr")" = 1 ]
+		[[ $stderr == "truesum pcap: "*$file* ]]
+	done
+	pcap header
+	[ "$status" = 3 ]
+	[ "${lines[0]}" = "nothing could be judged: there is no packet in the capture" ]
+	pcap strange
+	[ "$status" = 3 ]
+	[[ $output == *"1 packet of link type 147, which is not known"* ]]
+	pcap --json strange
+	[ "$status" = 3 ]
+	jq -e '.unknown == [{"reason":"link type 147 is not known","packets":1}]' <<<"$output"
+}
+
+@test "pcap: several files: each its own summary, the worst exit code" {
+	damaged_once >bad.pcap
+	capture "$(udp 6162)" >good.pcap
+	pcap good.pcap nosuch.pcap bad.pcap
+	[ "$status" = 1 ]
+	[[ $output == "good.pcap: nothing damaged"*$'\n\n'"bad.pcap: 1 damaged packet in 1 flow"* ]]
+	[[ $stderr == *nosuch.pcap* ]]
+	pcap good.pcap nosuch.pcap
+	[ "$status" = 3 ]
+	pcap --json good.pcap bad.pcap
+	[ "$(jq -c '[.file, .damaged_packets]' <<<"$output" | xargs)" = "[good.pcap,0] [bad.pcap,1]" ]
+	[ "${#lines[@]}" = 2 ]
+}
+
+@test "pcap --packets: a line for each, frames as Wireshark counts, the verdict on standard error" {
+	damaged_once >bad.pcap
+	pcap --packets bad.pcap
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output =~ ^\ +2\ \ 2023-11-14T22:13:21.123456000Z\ \ bad\ tcp\ .*10.0.0.1:40000\ →\ 10.0.0.2:5555\ \ stored\ 0x.{4},\ computed\ 0x.{4},\ difference\ 0x0040$ ]]
+	[ "$stderr" = "1 damaged packet in 1 flow" ]
+	capture "$(tcp 1 "$PAYLOAD" artefact)" "$(udp 6162)" "$(udp 6162 none)" >some.pcap
+	pcap --packets=artefact some.pcap
+	[ "$status" = 0 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output == *"artefact tcp"*"the pseudo-header's sum" ]]
+	pcap --packets=all some.pcap
+	[ "${#lines[@]}" = 3 ]
+	pcap --packets some.pcap
+	[ -z "$output" ]
+	pcap --packets=all --json some.pcap
+	[ "$(jq -r '"\(.frame) \(.verdict) \(.layer)"' <<<"$output" | xargs)" = "1 artefact tcp 2 good udp 3 good ipv4" ]
+	[ -z "$stderr" ]
+}
+
+@test "pcap --write: the damaged packets, with what is wrong, as Wireshark shows it" {
+	damaged_once >bad.pcap
+	capture "$(udp 6162)" >good.pcap
+	pcap --write out.pcapng good.pcap bad.pcap
+	[ "$status" = 1 ]
+	[[ $output == *"1 damaged packet written to out.pcapng" ]]
+	pcap --write out.pcapng bad.pcap
+	[ "$status" = 3 ]
+	[[ $stderr == *out.pcapng* ]]
+	pcap --write none.pcapng good.pcap
+	[ "$status" = 0 ]
+	[ ! -e none.pcapng ]
+	pcap --packets out.pcapng
+	[ "${#lines[@]}" = 1 ]
+	# Of a stream the same.
+	run bash -c 'gzip -c bad.pcap | "$1" pcap --json --write stream.pcapng -' bash "$TRUESUM"
+	[ "$status" = 1 ]
+	run "$TRUESUM" pcap --packets stream.pcapng
+	[ "${#lines[@]}" = 2 ] # and the verdict
+	command -v tshark >/dev/null || skip "no tshark to read it with"
+	run tshark -r out.pcapng -T fields -e tcp.seq_raw -e frame.time_epoch -e frame.comment
+	echo "$output"
+	[[ $output == *"1064	1700000001.123456000	truesum: frame 2 is damaged: tcp checksum stored 0x"*"1 bit changed from frame 4: payload offset 23 bit 6 1→0"* ]]
+	[ "$(tshark -r out.pcapng 2>/dev/null | wc -l)" = 1 ]
+}
+
+@test "pcap --diff: damage that no checksum shows" {
+	local one two
+	one=$(tcp 1000 "$PAYLOAD")
+	two=$(tcp 1064 "$PAYLOAD")
+	capture "$one" "$two" >before.pcap
+	# Two flips of one column, up and down: 61 61 -> 60 and 62 -> 63 would do; here bit 0 of bytes 4 and 6.
+	capture "$one" "$(flip "$(flip "$two" $((HEADERS + 4)) 1)" $((HEADERS + 6)) 2)" >seen.pcap
+	two=$(tcp 1064 "6160${PAYLOAD:4}")
+	capture "$one" "$two" >before2.pcap
+	capture "$one" "$(flip "$(flip "$two" $((HEADERS + 1)) 1)" $((HEADERS + 3)) 1)" >unseen.pcap
+	pcap unseen.pcap
+	[ "$status" = 0 ]
+	pcap before2.pcap --diff unseen.pcap
+	[ "$status" = 1 ]
+	[ "${lines[0]}" = "1 of 2 packets changed on the way; no checksum shows it" ]
+	[[ $output == *"frame 2 → 2  tcp 10.0.0.1:40000 → 10.0.0.2:5555"*"2 bits"*"payload offset 1: 0x60→0x61"* ]]
+	pcap before.pcap --diff seen.pcap --json
+	[ "$status" = 1 ]
+	jq -e '.changed == 1 and .changed_unseen == 0 and .same == 1 and .lost == 0 and .new == 0 and
+		.changes[0].frame_after == 2 and .changes[0].bits == 2 and .damage.bits == 2' <<<"$output"
+	pcap before.pcap --diff before.pcap
+	[ "$status" = 0 ]
+	[[ ${lines[0]} == "nothing changed on the way: 2 packets"* ]]
+	capture "$(udp 6162)" >other.pcap
+	pcap before.pcap --diff other.pcap
+	[ "$status" = 3 ]
+	[[ ${lines[0]} == "nothing could be compared: no packet is in both"* ]]
+	pcap before.pcap --diff nosuch.pcap
+	[ "$status" = 3 ]
+	[[ $stderr == *nosuch.pcap* ]]
+}
+
+@test "pcap: what contradicts itself is a usage error of one line" {
+	damaged_once >bad.pcap
+	while read -r arguments; do
+		# shellcheck disable=SC2086
+		pcap $arguments
+		[ "$status" = 2 ]
+		[ -z "$output" ]
+		[ "$(wc -l <<<"$stderr")" = 1 ]
+		[[ $stderr == *"truesum pcap --help"* ]]
+	done <<-'END'
+
+		--packets
+		--packets=good bad.pcap
+		--diff bad.pcap
+		--diff bad.pcap --packets bad.pcap
+		--diff bad.pcap --write out.pcapng bad.pcap
+		--diff bad.pcap bad.pcap bad.pcap
+		--diff - -
+		- -
+		--threads 2 bad.pcap
+	END
+	[ ! -e out.pcapng ]
+}
+
+@test "pcap: any number of threads finds the same, in files of many pieces, frame by frame" {
+	damaged_once | tail -c +25 >unit
+	for _ in {1..15}; do
+		cat unit unit >twice
+		mv twice unit
+	done
+	{ pcap_head 101; cat unit; } >large.pcap
+	[ "$(stat -c %s large.pcap)" -gt 10000000 ]
+	taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[,-].*//')" "$TRUESUM" pcap --json large.pcap >one || [ $? = 1 ]
+	"$TRUESUM" pcap --json large.pcap >several || [ $? = 1 ]
+	cmp one several
+	jq -e '.packets == 131072 and .damaged_packets == 32768 and .damage.compared == 32768 and
+		.damage.bits == 32768 and .damage.by_offset_mod_16[7] == 32768' several
+	"$TRUESUM" pcap --packets --json large.pcap | jq -r .frame | awk '$1 != 4 * NR - 2 { exit 1 } END { exit NR != 32768 }'
+	gzip -1 -c large.pcap | "$TRUESUM" pcap --json - | jq -e '.damaged_packets == 32768 and .damage.bits == 32768'
+}
+
+@test "pcap: a capture within a capture does not mislead" {
+	# Its packets look like records, whole and at the right distance, wherever a thread begins to look.
+	local inner
+	damaged_once >inner
+	inner=$(od -An -v -tx1 inner | tr -d ' \n')
+	record 1 "$(udp "${inner:48}${inner:48}${inner:48}")" >unit
+	for _ in {1..12}; do
+		cat unit unit >twice
+		mv twice unit
+	done
+	{ pcap_head 101; cat unit; } >outer.pcap
+	pcap --json outer.pcap
+	[ "$status" = 0 ]
+	jq -e '.packets == 4096 and .layers.udp.good == 4096 and .layers.tcp == null' <<<"$output"
+}
+
+@test "pcap: colour on a terminal only, not with NO_COLOR; nothing is left of a progress line" {
+	command -v script >/dev/null || skip "script(1) is not here"
+	damaged_once >bad.pcap
+	run env TERM=xterm script -qec "$TRUESUM pcap bad.pcap" /dev/null </dev/null
+	[[ $output == *$'\033[1;31m1 damaged packet in 1 flow\033[0m'* ]]
+	[[ $output != *$'\033[K'* ]]
+	run env TERM=xterm NO_COLOR=1 script -qec "$TRUESUM pcap bad.pcap" /dev/null </dev/null
+	[[ $output == *"1 damaged packet in 1 flow"* ]]
+	[[ $output != *$'\033'* ]]
+	pcap bad.pcap
+	[[ $output != *$'\033'* ]]
+	# A pipe that comes slowly: a progress line, which is removed.
+	run env TERM=xterm script -qec "{ cat bad.pcap; sleep 1.3; tail -c +25 bad.pcap; } | $TRUESUM pcap - >report" /dev/null </dev/null
+	echo "$output" | cat -v
+	[[ $output == *"standard input: "*"/s, "*"damaged"*$'\r\033[K' ]]
+	grep -q "2 damaged packets" report
+}
+
+@test "pcap: every JSON key is in the page, and no other" {
+	damaged_once >bad.pcap
+	local key at args=()
+	for at in 7 23 39 55; do
+		args+=("$(tcp $((1000 + at)) "$PAYLOAD")" "$(flip "$(tcp $((1000 + at)) "$PAYLOAD")" $((HEADERS + at)) 0x20)")
+	done
+	capture "${args[@]}" "$(udp 6162)" | head -c -1 >line.pcap
+	{ pcap_head 101; record 1 "$(tcp 1 "$PAYLOAD")" 60; } >cut.pcap
+	capture "$(tcp 1000 "$PAYLOAD")" >before.pcap
+	capture "$(flip "$(tcp 1000 "$PAYLOAD")" $((HEADERS + 1)) 1)" >behind.pcap
+	{
+		"$TRUESUM" pcap --json bad.pcap line.pcap cut.pcap || [ $? = 1 ]
+		"$TRUESUM" pcap --json --packets bad.pcap || [ $? = 1 ]
+		"$TRUESUM" pcap --json --diff behind.pcap before.pcap || [ $? = 1 ]
+	} >all
+	jq -rs '[.. | objects | keys[]] | unique[]' all | LC_ALL=C sort >have
+	awk '/^\.S[sh] / { on = $0 == ".Ss Keys of pcap" } on' "$PAGE" |
+		sed -n 's/^\.It Va //p' | sed 's/ , Va /\n/g' | LC_ALL=C sort -u >page
+	# Layers are named by what is in the captures; the page has all.
+	for key in icmp icmp6 igmp sctp gre udp udplite; do
+		grep -qx "$key" page
+		echo "$key" >>have
+	done
+	LC_ALL=C sort -u have | diff - page
+}
+
+@test "pcap: of live traffic: damage is found where it arrives, offload is not called damage" {
+	setup_world
+	local tcpdump
+	"${IN_WORLD[@]}" ip netns exec B tcpdump --immediate-mode -Uni vb -w "$WORK/live.pcap" tcp 2>"$WORK/tcpdump" 3>&- &
+	tcpdump=$!
+	wait_for "grep -q listening $WORK/tcpdump" || skip "no tcpdump"
+	start_corrupt --match 'tcp dst port 5555' --pattern stuck0 --bit 5 --rate 30% --json
+	in_b timeout 20 "$TRUESUM" recv -q 5555 >/dev/null 3>&- &
+	wait_for "in_b ss -ltn | grep -q :5555"
+	in_a timeout 20 "$TRUESUM" send -q -n 60 -i 10ms 10.9.0.2 5555
+	kill -INT "$CORRUPT"
+	wait "$CORRUPT"
+	sleep 0.5
+	kill "$tcpdump"
+	wait "$tcpdump" || true
+	pcap --json "$WORK/live.pcap"
+	[ "$status" = 1 ]
+	[ "$(jq .damaged_packets <<<"$output")" = "$(json .damaged)" ]
+	jq -e '.damaged_flows == 1 and .flows[0].dst_port == 5555 and .flows[0].src == "10.9.0.1" and
+		.layers.tcp.artefact > 10 and .layers.ipv4.bad == 0' <<<"$output"
+	# The offset of the line is known, and TCP sent all of it again.
+	jq -e '.damage.compared == .damaged_packets and .damage.bits_0_to_1 == 0 and
+		.damage.by_offset_mod_16[7] == .damage.bits and .damage.bits > 0' <<<"$output"
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Scanning a capture: threads and pieces find what reading packet by packet finds, at the same frames;
+ * and what is compared with an undamaged copy tells exactly the bits that were flipped.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "pcap/compare.h"
+#include "pcap/judged.h"
+#include "sum/csum.h"
+
+#define PAYLOAD_MAX 1400
+#define HEADERS 40
+#define FLOWS 37
+
+struct fixture {
+	char path[64];
+	FILE *file;
+	uint32_t packets;
+	uint64_t flipped; /* bits */
+};
+
+static void put16(uint8_t *to, uint16_t value)
+{
+	to[0] = (uint8_t)(value >> 8);
+	to[1] = (uint8_t)value;
+}
+
+static void begin(struct fixture *f)
+{
+	const uint32_t head[] = { 0xa1b23c4d, 2 | 4 << 16, 0, 0, 65535, 101 };
+	int fd;
+
+	*f = (struct fixture){ .path = "/tmp/tsum-scan-XXXXXX" };
+	fd = mkstemp(f->path);
+	assert_true(fd >= 0);
+	f->file = fdopen(fd, "w");
+	assert_non_null(f->file);
+	assert_int_equal(fwrite(head, sizeof(head), 1, f->file), 1);
+}
+
+static void put_record(struct fixture *f, const uint8_t *packet, uint32_t len)
+{
+	const uint32_t head[] = { 1700000000, f->packets++, len, len };
+
+	assert_int_equal(fwrite(head, sizeof(head), 1, f->file), 1);
+	assert_int_equal(fwrite(packet, len, 1, f->file), 1);
+}
+
+static void finish_ip(uint8_t *packet, uint16_t len, uint16_t id, uint16_t fragment, uint8_t proto)
+{
+	memset(packet, 0, 12);
+	packet[0] = 0x45;
+	put16(packet + 2, len);
+	put16(packet + 4, id);
+	put16(packet + 6, fragment);
+	packet[8] = 64;
+	packet[9] = proto;
+	put16(packet + 10, (uint16_t)~csum_add(0, packet, 20));
+}
+
+/* An undamaged TCP packet with random bytes; the number makes flow and sequence number. */
+static uint32_t make_tcp(uint8_t *packet, uint32_t number)
+{
+	uint32_t len = 20 + (uint32_t)rand() % (PAYLOAD_MAX - 20);
+
+	for (uint32_t i = 12; i < HEADERS + len; i++)
+		packet[i] = (uint8_t)rand();
+	memcpy(packet + 12, (uint8_t[]){ 10, 0, 0, (uint8_t)(number % FLOWS), 10, 0, 1, 1 }, 8);
+	memcpy(packet + 20, (uint8_t[]){ 0x9c, 0x40, 0x15, 0xb3 }, 4);
+	/* Wraps, so that numbers around 0 are met. */
+	put16(packet + 24, (uint16_t)((0xfff00000u + number * 2048) >> 16));
+	put16(packet + 26, (uint16_t)(number * 2048));
+	packet[32] = 0x50;
+	packet[33] = 0x10;
+	put16(packet + 36, 0);
+	finish_ip(packet, (uint16_t)(HEADERS + len), (uint16_t)number, 0, 6);
+	put16(packet + 36,
+	      (uint16_t)~csum_add(csum_pseudo(packet + 12, packet + 16, 4, 6, 20 + len),
+				  packet + 20, 20 + len));
+	return HEADERS + len;
+}
+
+/* The packet with one or two payload bits flipped, and undamaged before or behind it. */
+static void put_damaged(struct fixture *f, uint8_t *packet, uint32_t len, bool before)
+{
+	uint32_t flips = 1 + (uint32_t)rand() % 2,
+		 at = HEADERS + (uint32_t)rand() % (len - HEADERS);
+
+	if (before)
+		put_record(f, packet, len);
+	packet[at] ^= (uint8_t)(flips == 1 ? 0x20 : 0x21);
+	put_record(f, packet, len);
+	packet[at] ^= (uint8_t)(flips == 1 ? 0x20 : 0x21);
+	if (!before)
+		put_record(f, packet, len);
+	f->flipped += flips;
+}
+
+/* A UDP datagram in two fragments, some damaged, some never whole. */
+static void put_fragments(struct fixture *f, uint8_t *packet, uint16_t id)
+{
+	uint8_t datagram[808] = { 3, 232, 7, 208, 3, 40 };
+	bool damaged = rand() % 4 == 0, missing = rand() % 4 == 0;
+
+	memcpy(packet + 12, (uint8_t[]){ 10, 0, 0, 1, 10, 0, 1, 1 }, 8);
+	for (size_t i = 8; i < sizeof(datagram); i++)
+		datagram[i] = (uint8_t)rand();
+	put16(datagram + 6,
+	      (uint16_t)~csum_add(csum_pseudo(packet + 12, packet + 16, 4, 17, sizeof(datagram)),
+				  datagram, sizeof(datagram)));
+	datagram[500] ^= damaged;
+	memcpy(packet + 20, datagram, 400);
+	finish_ip(packet, 420, id, 0x2000, 17);
+	put_record(f, packet, 420);
+	memcpy(packet + 20, datagram + 400, 408);
+	finish_ip(packet, 428, id, 400 / 8, 17);
+	if (!missing)
+		put_record(f, packet, 428);
+}
+
+static void make_capture(struct fixture *f, uint32_t packets)
+{
+	uint8_t packet[HEADERS + PAYLOAD_MAX];
+
+	begin(f);
+	for (uint32_t i = 0; i < packets; i++) {
+		uint32_t len = make_tcp(packet, i);
+
+		if (i % 41 == 7)
+			put_damaged(f, packet, len, i % 2);
+		else
+			put_record(f, packet, len);
+		if (i % 19 == 3)
+			put_fragments(f, packet, (uint16_t)i);
+	}
+	assert_int_equal(fclose(f->file), 0);
+}
+
+/* The frame numbers of damaged packets, one after the other; and all counts. */
+static size_t one_by_one(const char *path, struct scan *scan, uint64_t *frames, size_t room)
+{
+	struct capture *capture;
+	struct judged *judged;
+	struct judged_packet packet;
+	size_t count = 0;
+
+	assert_int_equal(capture_open(path, &capture), 0);
+	assert_int_equal(judged_new(capture, &judged), 0);
+	assert_int_equal(scan_init(scan), 0);
+	while (judged_next(judged, scan, &packet) == 1)
+		if (!packet.waits && packet.judgement.verdict == SUM_BAD && count < room)
+			frames[count++] = packet.frame;
+	judged_free(judged);
+	capture_free(capture);
+	return count;
+}
+
+static void test_threads_find_what_is_there(void **state)
+{
+	static uint64_t frames[4000];
+	struct fixture f;
+	struct scan want, scan;
+	struct comparison comparison;
+	struct capture *capture;
+	uint64_t down, up, packets = 0;
+	size_t count;
+
+	(void)state;
+	srand(1);
+	make_capture(&f, 16000); /* 12 MB: several pieces */
+	count = one_by_one(f.path, &want, frames, 4000);
+	assert_true(count > 390 && count < 4000);
+	assert_int_equal(capture_open(f.path, &capture), 0);
+	assert_int_equal(scan_capture(capture, NULL, &scan), 0);
+	assert_memory_equal(&scan.counts.layer, &want.counts.layer, sizeof(want.counts.layer));
+	assert_memory_equal(&scan.counts.unknown, &want.counts.unknown,
+			    sizeof(want.counts.unknown));
+	assert_int_equal(scan.counts.packets, f.packets);
+	assert_int_equal(scan.counts.bytes, want.counts.bytes);
+	assert_int_equal(scan.counts.first_ns, 1700000000000000000);
+	assert_int_equal(scan.counts.last_ns, 1700000000000000000 + f.packets - 1);
+	assert_int_equal(scan.damaged, want.damaged);
+	assert_int_equal(scan.damage_count, count);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(scan.damage[i].frame, frames[i]);
+	assert_int_equal(flows_count(scan.flows), flows_count(want.flows));
+
+	assert_int_equal(compare_damage(capture, NULL, &scan, &comparison), 0);
+	assert_int_equal(comparison.fate[DAMAGE_COMPARED] + comparison.fate[DAMAGE_FRAGMENT],
+			 count);
+	assert_int_equal(comparison.bits, f.flipped);
+	shape_directions(&comparison.shape, &down, &up);
+	assert_int_equal(down + up, f.flipped);
+	for (size_t i = 0; i < flows_count(scan.flows); i++)
+		packets += flows_row(scan.flows, i)->packets;
+	assert_true(packets > 15000 && packets <= f.packets);
+	scan_cleanup(&scan);
+	scan_cleanup(&want);
+	capture_free(capture);
+	unlink(f.path);
+}
+
+static void test_a_break_ends_it_for_all_threads(void **state)
+{
+	static uint64_t frames[4000];
+	const off_t cuts[] = { 24, 30, 2000, 3000001, 5000000, 8388608 };
+	struct fixture f;
+
+	(void)state;
+	srand(2);
+	make_capture(&f, 12000);
+	/* From the longest to the shortest. */
+	for (size_t i = sizeof(cuts) / sizeof(cuts[0]); i-- > 0;) {
+		struct scan want, scan;
+		struct capture *capture;
+
+		assert_int_equal(truncate(f.path, cuts[i]), 0);
+		one_by_one(f.path, &want, frames, 4000);
+		assert_int_equal(capture_open(f.path, &capture), 0);
+		assert_int_equal(scan_capture(capture, NULL, &scan), 0);
+		assert_int_equal(scan.counts.packets, want.counts.packets);
+		assert_int_equal(scan.damaged, want.damaged);
+		assert_string_equal(scan.broken, want.broken);
+		if (*want.broken)
+			assert_int_equal(scan.broken_at, want.broken_at);
+		assert_int_equal(!*scan.broken, cuts[i] == 24);
+		assert_int_equal(scan_judged(&scan), scan.counts.packets > 0);
+		scan_cleanup(&scan);
+		scan_cleanup(&want);
+		capture_free(capture);
+	}
+	unlink(f.path);
+}
+
+static uint64_t told, total_told;
+
+static void tell(void *owner, uint64_t done, uint64_t total, uint64_t damaged)
+{
+	(void)owner;
+	(void)damaged;
+	assert_true(done >= told && done <= total);
+	told = done;
+	total_told = total;
+}
+
+static void test_progress_ends_at_the_end(void **state)
+{
+	const struct scan_watch watch = { .tell = tell };
+	struct fixture f;
+	struct scan scan;
+	struct capture *capture;
+
+	(void)state;
+	srand(3);
+	make_capture(&f, 8000);
+	assert_int_equal(capture_open(f.path, &capture), 0);
+	assert_int_equal(scan_capture(capture, &watch, &scan), 0);
+	assert_int_equal(told, total_told);
+	assert_true(told > 5000000);
+	scan_cleanup(&scan);
+	capture_free(capture);
+	unlink(f.path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_threads_find_what_is_there),
+		cmocka_unit_test(test_a_break_ends_it_for_all_threads),
+		cmocka_unit_test(test_progress_ends_at_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
