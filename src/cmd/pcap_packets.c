@@ -92,6 +92,29 @@ static void print_line(const struct judged_packet *packet, const struct verdict_
 	printf("%s%s\n", *view->reason ? "  " : "", view->reason);
 }
 
+/* Every checksum of the packet, outermost first. */
+static json_t *layers_json(const struct judged_packet *packet)
+{
+	const struct packet_judgement *judgement = &packet->judgement;
+	json_t *array = json_array();
+
+	for (unsigned int i = 0; packet->link_known && i < judgement->layer_count; i++) {
+		const struct packet_layer *layer = &judgement->layer[i];
+		bool sums = layer->verdict == SUM_GOOD || layer->verdict == SUM_BAD ||
+			    layer->verdict == SUM_ARTEFACT;
+
+		json_array_append_new(
+			array,
+			json_pack("{ss ss so so ss?}", "layer", layer_names[layer->kind], "verdict",
+				  sum_verdict_names[layer->verdict], "stored",
+				  sums ? pcap_json_sum(layer->stored, layer->wide) : json_null(),
+				  "computed",
+				  sums ? pcap_json_sum(layer->computed, layer->wide) : json_null(),
+				  "reason", layer->reason ? reason_words[layer->reason] : NULL));
+	}
+	return array;
+}
+
 static int print_json(const struct judged_packet *packet, const struct verdict_view *view,
 		      const char *file)
 {
@@ -101,12 +124,12 @@ static int print_json(const struct judged_packet *packet, const struct verdict_v
 		pcap_json_time(packet->record.time_ns), "verdict", sum_verdict_names[view->verdict],
 		"layer", layer ? layer_names[layer->kind] : NULL);
 	json_t *flow = pcap_json_flow(&packet->judgement.flow);
-	json_t *rest =
-		json_pack("{so so so ss?}", "stored",
-			  sums ? pcap_json_sum(sums->stored, sums->wide) : json_null(), "computed",
-			  sums ? pcap_json_sum(sums->computed, sums->wide) : json_null(),
-			  "difference", sums ? pcap_json_difference(sums) : json_null(), "reason",
-			  *view->reason ? view->reason : NULL);
+	json_t *rest = json_pack(
+		"{so so so ss? so}", "stored",
+		sums ? pcap_json_sum(sums->stored, sums->wide) : json_null(), "computed",
+		sums ? pcap_json_sum(sums->computed, sums->wide) : json_null(), "difference",
+		sums && view->verdict == SUM_BAD ? pcap_json_difference(sums) : json_null(),
+		"reason", *view->reason ? view->reason : NULL, "layers", layers_json(packet));
 
 	if (!object || json_object_update(object, flow) < 0 ||
 	    json_object_update(object, rest) < 0) {

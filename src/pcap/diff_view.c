@@ -190,7 +190,7 @@ static void mask_quoted(struct diff_view *view)
 		mask(view, at + 8, 1); /* time to live */
 		mask(view, at + 10, 10); /* checksum and addresses */
 		mask_transport(view, proto, at + (view->head[at] & 0xfu) * 4);
-	} else if (view->head_len >= at + 40) {
+	} else if (view->head[at] >> 4 == 6 && view->head_len >= at + 40) {
 		proto = view->head[at + 6];
 		mask(view, at + 1, 3); /* flow label */
 		mask(view, at + 7, 33); /* hop limit and addresses */

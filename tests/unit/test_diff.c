@@ -591,6 +591,42 @@ static void test_laundered(void **state)
 	}
 }
 
+/* In an ICMP error that quotes no IP packet, every quoted byte counts: no hop rewrites anything there. */
+static void test_quoted_bytes(void **state)
+{
+	(void)state;
+	for (uint32_t at = 0; at + 4 <= 60; at += 4) {
+		const uint32_t quoted = MAC + V4 + ICMP + at;
+		struct diff diff;
+
+		ten(icmp4, NULL);
+		for (uint32_t i = 0; i < 10; i++) {
+			for (uint32_t k = 0; k < 2; k++) {
+				struct frame *frame = k ? &after.frame[i] : &before.frame[i];
+				uint8_t *icmp = frame->data + MAC + V4;
+
+				icmp[0] = 3; /* destination unreachable */
+				icmp[ICMP] = 0xa5; /* quotes IP version 10 */
+				put16(icmp + 2, 0);
+				put16(icmp + 2,
+				      (uint16_t)~csum_add(0, icmp, frame->len - MAC - V4));
+			}
+		}
+		/* Two words exchanged: the sum stays what it was. */
+		for (uint32_t k = 0; k < 2; k++) {
+			uint8_t byte = after.frame[4].data[quoted + k];
+
+			after.frame[4].data[quoted + k] = after.frame[4].data[quoted + 2 + k];
+			after.frame[4].data[quoted + 2 + k] = byte;
+		}
+		diff = compare_as(false);
+		assert_int_equal(diff.changed, 1);
+		assert_int_equal(diff.changed_unseen, 1);
+		diff_cleanup(&diff);
+		clear_both(NULL);
+	}
+}
+
 /* One flip at every bit of the headers from the IP header on. */
 static void test_header_flips(void **state)
 {
@@ -1166,7 +1202,7 @@ int main(void)
 		TEST(test_segmented),	TEST(test_merged),	    TEST(test_wrapping_sequence),
 		TEST(test_truncated),	TEST(test_unrelated),	    TEST(test_other_times),
 		TEST(test_random),	TEST(test_random_headers),  TEST(test_anything),
-		TEST(test_broken),
+		TEST(test_broken),	TEST(test_quoted_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, NULL);
