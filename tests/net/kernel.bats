@@ -50,6 +50,26 @@ setup_file() {
 	done
 }
 
+@test "kernel-lab: truesum pcap finds the damage at the receiving ends, and none at the sending ones" {
+	local captures=("$CACHE"/run/{fixed,unfixed}/original-*/{client,server}.pcap)
+	local capture
+	[ "${#captures[@]}" -eq 12 ]
+	for capture in "${captures[@]}"; do
+		run "$TRUESUM" pcap --json "$capture"
+		echo "$capture: $(jq -c '[.damaged_packets, .layers.tcp]' <<<"$output")"
+		if [[ $capture == */client.pcap ]]; then
+			[ "$status" -eq 0 ]
+			# Its own packets' sums are unfinished there: no damage.
+			jq -e '.damaged_packets == 0 and .layers.tcp.bad == 0 and .layers.tcp.artefact > 0' <<<"$output"
+		else
+			[ "$status" -eq 1 ]
+			# netem may flip an address, too; most flips hit something else.
+			jq -e '.damaged_packets >= 3 and .layers.tcp.good > 0
+				and (.flows | max_by(.damaged)).src == "192.0.2.1"' <<<"$output"
+		fi
+	done
+}
+
 @test "kernel-lab: what goes wrong is said, and ends" {
 	run kernel/lab --nonesuch
 	[ "$status" -eq 2 ]
