@@ -177,7 +177,7 @@ static inline __attribute__((always_inline)) int packet(struct reader *reader,
 	ret_record->time_ns = time_of(&reader->section.interfaces[number], units);
 	ret_record->offset = reader_offset(reader, head);
 	reader->at = head + total;
-	reader_prefetch(reader->at);
+	reader_prefetch(reader->at, captured);
 	return 1;
 }
 

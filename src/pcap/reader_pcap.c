@@ -81,7 +81,7 @@ next_record(struct reader *reader, struct record *ret_record, bool swapped, uint
 		head = reader->at;
 	}
 	reader->at = head + header + captured;
-	reader_prefetch(reader->at);
+	reader_prefetch(reader->at, captured);
 	ret_record->data = head + header;
 	ret_record->captured = captured;
 	ret_record->len = len;

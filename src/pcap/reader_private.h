@@ -61,11 +61,17 @@ static inline uint32_t file32(const uint8_t *at, bool swapped)
 	return swapped ? __builtin_bswap32(value) : value;
 }
 
-/* The next record's header and the first headers of its packet: read before they are needed. */
-static inline void reader_prefetch(const uint8_t *next)
+/*
+ * The next record's lines, as many as this one has: the processor's own prefetch does not see beyond where a
+ * packet's sum ends, and most packets are like the one before. A prefetch of what is not there does nothing.
+ */
+#define PREFETCH_MAX 1536
+
+static inline void reader_prefetch(const uint8_t *next, size_t len)
 {
-	__builtin_prefetch(next);
-	__builtin_prefetch(next + 64);
+	len = len < PREFETCH_MAX ? len : PREFETCH_MAX;
+	for (size_t at = 0; at <= len; at += 64)
+		__builtin_prefetch(next + at);
 }
 
 static inline uint64_t file64(const uint8_t *at, bool swapped)
