@@ -482,11 +482,17 @@ static bool compare_as(struct diff_pair *pair, enum layout layout)
 static bool compare_masked(struct diff_pair *pair, enum layout layout)
 {
 	struct diff_view before = *pair->before, after = *pair->after;
+	struct diff_pair masked = *pair;
+	bool found;
 
 	diff_view_mask_both(&before, &after);
-	pair->before = &before;
-	pair->after = &after;
-	return compare_as(pair, layout);
+	masked.before = &before;
+	masked.after = &after;
+	found = compare_as(&masked, layout);
+	masked.before = pair->before;
+	masked.after = pair->after;
+	*pair = masked;
+	return found;
 }
 
 bool diff_pair_compare(struct diff_pair *pair)
