@@ -63,8 +63,8 @@ setup_file() {
 			jq -e '.damaged_packets == 0 and .layers.tcp.bad == 0 and .layers.tcp.artefact > 0' <<<"$output"
 		else
 			[ "$status" -eq 1 ]
-			# netem may flip an address, too; most flips hit something else.
-			jq -e '.damaged_packets >= 3 and .layers.tcp.good > 0
+			# netem's flips hit Ethernet and IP headers, too, so that the packet never gets here.
+			jq -e '.damaged_packets >= 1 and .layers.tcp.good > 0
 				and (.flows | max_by(.damaged)).src == "192.0.2.1"' <<<"$output"
 		fi
 	done
