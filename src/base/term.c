@@ -43,3 +43,12 @@ const char *term_style(bool color, enum term_style style)
 
 	return color ? sequences[style] : "";
 }
+
+void term_printable(char *ret_text, size_t size, const char *text)
+{
+	size_t i;
+
+	for (i = 0; text[i] && i + 1 < size; i++)
+		ret_text[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	ret_text[i] = '\0';
+}

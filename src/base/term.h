@@ -31,4 +31,7 @@ unsigned int term_columns(FILE *stream);
 /* The escape sequence for a style, or "" without colour: printf("%s", term_style(color, TERM_BAD)). */
 const char *term_style(bool color, enum term_style style);
 
+/* The text with anything but printable ASCII as '?': what a container chose shall not steer a terminal. */
+void term_printable(char *ret_text, size_t size, const char *text);
+
 #endif

@@ -7,15 +7,34 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
 struct net_device {
 	__u64 features;
+	possible_net_t nd_net;
+};
+
+struct dst_entry {
+	struct net_device *dev;
 };
 
 struct sk_buff {
 	struct net_device *dev;
+	unsigned long _skb_refdst; /* the low bit: not counted */
 	unsigned char *head;
 	unsigned char *data;
 	__u16 csum_start; /* from head */
+	__u16 network_header; /* from head */
 	__u8 ip_summed : 2;
 };
 

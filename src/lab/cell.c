@@ -28,7 +28,6 @@ const char *const proto_names[] = { "tcp", "udp", "udp-nocheck", NULL };
 const char *const nic_names[] = { "plain", "honest", "lying", "partial", NULL };
 const char *const behaviour_names[] = { "native", "veth-2016", NULL };
 const char *const mitigation_names[] = { "none", "rx-off", "reset", NULL };
-const char *const verdict_names[] = { "unknown", "verified", "delivers-corrupt", "blocked", NULL };
 const char *const caught_by_names[] = { "unknown", "nobody",	"container", "host",
 					"rule",	   "outer-udp", NULL };
 

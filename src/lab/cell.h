@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/loop.h"
+#include "base/verdict.h"
 #include "net/counter.h"
 #include "packet/damage.h"
 
@@ -21,13 +22,6 @@ enum proto { PROTO_TCP, PROTO_UDP, PROTO_UDP_NOCHECK, PROTOS };
 enum nic { NIC_PLAIN, NIC_HONEST, NIC_LYING, NIC_PARTIAL, NICS };
 enum behaviour { BEHAVIOUR_NATIVE, BEHAVIOUR_VETH_2016, BEHAVIOURS };
 enum mitigation { MITIGATION_NONE, MITIGATION_RX_OFF, MITIGATION_RESET, MITIGATIONS };
-enum verdict {
-	VERDICT_UNKNOWN,
-	VERDICT_VERIFIED,
-	VERDICT_DELIVERS_CORRUPT,
-	VERDICT_BLOCKED,
-	VERDICTS
-};
 enum caught_by {
 	CAUGHT_UNKNOWN,
 	CAUGHT_NOBODY,
@@ -41,8 +35,7 @@ enum caught_by {
 /* Their names as in options and JSON ("veth-2016"), NULL-terminated. */
 extern const char *const proto_names[],
 	*const nic_names[], *const behaviour_names[], *const mitigation_names[],
-							      *const verdict_names[],
-								      *const caught_by_names[];
+							      *const caught_by_names[];
 
 struct marks; /* bpf/mark.h */
 struct topology; /* lab/topology.h */

@@ -7,7 +7,7 @@
 #include "net/counter.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -32,18 +32,48 @@ static uint64_t column(char *names, char *values, const char *name, int base)
 	return 0;
 }
 
+/* Where each number goes; several are added up. `line` is empty in snmp6, where a name stands alone. */
+static const struct {
+	const char *line, *name;
+	size_t offset;
+} sources[] = {
+	{ "Tcp:", "InCsumErrors", offsetof(struct counters, tcp_in_csum_errors) },
+	{ "Udp:", "InCsumErrors", offsetof(struct counters, udp_in_csum_errors) },
+	{ "Icmp:", "InCsumErrors", offsetof(struct counters, icmp_in_csum_errors) },
+	{ "Tcp:", "InSegs", offsetof(struct counters, in_packets) },
+	{ "Udp:", "InDatagrams", offsetof(struct counters, in_packets) },
+	{ "Udp:", "InErrors", offsetof(struct counters, in_packets) },
+	{ "Icmp:", "InMsgs", offsetof(struct counters, in_packets) },
+	{ "", "Udp6InCsumErrors", offsetof(struct counters, udp_in_csum_errors) },
+	{ "", "Icmp6InCsumErrors", offsetof(struct counters, icmp_in_csum_errors) },
+	{ "", "Udp6InDatagrams", offsetof(struct counters, in_packets) },
+	{ "", "Udp6InErrors", offsetof(struct counters, in_packets) },
+	{ "", "Icmp6InMsgs", offsetof(struct counters, in_packets) },
+};
+
+static void add(struct counters *counters, size_t offset, uint64_t value)
+{
+	*(uint64_t *)(void *)((char *)counters + offset) += value;
+}
+
 static int read_snmp(struct counters *counters)
 {
 	_cleanup_fclose_ FILE *file = fopen(PROC_NET "snmp", "re");
-	char names[1024], values[1024];
+	char names[1024], values[1024], names_copy[1024], values_copy[1024];
 
 	if (!file)
 		return fail_errno(-errno, "cannot read " PROC_NET "snmp");
 	while (fgets(names, sizeof(names), file) && fgets(values, sizeof(values), file)) {
-		if (!strncmp(names, "Tcp:", 4))
-			counters->tcp_in_csum_errors = column(names, values, "InCsumErrors", 10);
-		else if (!strncmp(names, "Udp:", 4))
-			counters->udp_in_csum_errors = column(names, values, "InCsumErrors", 10);
+		for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+			size_t len = strlen(sources[i].line);
+
+			if (!len || strncmp(names, sources[i].line, len) != 0)
+				continue;
+			memcpy(names_copy, names, sizeof(names));
+			memcpy(values_copy, values, sizeof(values));
+			add(counters, sources[i].offset,
+			    column(names_copy, values_copy, sources[i].name, 10));
+		}
 	}
 	return 0;
 }
@@ -55,8 +85,9 @@ static void read_snmp6(struct counters *counters)
 	char name[64];
 
 	while (file && fscanf(file, "%63s %llu", name, &value) == 2)
-		if (!strcmp(name, "Udp6InCsumErrors"))
-			counters->udp_in_csum_errors += value;
+		for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+			if (!*sources[i].line && !strcmp(name, sources[i].name))
+				add(counters, sources[i].offset, value);
 }
 
 static void read_conntrack(struct counters *counters)

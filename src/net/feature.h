@@ -7,6 +7,10 @@
 #define TRUESUM_NET_FEATURE_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/nl.h"
 
 /* Whether the feature is active now. -ENOENT where the device does not know it. */
 int feature_get(int netns_fd, const char *device, const char *feature, bool *ret_on);
@@ -22,5 +26,30 @@ int feature_set(int netns_fd, const char *device, const char *feature, bool on);
  * Asks the loopback device, which every namespace has.
  */
 int feature_bit(const char *feature, unsigned int *ret_bit);
+
+#define FEATURE_WORDS 4 /* 128 features; Linux 6.18 has 66 */
+#define FEATURE_NAME 32
+
+/* The features this kernel knows; a name's place is its bit number. Empty: no feature has that number. */
+struct feature_names {
+	size_t count;
+	char name[32 * FEATURE_WORDS][FEATURE_NAME];
+};
+
+/* Bit masks, a feature's bit at [bit / 32] >> bit % 32. */
+struct feature_state {
+	uint32_t active[FEATURE_WORDS];
+	uint32_t wanted[FEATURE_WORDS]; /* asked for, by the driver at first, then by the user */
+	uint32_t fixed[FEATURE_WORDS]; /* what nobody can change */
+};
+
+int feature_names_read(struct feature_names *ret_names);
+
+/* Calls `take` for every device of the namespace that `nl` (NETLINK_GENERIC) lies in. */
+typedef void (*feature_take_fn)(int index, const struct feature_state *state, void *data);
+int feature_dump(struct nl *nl, feature_take_fn take, void *data);
+
+/* Whether the mask has the feature of that name; not where the kernel knows no such feature. */
+bool feature_in(const struct feature_names *names, const uint32_t *mask, const char *feature);
 
 #endif

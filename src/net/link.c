@@ -238,11 +238,13 @@ int link_set_mac(struct nl *nl, int index, const uint8_t mac[6])
 	return rc ? fail(rc, "cannot set device %d's MAC address: %s", index, fail_text()) : 0;
 }
 
-int addr_add(struct nl *nl, int index, const char *address, unsigned int prefix_len)
+static int change_address(struct nl *nl, uint16_t type, uint16_t flags, int index,
+			  const char *address, unsigned int prefix_len, uint32_t seconds)
 {
 	char buffer[NL_REQUEST_SIZE];
-	struct nlmsghdr *request = nl_request(buffer, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	struct nlmsghdr *request = nl_request(buffer, type, flags);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(request, sizeof(*ifa));
+	const struct ifa_cacheinfo life = { .ifa_prefered = seconds, .ifa_valid = seconds };
 	struct ip_text ip = { 0 };
 	int rc = parse_ip(address, &ip);
 
@@ -254,8 +256,30 @@ int addr_add(struct nl *nl, int index, const char *address, unsigned int prefix_
 	ifa->ifa_index = (uint32_t)index;
 	mnl_attr_put(request, IFA_LOCAL, ip.len, ip.bytes);
 	mnl_attr_put(request, IFA_ADDRESS, ip.len, ip.bytes);
+	if (seconds)
+		mnl_attr_put(request, IFA_CACHEINFO, sizeof(life), &life);
 	rc = nl_talk(nl, request, NULL, NULL);
-	return rc ? fail(rc, "cannot add address %s/%u: %s", address, prefix_len, fail_text()) : 0;
+	return rc ? fail(rc, "cannot %s address %s/%u: %s", type == RTM_DELADDR ? "delete" : "add",
+			 address, prefix_len, fail_text())
+		  : 0;
+}
+
+int addr_add(struct nl *nl, int index, const char *address, unsigned int prefix_len)
+{
+	return change_address(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, address,
+			      prefix_len, 0);
+}
+
+int addr_lend(struct nl *nl, int index, const char *address, unsigned int prefix_len,
+	      uint32_t seconds)
+{
+	return change_address(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, address,
+			      prefix_len, seconds);
+}
+
+int addr_delete(struct nl *nl, int index, const char *address, unsigned int prefix_len)
+{
+	return change_address(nl, RTM_DELADDR, 0, index, address, prefix_len, 0);
 }
 
 int route_add(struct nl *nl, const char *destination, unsigned int prefix_len, const char *gateway,
@@ -285,6 +309,28 @@ int route_add(struct nl *nl, const char *destination, unsigned int prefix_len, c
 		mnl_attr_put_u32(request, RTA_OIF, (uint32_t)index);
 	rc = nl_talk(nl, request, NULL, NULL);
 	return rc ? fail(rc, "cannot add a route to %s/%u: %s", destination, prefix_len,
+			 fail_text())
+		  : 0;
+}
+
+int route_delete(struct nl *nl, const char *destination, unsigned int prefix_len, int index)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_DELROUTE, 0);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(request, sizeof(*rtm));
+	struct ip_text to = { 0 };
+	int rc = parse_ip(destination, &to);
+
+	if (rc)
+		return rc;
+	rtm->rtm_family = to.family;
+	rtm->rtm_dst_len = (uint8_t)prefix_len;
+	rtm->rtm_table = RT_TABLE_MAIN;
+	rtm->rtm_scope = RT_SCOPE_NOWHERE; /* any */
+	mnl_attr_put(request, RTA_DST, to.len, to.bytes);
+	mnl_attr_put_u32(request, RTA_OIF, (uint32_t)index);
+	rc = nl_talk(nl, request, NULL, NULL);
+	return rc ? fail(rc, "cannot delete the route to %s/%u: %s", destination, prefix_len,
 			 fail_text())
 		  : 0;
 }

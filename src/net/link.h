@@ -46,10 +46,21 @@ int link_set_mac(struct nl *nl, int index, const uint8_t mac[6]);
 /* Adds address/prefix_len; IPv6 without duplicate address detection. */
 int addr_add(struct nl *nl, int index, const char *address, unsigned int prefix_len);
 
+/*
+ * The same for `seconds`, after which the kernel takes it away; one that is there gets the new time.
+ * addr_delete(): -EADDRNOTAVAIL where the device has no such address.
+ */
+int addr_lend(struct nl *nl, int index, const char *address, unsigned int prefix_len,
+	      uint32_t seconds);
+int addr_delete(struct nl *nl, int index, const char *address, unsigned int prefix_len);
+
 /* Adds a route to destination/prefix_len ("0.0.0.0"/0, "::"/0: default) through `gateway` (NULL: on
  * link) on device `index` (0: by the gateway's route). */
 int route_add(struct nl *nl, const char *destination, unsigned int prefix_len, const char *gateway,
 	      int index);
+
+/* Deletes a route out of device `index`; -ESRCH where there is none. */
+int route_delete(struct nl *nl, const char *destination, unsigned int prefix_len, int index);
 
 /* Adds a permanent neighbour entry. */
 int neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6]);

@@ -76,3 +76,50 @@ int nft_counter(int netns_fd, const char *counter, uint64_t *ret_packets)
 	*ret_packets = (uint64_t)packets;
 	return 0;
 }
+
+/* Whether an object of the ruleset lies in the table that the nat chain is in. */
+static bool same_table(const json_t *object, const json_t *chain)
+{
+	return json_equal(json_object_get(object, "family"), json_object_get(chain, "family")) &&
+	       json_equal(json_object_get(object, "table"), json_object_get(chain, "table"));
+}
+
+static bool has_rule(const json_t *entries, const json_t *chain)
+{
+	const json_t *rule;
+	size_t i;
+
+	json_array_foreach(entries, i, rule) {
+		rule = json_object_get(rule, "rule");
+		if (rule && same_table(rule, chain))
+			return true;
+	}
+	return false;
+}
+
+int nft_has_nat(int netns_fd, bool *ret_nat)
+{
+	_cleanup_(cleanup_nft) struct nft_ctx *nft = NULL;
+	json_auto_t *root = NULL;
+	const json_t *entries, *chain;
+	bool nat = false;
+	size_t i;
+	int rc = run(netns_fd, "list ruleset", NFT_CTX_OUTPUT_JSON, &nft);
+
+	if (rc)
+		return rc;
+	root = json_loads(nft_ctx_get_output_buffer(nft), 0, NULL);
+	entries = json_object_get(root, "nftables");
+	if (!json_is_array(entries))
+		return fail(-EBADMSG, "nft gives no ruleset");
+	json_array_foreach(entries, i, chain) {
+		const char *type;
+
+		chain = json_object_get(chain, "chain");
+		type = json_string_value(json_object_get(chain, "type"));
+		if (!nat && type && !strcmp(type, "nat"))
+			nat = has_rule(entries, chain);
+	}
+	*ret_nat = nat;
+	return 0;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * Counts dropped packets of the probe's peer by conversation, reason and namespace: see drop.h. The packet
+ * is read as it is when it is dropped: its network header is set from IP's receive path on.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/drop.h"
+#include "bpf/kernel.h"
+
+char _license[] SEC("license") = "Dual BSD/GPL";
+
+const volatile __u8 peer_v4[4];
+const volatile __u8 peer_v6[16];
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct drop_key);
+	__type(value, __u64);
+} drops SEC(".maps");
+
+static __always_inline int same(const volatile __u8 *one, const __u8 *other, int len)
+{
+	for (int i = 0; i < len; i++)
+		if (one[i] != other[i])
+			return 0;
+	return 1;
+}
+
+struct seen {
+	__u8 from_peer, to_peer, proto, fragment;
+	__u32 transport; /* offset from the head */
+};
+
+static __always_inline int see(const unsigned char *head, __u32 network, struct seen *seen)
+{
+	__u8 ip[40];
+
+	if (bpf_probe_read_kernel(ip, sizeof(ip), head + network))
+		return 0;
+	if (ip[0] >> 4 == 4) {
+		seen->from_peer = same(peer_v4, ip + 12, 4);
+		seen->to_peer = same(peer_v4, ip + 16, 4);
+		seen->proto = ip[9];
+		seen->fragment = (ip[6] & 0x1f) || ip[7];
+		seen->transport = network + (ip[0] & 15) * 4;
+	} else if (ip[0] >> 4 == 6) {
+		seen->from_peer = same(peer_v6, ip + 8, 16);
+		seen->to_peer = same(peer_v6, ip + 24, 16);
+		seen->proto = ip[6];
+		seen->transport = network + 40;
+	}
+	return seen->from_peer || seen->to_peer;
+}
+
+/* TCP takes the device off; the route it came by still knows one of the namespace. */
+static __always_inline __u32 netns_of(struct sk_buff *skb)
+{
+	struct net_device *dev = BPF_CORE_READ(skb, dev);
+
+	if (!dev) {
+		struct dst_entry *dst = (void *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);
+
+		dev = BPF_CORE_READ(dst, dev);
+	}
+	return BPF_CORE_READ(dev, nd_net.net, ns.inum);
+}
+
+SEC("tp_btf/kfree_skb")
+int BPF_PROG(tsum_drop, struct sk_buff *skb, void *location, __u32 reason)
+{
+	struct drop_key key = { .reason = reason };
+	struct seen seen = { 0 };
+	unsigned char *head = BPF_CORE_READ(skb, head);
+	__u64 one = 1, *count;
+	__be16 ports[2];
+
+	if (!see(head, BPF_CORE_READ(skb, network_header), &seen))
+		return 0;
+	if (seen.fragment || bpf_probe_read_kernel(ports, sizeof(ports), head + seen.transport))
+		return 0;
+	key.outbound = !seen.from_peer;
+	key.port = bpf_ntohs(ports[key.outbound]);
+	key.proto = seen.proto;
+	key.netns = netns_of(skb);
+	count = bpf_map_lookup_elem(&drops, &key);
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		bpf_map_update_elem(&drops, &key, &one, BPF_NOEXIST);
+	return 0;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Loading drop.bpf.c, and the names of the reasons, whose numbers move between releases: see drop.h. */
+#include "bpf/drop.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "bpf/drop.skel.h"
+
+#define PREFIX "SKB_DROP_REASON_"
+
+struct drops {
+	struct drop_bpf *skeleton;
+	struct btf *btf;
+	const struct btf_type *reasons;
+};
+
+static int load(struct drops *drops, const uint8_t v4[4], const uint8_t v6[16])
+{
+	int id, rc;
+
+	drops->btf = btf__load_vmlinux_btf();
+	if (!drops->btf)
+		return fail(-EOPNOTSUPP, "drop reasons: this kernel has no BTF");
+	id = btf__find_by_name_kind(drops->btf, "skb_drop_reason", BTF_KIND_ENUM);
+	if (id < 0)
+		return fail(-EOPNOTSUPP, "drop reasons need kernel 5.17");
+	drops->reasons = btf__type_by_id(drops->btf, (uint32_t)id);
+	drops->skeleton = drop_bpf__open();
+	if (!drops->skeleton)
+		return fail_errno(-errno, "cannot open a BPF program");
+	memcpy((void *)drops->skeleton->rodata->peer_v4, v4, 4);
+	memcpy((void *)drops->skeleton->rodata->peer_v6, v6, 16);
+	rc = drop_bpf__load(drops->skeleton);
+	rc = rc ? rc : drop_bpf__attach(drops->skeleton);
+	return rc ? fail_errno(rc, "cannot watch drops by skb:kfree_skb") : 0;
+}
+
+int drops_open(const uint8_t v4[4], const uint8_t v6[16], struct drops **ret_drops)
+{
+	_cleanup_(drops_cleanup) struct drops *drops = calloc(1, sizeof(*drops));
+	int rc;
+
+	if (!drops)
+		return fail(-ENOMEM, "out of memory");
+	libbpf_set_print(NULL);
+	rc = load(drops, v4, v6);
+	if (!rc)
+		*ret_drops = TAKE_PTR(drops);
+	return rc;
+}
+
+void drops_close(struct drops *drops)
+{
+	if (!drops)
+		return;
+	drop_bpf__destroy(drops->skeleton);
+	btf__free(drops->btf);
+	free(drops);
+}
+
+void drops_cleanup(struct drops **drops)
+{
+	drops_close(*drops);
+}
+
+static const char *reason_name(const struct drops *drops, uint32_t reason)
+{
+	const struct btf_enum *value = btf_enum(drops->reasons);
+
+	for (unsigned int i = 0; i < btf_vlen(drops->reasons); i++, value++) {
+		const char *name = btf__name_by_offset(drops->btf, value->name_off);
+
+		if ((uint32_t)value->val != reason || !name)
+			continue;
+		return strncmp(name, PREFIX, strlen(PREFIX)) ? name : name + strlen(PREFIX);
+	}
+	return "unknown";
+}
+
+int drops_each(const struct drops *drops, drops_fn fn, void *owner)
+{
+	int map = bpf_map__fd(drops->skeleton->maps.drops), rc;
+	struct drop_key key, next;
+	const void *last = NULL;
+	uint64_t packets;
+
+	while (!(rc = bpf_map_get_next_key(map, last, &next))) {
+		if (!bpf_map_lookup_elem(map, &next, &packets))
+			fn(owner, &next, reason_name(drops, next.reason), packets);
+		key = next;
+		last = &key;
+	}
+	return rc == -ENOENT ? 0 : fail_errno(rc, "cannot read what was dropped");
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * At the ingress of a probe's TAP, behind GRO: notes of which conversations GRO merged segments; for a NIC
+ * that vouches for what it did not check, marks every packet CHECKSUM_UNNECESSARY; and where packets are to
+ * enter by another device (--via), hands them to its ingress. What leaves that device for the peer is
+ * handed to the TAP. The peer's frames have neither IP options nor extension headers, but for fragments,
+ * whose ports nobody asks for.
+ */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+char _license[] SEC("license") = "Dual BSD/GPL";
+
+const volatile __u32 vouching = 0;
+
+const volatile __u32 tap = 0, via = 0; /* interface indices; via 0: none */
+const volatile __u8 peer_v4[4];
+const volatile __u8 peer_v6[16];
+
+/* By the peer's port. */
+__u8 merged[65536];
+
+SEC("tc")
+int tsum_gate(struct __sk_buff *skb)
+{
+	__u32 transport = 14 + (skb->protocol == bpf_htons(0x86dd) ? 40 : 20);
+	__be16 port;
+
+	if (skb->gso_segs > 1 && !bpf_skb_load_bytes(skb, transport, &port, sizeof(port)))
+		merged[bpf_ntohs(port)] = 1;
+	if (vouching && bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) < 0)
+		bpf_csum_level(skb, BPF_CSUM_LEVEL_INC);
+	return via ? bpf_redirect(via, BPF_F_INGRESS) : TC_ACT_UNSPEC;
+}
+
+enum {
+	V4_DST = 14 + 16,
+	V6_DST = 14 + 24,
+	V6_NEXT = 14 + 6,
+	V6_ICMP_TYPE = 14 + 40,
+	V6_TARGET = 14 + 40 + 8,
+	ARP_TARGET = 14 + 24,
+	NEIGHBOUR_SOLICITATION = 135,
+};
+
+static __always_inline int holds(struct __sk_buff *skb, __u32 at, const volatile __u8 *address,
+				 int len)
+{
+	__u8 bytes[16] = { 0 };
+
+	if (bpf_skb_load_bytes(skb, at, bytes, len))
+		return 0;
+	for (int i = 0; i < len; i++)
+		if (bytes[i] != address[i])
+			return 0;
+	return 1;
+}
+
+static __always_inline int asks_for_peer(struct __sk_buff *skb)
+{
+	__u8 next = 0, type = 0;
+
+	bpf_skb_load_bytes(skb, V6_NEXT, &next, 1);
+	bpf_skb_load_bytes(skb, V6_ICMP_TYPE, &type, 1);
+	return next == 58 && type == NEIGHBOUR_SOLICITATION && holds(skb, V6_TARGET, peer_v6, 16);
+}
+
+SEC("tc")
+int tsum_gate_out(struct __sk_buff *skb)
+{
+	int ours = 0;
+
+	switch (bpf_ntohs((__u16)skb->protocol)) {
+	case 0x0800:
+		ours = holds(skb, V4_DST, peer_v4, 4);
+		break;
+	case 0x0806:
+		ours = holds(skb, ARP_TARGET, peer_v4, 4);
+		break;
+	case 0x86dd:
+		ours = holds(skb, V6_DST, peer_v6, 16) || asks_for_peer(skb);
+		break;
+	}
+	return ours ? bpf_redirect(tap, 0) : TC_ACT_UNSPEC;
+}

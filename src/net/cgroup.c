@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Cgroup names: see cgroup.h. No runtime documents how it names them; what is told apart is one part of
+ * the path at a time, against the table of what the runtimes do. A 64-digit name is a container's whoever
+ * made it.
+ */
+#include "net/cgroup.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#define ID_LEN 64
+
+struct word {
+	const char *text;
+	size_t len;
+};
+
+static size_t hex_len(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && strchr("0123456789abcdef", text[n]) && text[n])
+		n++;
+	return n;
+}
+
+static bool is_id(const char *text, size_t len)
+{
+	return len == ID_LEN && hex_len(text, len) == len;
+}
+
+/* Amazon ECS on Fargate: 32 digits of the task, a number of the container. */
+static bool is_task(const char *text, size_t len)
+{
+	size_t at = 33;
+
+	if (len <= at || len > ID_LEN || hex_len(text, 32) != 32 || text[32] != '-')
+		return false;
+	while (at < len && isdigit((unsigned char)text[at]))
+		at++;
+	return at == len;
+}
+
+static bool is_name(const char *text, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len && (isalnum((unsigned char)text[at]) || strchr("_.-", text[at])))
+		at++;
+	return len && len <= ID_LEN && at == len;
+}
+
+static const struct {
+	const char *before; /* the path's part before this one; NULL: any */
+	const char *prefix, *suffix;
+	bool (*is)(const char *text, size_t len); /* what is between the two */
+} patterns[] = {
+	{ NULL, "", "", is_id }, /* docker, containerd, nerdctl, Kubernetes with cgroupfs */
+	{ NULL, "docker-", ".scope", is_id },
+	{ NULL, "cri-containerd-", ".scope", is_id },
+	{ NULL, "nerdctl-", ".scope", is_id },
+	{ NULL, "crio-", ".scope", is_id },
+	{ NULL, "crio-", "", is_id },
+	{ NULL, "libpod-", ".scope", is_id },
+	{ NULL, "libpod-", "", is_id },
+	{ NULL, "kata_", "", is_id },
+	{ "ecs", "", "", is_task },
+	{ NULL, "", "", is_task },
+	{ NULL, "lxc.payload.", "", is_name },
+	{ "lxc", "", "", is_name },
+};
+
+static bool word_is(const struct word *word, const char *text)
+{
+	return word->len == strlen(text) && !memcmp(word->text, text, word->len);
+}
+
+/* What is left of the word between prefix and suffix. */
+static bool strip(const struct word *word, const char *prefix, const char *suffix,
+		  struct word *ret_rest)
+{
+	size_t first = strlen(prefix), last = strlen(suffix);
+
+	if (word->len <= first + last || memcmp(word->text, prefix, first) ||
+	    memcmp(word->text + word->len - last, suffix, last))
+		return false;
+	*ret_rest = (struct word){ word->text + first, word->len - first - last };
+	return true;
+}
+
+static void take_container(const struct word *before, const struct word *word,
+			   struct cgroup_place *place)
+{
+	struct word rest;
+
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+		if (patterns[i].before && !word_is(before, patterns[i].before))
+			continue;
+		if (!strip(word, patterns[i].prefix, patterns[i].suffix, &rest) ||
+		    !patterns[i].is(rest.text, rest.len))
+			continue;
+		snprintf(place->container, sizeof(place->container), "%.*s", (int)rest.len,
+			 rest.text);
+		return;
+	}
+}
+
+/* A uid is a UUID, of a static pod 32 digits; systemd's driver writes '_' for '-'. */
+static bool is_uid(const struct word *word)
+{
+	size_t digits = 0;
+
+	for (size_t i = 0; i < word->len; i++) {
+		if (hex_len(word->text + i, 1))
+			digits++;
+		else if (word->text[i] != '-' && word->text[i] != '_')
+			return false;
+	}
+	return digits == 32 && word->len <= 36;
+}
+
+/* pod<uid>, or kubepods[-<class>]-pod<uid>.slice with whatever before it. */
+static void take_pod(const struct word *word, struct cgroup_place *place)
+{
+	struct word rest = { NULL, 0 };
+
+	for (size_t i = 0; i + 4 < word->len; i++)
+		if (!memcmp(word->text + i, "-pod", 4))
+			rest = (struct word){ word->text + i + 1, word->len - i - 1 };
+	if (!rest.len || !strip(&rest, "pod", ".slice", &rest))
+		if (!strip(word, "pod", "", &rest))
+			return;
+	if (!is_uid(&rest))
+		return;
+	for (size_t i = 0; i < rest.len; i++)
+		place->pod[i] = (char)(rest.text[i] == '_' ? '-' : rest.text[i]);
+	place->pod[rest.len] = '\0';
+}
+
+/* containerd under systemd, told the wrong driver, writes "<slice>:cri-containerd:<id>" as one part. */
+static void take_path(const char *path, size_t len, struct cgroup_place *place)
+{
+	struct word before = { "", 0 };
+
+	for (size_t at = 0; at < len; at++) {
+		struct word word = { path + at, 0 };
+
+		while (at < len && path[at] != '/' && path[at] != ':') {
+			at++;
+			word.len++;
+		}
+		take_container(&before, &word, place);
+		take_pod(&word, place);
+		before = word;
+	}
+}
+
+void cgroup_parse(const char *text, struct cgroup_place *ret_place)
+{
+	struct cgroup_place place = { 0 };
+
+	/* HIERARCHY:CONTROLLERS:PATH; the first hierarchy that knows a container is as good as any. */
+	while (*text && !*place.container) {
+		size_t len = strcspn(text, "\n");
+		const char *path = memchr(text, ':', len);
+
+		path = path ? memchr(path + 1, ':', len - (size_t)(path + 1 - text)) : NULL;
+		if (path)
+			take_path(path + 1, len - (size_t)(path + 1 - text), &place);
+		text += len;
+		text += *text == '\n';
+	}
+	*ret_place = place;
+}

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What is in a namespace: devices, addresses, default routes, by rtnetlink dumps over one socket in it, and
+ * the drivers' names by ethtool's ioctl (its netlink has none). A dump that something changed under is
+ * asked for again.
+ */
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "net/inventory_part.h"
+#include "net/nl.h"
+
+#define DUMP_TRIES 10
+
+struct reading {
+	struct contents contents;
+	size_t capacity;
+};
+
+void contents_free(struct contents *contents)
+{
+	free(contents->device);
+}
+
+static void reading_free(struct reading *reading)
+{
+	contents_free(&reading->contents);
+}
+
+/* A number of the attribute's own size, host order; 0 where it has another. */
+static uint32_t number(const struct nlattr *attr)
+{
+	switch (mnl_attr_get_payload_len(attr)) {
+	case 1:
+		return mnl_attr_get_u8(attr);
+	case 2:
+		return mnl_attr_get_u16(attr);
+	case 4:
+		return mnl_attr_get_u32(attr);
+	default:
+		return 0;
+	}
+}
+
+static void take_text(const struct nlattr *attr, char *to, size_t size)
+{
+	size_t len = strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
+
+	if (len >= size)
+		len = size - 1;
+	memcpy(to, mnl_attr_get_payload(attr), len);
+	to[len] = '\0';
+}
+
+/* drivers/net/vxlan/vxlan_core.c: the two families have a flag each, of opposite sense. */
+static void take_vxlan(const struct nlattr *data, struct device *device)
+{
+	bool v6 = false, csum4 = false, zero6 = false;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, data) {
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_VXLAN_PORT:
+			device->vxlan_port = ntohs((uint16_t)number(attr));
+			break;
+		case IFLA_VXLAN_GROUP6:
+		case IFLA_VXLAN_LOCAL6:
+			v6 = true;
+			break;
+		case IFLA_VXLAN_UDP_CSUM:
+			csum4 = number(attr);
+			break;
+		case IFLA_VXLAN_UDP_ZERO_CSUM6_TX:
+			zero6 = number(attr);
+			break;
+		}
+	}
+	device->vxlan_csum = v6 ? !zero6 : csum4;
+}
+
+static void take_info(const struct nlattr *info, struct device *device)
+{
+	const struct nlattr *attr, *data = NULL;
+
+	mnl_attr_for_each_nested(attr, info) {
+		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+			take_text(attr, device->kind, sizeof(device->kind));
+		else if (mnl_attr_get_type(attr) == IFLA_INFO_DATA)
+			data = attr;
+	}
+	if (data && !strcmp(device->kind, "vxlan"))
+		take_vxlan(data, device);
+}
+
+static void take_xdp(const struct nlattr *xdp, struct device *device)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, xdp) {
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_XDP_SKB_PROG_ID:
+			device->xdp[0] = number(attr);
+			break;
+		case IFLA_XDP_DRV_PROG_ID:
+			device->xdp[1] = number(attr);
+			break;
+		case IFLA_XDP_HW_PROG_ID:
+			device->xdp[2] = number(attr);
+			break;
+		}
+	}
+}
+
+static void take_attribute(const struct nlattr *attr, struct device *device)
+{
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_IFNAME:
+		take_text(attr, device->name, sizeof(device->name));
+		break;
+	case IFLA_ADDRESS:
+		if (mnl_attr_get_payload_len(attr) == sizeof(device->mac))
+			memcpy(device->mac, mnl_attr_get_payload(attr), sizeof(device->mac));
+		break;
+	case IFLA_MTU:
+		device->mtu = number(attr);
+		break;
+	case IFLA_MASTER:
+		device->master = (int)number(attr);
+		break;
+	case IFLA_LINK:
+		device->link = (int)number(attr);
+		break;
+	case IFLA_LINK_NETNSID:
+		device->link_nsid = (int)number(attr);
+		break;
+	case IFLA_LINKINFO:
+		take_info(attr, device);
+		break;
+	case IFLA_XDP:
+		take_xdp(attr, device);
+		break;
+	}
+}
+
+static int take_device(const struct nlmsghdr *message, void *data)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(message);
+	struct reading *reading = data;
+	struct contents *contents = &reading->contents;
+	const struct nlattr *attr;
+	struct device *device;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*ifi))
+		return MNL_CB_OK;
+	if (contents->device_count == reading->capacity) {
+		size_t capacity = reading->capacity ? reading->capacity * 2 : 4;
+
+		device = realloc(contents->device, capacity * sizeof(*device));
+		if (!device) {
+			errno = ENOMEM;
+			return MNL_CB_ERROR;
+		}
+		contents->device = device;
+		reading->capacity = capacity;
+	}
+	device = &contents->device[contents->device_count++];
+	*device = (struct device){
+		.index = ifi->ifi_index,
+		.flags = ifi->ifi_flags,
+		.link_nsid = NETNSA_NSID_NOT_ASSIGNED,
+		.link_space = -1,
+	};
+	mnl_attr_for_each(attr, message, sizeof(*ifi))
+		take_attribute(attr, device);
+	return MNL_CB_OK;
+}
+
+static int by_index(const void *one, const void *other)
+{
+	const struct device *a = one, *b = other;
+
+	return (a->index > b->index) - (a->index < b->index);
+}
+
+struct device *device_find(struct device *device, size_t count, int index)
+{
+	const struct device key = { .index = index };
+
+	return count ? bsearch(&key, device, count, sizeof(key), by_index) : NULL;
+}
+
+/* IFA_LOCAL is the own address where IFA_ADDRESS is the other end's. */
+static int take_address(const struct nlmsghdr *message, void *data)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(message);
+	struct contents *contents = &((struct reading *)data)->contents;
+	const struct nlattr *attr, *address = NULL;
+	struct device_address *to;
+	struct device *device;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*ifa))
+		return MNL_CB_OK;
+	device = device_find(contents->device, contents->device_count, (int)ifa->ifa_index);
+	if (!device || device->address_count == DEVICE_ADDRESSES_MAX)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, message, sizeof(*ifa))
+		if (mnl_attr_get_type(attr) == IFA_LOCAL ||
+		    (mnl_attr_get_type(attr) == IFA_ADDRESS && !address))
+			address = attr;
+	if (!address || mnl_attr_get_payload_len(address) !=
+				(ifa->ifa_family == AF_INET ? 4 : sizeof(to->address)))
+		return MNL_CB_OK;
+	to = &device->address[device->address_count++];
+	to->family = ifa->ifa_family;
+	to->prefix_len = ifa->ifa_prefixlen;
+	to->scope = ifa->ifa_scope;
+	memcpy(to->address, mnl_attr_get_payload(address), mnl_attr_get_payload_len(address));
+	return MNL_CB_OK;
+}
+
+/* Where IPv6 is not in the kernel, the answer is IPv4's. */
+static int take_route(const struct nlmsghdr *message, void *data)
+{
+	const struct rtmsg *rtm = mnl_nlmsg_get_payload(message);
+	struct contents *contents = &((struct reading *)data)->contents;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*rtm) || rtm->rtm_dst_len ||
+	    rtm->rtm_table != RT_TABLE_MAIN || rtm->rtm_type != RTN_UNICAST)
+		return MNL_CB_OK;
+	contents->default_v4 |= rtm->rtm_family == AF_INET;
+	contents->default_v6 |= rtm->rtm_family == AF_INET6;
+	return MNL_CB_OK;
+}
+
+static int dump_devices(struct nl *nl, struct reading *reading)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_GETLINK, NLM_F_DUMP);
+	int rc;
+
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	reading->contents.device_count = 0;
+	rc = nl_talk(nl, request, take_device, reading);
+	if (!rc && reading->contents.device_count)
+		qsort(reading->contents.device, reading->contents.device_count,
+		      sizeof(*reading->contents.device), by_index);
+	return rc;
+}
+
+static int dump_addresses(struct nl *nl, struct reading *reading)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_GETADDR, NLM_F_DUMP);
+
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg));
+	for (size_t i = 0; i < reading->contents.device_count; i++)
+		reading->contents.device[i].address_count = 0;
+	return nl_talk(nl, request, take_address, reading);
+}
+
+static int dump_routes(struct nl *nl, struct reading *reading, uint8_t family)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_GETROUTE, NLM_F_DUMP);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(request, sizeof(*rtm));
+
+	rtm->rtm_family = family;
+	return nl_talk(nl, request, take_route, reading);
+}
+
+static int dump_routes4(struct nl *nl, struct reading *reading)
+{
+	return dump_routes(nl, reading, AF_INET);
+}
+
+static int dump_routes6(struct nl *nl, struct reading *reading)
+{
+	return dump_routes(nl, reading, AF_INET6);
+}
+
+static int (*const dumps[])(struct nl *nl, struct reading *reading) = {
+	dump_devices,
+	dump_addresses,
+	dump_routes4,
+	dump_routes6,
+};
+
+static void read_drivers(struct contents *contents, int any_socket)
+{
+	for (size_t i = 0; i < contents->device_count; i++) {
+		struct device *device = &contents->device[i];
+		struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+		struct ifreq ifr = { .ifr_data = (char *)&info };
+
+		memcpy(ifr.ifr_name, device->name, sizeof(ifr.ifr_name));
+		if (device->flags & IFF_LOOPBACK || ioctl(any_socket, SIOCETHTOOL, &ifr) < 0)
+			continue;
+		snprintf(device->driver, sizeof(device->driver), "%.*s",
+			 (int)sizeof(info.driver) - 1, info.driver);
+	}
+}
+
+int contents_read(const struct space *space, struct contents *ret_contents)
+{
+	_cleanup_(netns_leave) int home = -1;
+	_cleanup_close_ int any_socket = -1;
+	_cleanup_(nl_cleanup) struct nl *nl = NULL;
+	_cleanup_(reading_free) struct reading reading = { 0 };
+	socklen_t size = sizeof(reading.contents.cookie);
+	int rc = netns_enter(space->own ? -1 : space->fd, &home);
+
+	rc = rc ? rc : nl_open(-1, NETLINK_ROUTE, &nl);
+	if (rc)
+		return rc;
+	any_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (any_socket < 0)
+		return fail_errno(-errno, "cannot open a socket");
+	/* Linux 5.14; as netns_identify(), without another way in and out. */
+	if (getsockopt(any_socket, SOL_SOCKET, SO_NETNS_COOKIE, &reading.contents.cookie, &size) <
+	    0)
+		reading.contents.cookie = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(dumps); i++) {
+		int tries = 0;
+
+		do
+			rc = dumps[i](nl, &reading);
+		while (rc == -EINTR && ++tries < DUMP_TRIES);
+		if (rc)
+			return rc;
+	}
+	read_drivers(&reading.contents, any_socket);
+	*ret_contents = TAKE(reading.contents, (struct contents){ 0 });
+	return 0;
+}
