@@ -11,7 +11,7 @@ ARCH      := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 
 PACKAGES_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libmnl-dev libnftables-dev \
 		  libjansson-dev zlib1g-dev libzstd-dev
-PACKAGES_TEST  := libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool nftables procps time jq mandoc clang-format \
+PACKAGES_TEST  := libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool nftables iptables conntrack procps time jq mandoc clang-format \
 		  clang-tidy cppcheck shellcheck chromium libclang-rt-14-dev \
 		  tshark zstd libpcap-dev qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu \
 		  libc6-dev-s390x-cross

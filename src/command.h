@@ -6,6 +6,8 @@
 #include "base/exit_code.h"
 
 int command_lab(int argc, char **argv);
+int command_probe(int argc, char **argv);
+int command_audit(int argc, char **argv);
 int command_corrupt(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_recv(int argc, char **argv);

@@ -15,6 +15,9 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{ "lab", command_lab, "what happens to damaged packets on every way into a container" },
+	{ "probe", command_probe, "does this running container verify what it receives?" },
+	{ "audit", command_audit,
+	  "which offloads, sysctls and kernels decide that, and what is wrong" },
 	{ "corrupt", command_corrupt, "damage chosen packets on a device, and stop cleanly" },
 	{ "send", command_send, "send numbered lines to another machine" },
 	{ "recv", command_recv, "receive them and check every byte" },

@@ -191,6 +191,13 @@ compare_keys() {
 		"$TRUESUM" corrupt --dev lo --json --dry-run
 		"$TRUESUM" corrupt --dev lo --json --for 10ms
 		"$TRUESUM" corrupt --dev lo --json --for 10ms --vouch' | compare_keys corrupt
+	# Its own PID namespace: the targets are those that are visible in /proc.
+	# shellcheck disable=SC2016
+	unshare -n -m -p -f --mount-proc bash -ec 'mount -t tmpfs tsum-test /run
+		ip link set lo up
+		ip link add v0 type veth peer name v1
+		"$TRUESUM" probe --json
+		"$TRUESUM" probe --json --as-if lying-nic || true' | compare_keys probe
 	# A datagram is missing, so that there is a gap.
 	# shellcheck disable=SC2016
 	unshare -n bash -ec 'ip link set lo up

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What `truesum audit` knows of a host: the inventory, and for each namespace and device what
+ * decides whether checksums are verified. Collected by reading only; judged elsewhere (rules.h), so
+ * that rules can be tested on facts that were made up.
+ *
+ * Devices are meant by two numbers, their namespace's and their own in it, in the order of the
+ * inventory.
+ */
+#ifndef TRUESUM_AUDIT_FACTS_H
+#define TRUESUM_AUDIT_FACTS_H
+
+#include "net/counter.h"
+#include "net/feature.h"
+#include "net/inventory.h"
+
+#define AUDIT_NONE SIZE_MAX
+
+/* What a program does with a packet's unfinished sum: an XDP redirect forgets it. */
+enum audit_redirects { REDIRECTS_NO, REDIRECTS_YES, REDIRECTS_UNKNOWN };
+
+struct audit_program {
+	const char *hook; /* "xdp", "tc ingress", "tc egress", "tcx ingress", "tcx egress" */
+	uint32_t id; /* the BPF program's; 0: a filter of another kind */
+	char name[32]; /* the program's, the filter's, or the filter's kind */
+	enum audit_redirects redirects; /* xdp only */
+};
+
+struct audit_device {
+	char name[IFNAMSIZ]; /* as in the inventory, printable */
+	bool features_known;
+	struct feature_state features;
+	struct audit_program *program;
+	size_t program_count;
+	int tunnel_lower; /* VXLAN, Geneve: index of the device below; 0: not known */
+	int rp_filter; /* its own; -1: not known */
+};
+
+/* A packet socket that receives IP. */
+struct audit_packet_socket {
+	int index; /* the device it is bound to; 0: all */
+	bool sees_status; /* PACKET_AUXDATA, or a ring: it is told that a sum is not finished */
+	uint32_t inode;
+	pid_t pid; /* 0: not known */
+	char comm[16];
+};
+
+enum audit_sysctl {
+	SYSCTL_CONNTRACK_CHECKSUM,
+	SYSCTL_FORWARD_V4,
+	SYSCTL_FORWARD_V6,
+	SYSCTL_RP_FILTER_ALL,
+	SYSCTL_RP_FILTER_DEFAULT,
+	SYSCTL_BRIDGE_NF_V4,
+	SYSCTL_BRIDGE_NF_V6,
+	AUDIT_SYSCTLS
+};
+
+/* Their names, with dots, as sysctl(8) takes them. */
+extern const char *const audit_sysctl_names[AUDIT_SYSCTLS];
+
+enum audit_nat { NAT_NO, NAT_YES, NAT_UNKNOWN };
+
+struct audit_space {
+	char name[128]; /* as in the inventory, printable */
+	struct audit_device *device; /* as many, in the order of the inventory's */
+	int sysctl[AUDIT_SYSCTLS]; /* -1: not there */
+	bool counters_known;
+	struct counters counters;
+	enum audit_nat nat; /* asked only where conntrack does not verify: else NAT_UNKNOWN */
+	struct audit_packet_socket *packet_socket;
+	size_t packet_socket_count;
+};
+
+struct audit_facts {
+	char kernel[65]; /* uname -r */
+	struct inventory inventory;
+	struct feature_names names;
+	struct audit_space *space; /* as many, in the order of the inventory's */
+	bool log_known; /* the kernel log could be read */
+	unsigned int csum_failures; /* "hw csum failure" lines in it */
+	char csum_failure_device[IFNAMSIZ]; /* the latest one's */
+	char unseen[400]; /* what could not be seen and why; empty: all was */
+};
+
+/*
+ * Takes stock. Without privilege what can be seen is, and `unseen` says what cannot. Else 0 or
+ * -errno with a sentence.
+ */
+int audit_facts_take(struct audit_facts *ret_facts);
+void audit_facts_release(struct audit_facts *facts);
+
+/* Records what could not be seen; the first of a kind (`what`) counts. */
+void audit_unseen(struct audit_facts *facts, const char *what, const char *why);
+
+bool audit_feature(const struct audit_facts *facts, const struct audit_device *device,
+		   const char *feature);
+
+/* Whether the device finishes transmit sums, so that it takes packets whose sum is unfinished. */
+bool audit_tx_checksum(const struct audit_facts *facts, const struct audit_device *device);
+
+struct audit_place {
+	size_t space, device; /* AUDIT_NONE: none */
+};
+
+/* The device with that index in that namespace. */
+struct audit_place audit_find(const struct audit_facts *facts, size_t space, int index);
+
+/* The other end of a veth pair, the lower device of a macvlan. */
+struct audit_place audit_peer(const struct audit_facts *facts, struct audit_place place);
+
+static inline const struct device *audit_device(const struct audit_facts *facts,
+						struct audit_place place)
+{
+	return &facts->inventory.space[place.space].device[place.device];
+}
+
+static inline const struct audit_device *audit_more(const struct audit_facts *facts,
+						    struct audit_place place)
+{
+	return &facts->space[place.space].device[place.device];
+}
+
+#endif

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * `truesum probe`: does this running container verify what it receives? Finds the targets, lets probe/run.c
+ * talk to them, prints what it found.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "base/options.h"
+#include "base/term.h"
+#include "cmd/probe_report.h"
+#include "command.h"
+
+#define WISHES_MAX 256
+#define PROGRESS_NS UINT64_C(1000000000)
+
+enum wish_kind { WISH_PID, WISH_NETNS, WISH_CONTAINER };
+
+/* A target as it was named. */
+struct wish {
+	enum wish_kind kind;
+	const char *text;
+};
+
+struct request {
+	struct wish wish[WISHES_MAX];
+	size_t wish_count;
+	struct gate_settings gate;
+	bool all, dry_run, json, ktap;
+	uint64_t started_ns;
+};
+
+struct wish_list {
+	struct request *request;
+	enum wish_kind kind;
+};
+
+static int add_wish(const char *value, void *target)
+{
+	const struct wish_list *list = target;
+	struct request *request = list->request;
+	uint64_t pid;
+
+	if (request->wish_count == WISHES_MAX)
+		return fail(-EINVAL, "more than %d targets; use --all", WISHES_MAX);
+	if (list->kind == WISH_PID && parse_number(value, 1, 1 << 22, &pid))
+		return -EINVAL;
+	request->wish[request->wish_count++] = (struct wish){ list->kind, value };
+	return 0;
+}
+
+static int parse_as_if(const char *value, void *target)
+{
+	if (strcmp(value, "lying-nic") != 0)
+		return fail(-EINVAL, "'%.40s' is not known; known: lying-nic", value);
+	*(bool *)target = true;
+	return 0;
+}
+
+static int parse_options(int argc, char **argv, struct request *request)
+{
+	struct wish_list pids = { request, WISH_PID }, spaces = { request, WISH_NETNS },
+			 containers = { request, WISH_CONTAINER };
+	/* clang-format off */
+	const struct option_row rows[] = {
+		{ .type = OPTION_HEADING, .help = "Targets; each may be given several times" },
+		{ .type = OPTION_FLAG, .name = "all", .letter = 'a', .target = &request->all,
+		  .help = "every network namespace with a process or a name, the host\n"
+			  "included (default)" },
+		{ .type = OPTION_CALL, .name = "container", .letter = 'c', .value = "ID|NAME",
+		  .target = &containers, .parse = add_wish,
+		  .help = "a container: its id, the beginning of it, or Docker's name" },
+		{ .type = OPTION_CALL, .name = "pid", .letter = 'p', .value = "PID", .target = &pids,
+		  .parse = add_wish, .help = "the network namespace of a process" },
+		{ .type = OPTION_CALL, .name = "netns", .letter = 'n', .value = "NAME|PATH",
+		  .target = &spaces, .parse = add_wish, .help = "a network namespace by name or path" },
+		{ .type = OPTION_HEADING, .help = "What is tried" },
+		{ .type = OPTION_CALL, .name = "as-if", .value = "WHAT", .target = &request->gate.vouching,
+		  .parse = parse_as_if,
+		  .help = "lying-nic: as if the NIC vouched for what it did not check" },
+		{ .type = OPTION_STRING, .name = "via", .value = "DEV", .target = &request->gate.via,
+		  .help = "packets enter and leave by this device of the host: a NIC, a\n"
+			  "bridge, a VXLAN device, the parent of a macvlan" },
+		{ .type = OPTION_FLAG, .name = "dry-run", .target = &request->dry_run,
+		  .help = "say what would be created and which targets probed, and do nothing" },
+		{ .type = OPTION_HEADING, .help = "Output" },
+		{ .type = OPTION_FLAG, .name = "json", .target = &request->json, .help = "one JSON object" },
+		{ .type = OPTION_FLAG, .name = "kselftest", .target = &request->ktap,
+		  .help = "KTAP, as kernel and CNI test suites read it" },
+	};
+	/* clang-format on */
+	const struct option_table table = {
+		.command = "probe",
+		.synopsis = "[TARGET]... [OPTION]...",
+		.about =
+			"Proves by delivery whether running containers verify what they receive: connects out of\n"
+			"each, answers with intact and with damaged packets, and looks at what the socket read.\n"
+			"Touches no traffic but its own.",
+		.epilog = "Examples:\n"
+			  "  truesum probe                      every container and the host\n"
+			  "  truesum probe -c web -c db         two containers of Docker's\n"
+			  "  truesum probe --kselftest          for a test suite",
+		.rows = rows,
+		.row_count = ARRAY_SIZE(rows),
+	};
+	int rc = options_parse(&table, argc, argv);
+
+	if (rc >= 0 && request->json && request->ktap) {
+		fprintf(stderr, "truesum probe: --json and --kselftest exclude each other\n");
+		rc = -EINVAL;
+	}
+	return rc;
+}
+
+static int find(const struct inventory *inventory, const struct wish *wish, size_t *ret_space)
+{
+	switch (wish->kind) {
+	case WISH_PID:
+		return inventory_by_pid(inventory, (pid_t)strtol(wish->text, NULL, 10), ret_space);
+	case WISH_NETNS:
+		return inventory_by_netns(inventory, wish->text, ret_space);
+	case WISH_CONTAINER:
+		return inventory_by_container(inventory, wish->text, ret_space);
+	}
+	return -EINVAL;
+}
+
+/* The numbers of the spaces meant, each once. */
+static int choose(const struct inventory *inventory, const struct request *request, size_t *spaces,
+		  size_t *ret_count)
+{
+	size_t count = 0, space = 0;
+	int rc = 0;
+
+	if (request->all || !request->wish_count) {
+		for (count = 0; count < inventory->space_count; count++)
+			spaces[count] = count;
+	}
+	for (size_t i = 0; !rc && i < request->wish_count; i++) {
+		bool again = false;
+
+		rc = find(inventory, &request->wish[i], &space);
+		for (size_t k = 0; !rc && k < count; k++)
+			again |= spaces[k] == space;
+		if (!rc && !again)
+			spaces[count++] = space;
+	}
+	*ret_count = count;
+	return rc;
+}
+
+static void print_plan(const struct inventory *inventory, const size_t *spaces, size_t count,
+		       const struct request *request)
+{
+	printf("In this namespace this would, until the end of the run:\n"
+	       "  create TAP device " GATE_DEVICE ", with addresses %s/30 and %s/126\n"
+	       "  attach a BPF program to its ingress, and one to the tracepoint skb:kfree_skb\n",
+	       GATE_V4, GATE_V6);
+	if (request->gate.via)
+		printf("  attach a BPF filter to the egress of %s, and add the addresses there, not on the\n"
+		       "  TAP, unless the host's routes lead out by it\n",
+		       request->gate.via);
+	if (request->gate.vouching)
+		printf("  mark every packet that enters by " GATE_DEVICE " as checked\n");
+	printf("and open sockets to them in the namespaces of %zu target%s:\n", count,
+	       count == 1 ? "" : "s");
+	for (size_t i = 0; i < count; i++)
+		printf("  %s\n", inventory->space[spaces[i]].name);
+	printf("Nothing was changed.\n");
+}
+
+static void show_progress(void *owner, size_t done, size_t count)
+{
+	const struct request *request = owner;
+
+	if (clock_ns() - request->started_ns > PROGRESS_NS && (done % 16 == 0 || done == count))
+		fprintf(stderr, "\r%zu of %zu targets%s", done, count,
+			done == count ? "\r\033[K" : "");
+}
+
+static void say_lost(enum journal_news news, const char *sentence)
+{
+	if (news == JOURNAL_LOST)
+		fprintf(stderr, "truesum probe: left by a killed run: %s\n", sentence);
+}
+
+static int could_not(void)
+{
+	fprintf(stderr, "truesum probe: %s\n", fail_text());
+	return EXIT_UNKNOWN;
+}
+
+static int exit_code_of(enum verdict verdict)
+{
+	static const int codes[VERDICTS] = {
+		[VERDICT_UNKNOWN] = EXIT_UNKNOWN,
+		[VERDICT_VERIFIED] = EXIT_NOTHING_WRONG,
+		[VERDICT_DELIVERS_CORRUPT] = EXIT_FOUND,
+		[VERDICT_BLOCKED] = EXIT_UNKNOWN,
+	};
+
+	return codes[verdict];
+}
+
+static int probe_and_print(const struct request *request, const struct inventory *inventory,
+			   const size_t *spaces, size_t count)
+{
+	const struct probe_settings settings = {
+		.gate = request->gate,
+		.progress = term_is(stderr) ? show_progress : NULL,
+		.owner = (void *)request,
+	};
+	struct probe probe = { 0 };
+	int code, rc = probe_run(&settings, inventory, spaces, count, &probe);
+
+	if (rc)
+		return could_not();
+	code = exit_code_of(probe.verdict);
+	if (request->json)
+		rc = probe_print_json(&probe, inventory, request->gate.vouching);
+	else if (request->ktap)
+		probe_print_ktap(&probe, inventory);
+	else
+		probe_print(&probe, inventory, request->gate.vouching);
+	probe_release(&probe);
+	return rc ? could_not() : code;
+}
+
+int command_probe(int argc, char **argv)
+{
+	_cleanup_(inventory_release) struct inventory inventory = { 0 };
+	_cleanup_free_ size_t *spaces = NULL;
+	struct request request = { .gate.say = say_lost, .started_ns = clock_ns() };
+	size_t count = 0;
+	int rc = parse_options(argc, argv, &request);
+
+	if (rc < 0)
+		return options_exit(rc);
+	rc = inventory_take(NULL, &inventory);
+	if (rc)
+		return could_not();
+	spaces = calloc(inventory.space_count + request.wish_count + 1, sizeof(*spaces));
+	rc = spaces ? choose(&inventory, &request, spaces, &count) : fail(-ENOMEM, "out of memory");
+	if (rc)
+		return could_not();
+	if (request.dry_run) {
+		print_plan(&inventory, spaces, count, &request);
+		return EXIT_NOTHING_WRONG;
+	}
+	return probe_and_print(&request, &inventory, spaces, count);
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The gate: see gate.h.
+ *
+ * Frames are written to a TAP with NAPI (IFF_NAPI), so that they pass GRO as from a NIC; a flush timeout
+ * lets segments that follow each other merge (the device's gro_flush_timeout, in a sysfs of our own, as
+ * the host's may show another namespace). Frames with PSH set are never held back by GRO.
+ */
+#include "probe/gate.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "bpf/gate.h"
+#include "net/feature.h"
+#include "net/journal.h"
+#include "net/link.h"
+#include "net/netns.h"
+#include "net/route.h"
+#include "packet/neighbour.h"
+
+#define FLUSH_NS "2000000" /* segments written in a row are written within this time */
+#define ADDRESS_SECONDS 120 /* how long an address of ours outlives a killed probe */
+#define WHY_LEN 200
+
+static const uint8_t peer_mac[6] = { 0x02, 0x74, 0x73, 0x75, 0x6d, 0x02 };
+
+struct gate {
+	int fd;
+	int tap, entrance; /* interface indices; the same without --via */
+	bool lent[2]; /* whether an address was put on the entrance, by side */
+	uint8_t peer_v4[4], peer_v6[16];
+	struct nl *nl;
+	struct gate_programs *programs;
+	struct journal *journal;
+	char no_v4[WHY_LEN], no_v6[WHY_LEN], no_merging[WHY_LEN]; /* why not; empty: it has it */
+};
+
+/* One family's end of the gate. */
+static const struct side {
+	const char *host, *peer, *prefix;
+	unsigned int prefix_len, documentation;
+} sides[] = {
+	{ GATE_V4, GATE_PEER_V4, "192.0.2.0", 30, GATE_DOCUMENTATION_V4 },
+	{ GATE_V6, GATE_PEER_V6, "2001:db8:7473:756d::", 126, GATE_DOCUMENTATION_V6 },
+};
+
+static int open_tap(struct gate *gate)
+{
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_NAPI | IFF_TUN_EXCL };
+
+	gate->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (gate->fd < 0)
+		return fail_errno(-errno, "cannot open /dev/net/tun (is the tun driver there?)");
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", GATE_DEVICE);
+	if (ioctl(gate->fd, TUNSETIFF, &request) < 0) {
+		if (errno == EBUSY)
+			return fail(-EBUSY, "another probe runs here: device " GATE_DEVICE
+					    " exists (wait for it to end)");
+		return fail_errno(-errno, "cannot create TAP device " GATE_DEVICE);
+	}
+	return 0;
+}
+
+static int write_file(const char *path, const char *text)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+/* In a child: its mounts are its own. Returns the errno. */
+static int set_flush_timeout(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return errno;
+	/* EBUSY: the one that is there shows this namespace. */
+	if (mount("sysfs", "/sys", "sysfs", 0, NULL) < 0 && errno != EBUSY)
+		return errno;
+	if (write_file("/sys/class/net/" GATE_DEVICE "/napi_defer_hard_irqs", "1") < 0 ||
+	    write_file("/sys/class/net/" GATE_DEVICE "/gro_flush_timeout", FLUSH_NS) < 0)
+		return errno;
+	return 0;
+}
+
+static void let_merge(struct gate *gate)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (!child)
+		_exit(set_flush_timeout());
+	if (child < 0 || waitpid(child, &status, 0) < 0)
+		status = EAGAIN << 8;
+	if (status)
+		snprintf(gate->no_merging, sizeof(gate->no_merging),
+			 "GRO's flush timeout cannot be set on " GATE_DEVICE ": %s",
+			 strerror(WIFEXITED(status) ? WEXITSTATUS(status) : EINTR));
+	/* Datagrams too, where the kernel can (5.12); where it cannot, none are seen to be merged. */
+	feature_set(-1, GATE_DEVICE, "rx-udp-gro-forwarding", true);
+}
+
+/* -EADDRNOTAVAIL where no address of ours is there. IPv6 leaves the route of a lent address to its time. */
+static int take_back(struct nl *nl, const struct side *side, int index)
+{
+	int rc = addr_delete(nl, index, side->host, side->prefix_len);
+
+	if (!rc)
+		route_delete(nl, side->prefix, side->prefix_len, index);
+	return rc;
+}
+
+/* An address that a killed probe left on a device goes; somebody else's use of it is -EADDRINUSE. */
+static int look_for_use(struct nl *nl, const struct side *side)
+{
+	struct route route = { 0 };
+
+	if (route_get(nl, side->peer, &route) || route.prefix_len < side->documentation)
+		return 0;
+	if (!take_back(nl, side, route.oif))
+		return look_for_use(nl, side);
+	return fail(-EADDRINUSE,
+		    "a route of this host leads to %s (a /%u): the probe needs that documentation "
+		    "address for itself",
+		    side->peer, route.prefix_len);
+}
+
+/* The host's way to the peer: a connected route by an address of ours, unless it leads there already. */
+static int add_side(struct gate *gate, size_t number)
+{
+	const struct side *side = &sides[number];
+	struct route route = { 0 };
+	int rc;
+
+	if (gate->entrance != gate->tap && !route_get(gate->nl, side->peer, &route) &&
+	    route.oif == gate->entrance)
+		return 0;
+	rc = addr_lend(gate->nl, gate->entrance, side->host, side->prefix_len, ADDRESS_SECONDS);
+	gate->lent[number] = !rc;
+	return rc;
+}
+
+static int set_up(struct gate *gate, const char *via)
+{
+	struct link_info link = { 0 };
+	int rc = link_get(gate->nl, GATE_DEVICE, &link);
+
+	if (rc)
+		return rc;
+	gate->tap = gate->entrance = link.index;
+	if (via) {
+		rc = link_get(gate->nl, via, &link);
+		gate->entrance = link.index;
+	}
+	if (rc)
+		return rc;
+	let_merge(gate);
+	/*
+	 * Nobody but the peer is out there: no router, and no duplicate to wait for before the device's
+	 * link-local address may ask for neighbours. Absent without IPv6.
+	 */
+	sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_ra", "0");
+	sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_dad", "0");
+	rc = link_set_up(gate->nl, gate->tap);
+	if (!rc && add_side(gate, 0))
+		snprintf(gate->no_v4, sizeof(gate->no_v4), "%s", fail_text());
+	if (!rc && add_side(gate, 1))
+		snprintf(gate->no_v6, sizeof(gate->no_v6), "%s", fail_text());
+	return rc;
+}
+
+/* The TAP's filter goes with it; the one on somebody's device is recorded. */
+static int attach(struct gate *gate, const struct gate_settings *settings)
+{
+	struct journal_place place = { .netns_fd = -1,
+				       .device = settings->via,
+				       .index = gate->entrance };
+	struct gate_programs_settings programs = { .vouching = settings->vouching,
+						   .tap = gate->tap };
+	int rc;
+
+	memcpy(programs.peer_v4, gate->peer_v4, sizeof(programs.peer_v4));
+	memcpy(programs.peer_v6, gate->peer_v6, sizeof(programs.peer_v6));
+	if (settings->via)
+		programs.via = gate->entrance;
+	rc = gate_programs_load(&programs, &gate->programs);
+	rc = rc ? rc : tc_clsact_add(gate->nl, gate->tap);
+	rc = rc ? rc
+		: tc_bpf_attach(gate->nl, gate->tap, TC_INGRESS, 1,
+				gate_programs_in(gate->programs), "tsum_gate");
+	if (rc || !settings->via)
+		return rc;
+	rc = journal_open(&place, "probe", settings->say, &gate->journal);
+	return rc ? rc
+		  : journal_bpf(gate->journal, TC_EGRESS, 1, gate_programs_out(gate->programs),
+				"tsum_gate_out");
+}
+
+int gate_open(const struct gate_settings *settings, struct gate **ret_gate)
+{
+	_cleanup_(gate_cleanup) struct gate *gate = calloc(1, sizeof(*gate));
+	struct journal_tally tally;
+	int rc;
+
+	if (!gate)
+		return fail(-ENOMEM, "out of memory");
+	gate->fd = -1;
+	inet_pton(AF_INET, GATE_PEER_V4, gate->peer_v4);
+	inet_pton(AF_INET6, GATE_PEER_V6, gate->peer_v6);
+	/* What a killed run left on devices, first. */
+	rc = journal_recover(settings->say, &tally);
+	rc = rc ? rc : nl_open(-1, NETLINK_ROUTE, &gate->nl);
+	rc = rc ? rc : look_for_use(gate->nl, &sides[0]);
+	rc = rc ? rc : look_for_use(gate->nl, &sides[1]);
+	rc = rc ? rc : open_tap(gate);
+	rc = rc ? rc : set_up(gate, settings->via);
+	if (rc)
+		return rc;
+	rc = attach(gate, settings);
+	/* Without BPF packets still enter by the TAP; only nobody can say whether any were merged. */
+	if (rc && (settings->vouching || settings->via))
+		return rc;
+	if (rc)
+		snprintf(gate->no_merging, sizeof(gate->no_merging), "nobody can count: %.150s",
+			 fail_text());
+	*ret_gate = TAKE_PTR(gate);
+	return 0;
+}
+
+void gate_close(struct gate *gate)
+{
+	if (!gate)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
+		if (gate->lent[i] && gate->entrance != gate->tap)
+			take_back(gate->nl, &sides[i], gate->entrance);
+	if (gate->journal)
+		journal_close(gate->journal);
+	gate_programs_free(gate->programs);
+	if (gate->fd >= 0)
+		close(gate->fd);
+	nl_close(gate->nl);
+	free(gate);
+}
+
+void gate_cleanup(struct gate **gate)
+{
+	gate_close(*gate);
+}
+
+int gate_fd(const struct gate *gate)
+{
+	return gate->fd;
+}
+
+bool gate_has(const struct gate *gate, int family, const char **ret_why)
+{
+	*ret_why = family == AF_INET ? gate->no_v4 : gate->no_v6;
+	return !**ret_why;
+}
+
+bool gate_merges(const struct gate *gate, const char **ret_why)
+{
+	*ret_why = gate->no_merging;
+	return !**ret_why;
+}
+
+bool gate_merged(const struct gate *gate, uint16_t port)
+{
+	return gate_programs_merged(gate->programs, port);
+}
+
+const uint8_t *gate_peer(const struct gate *gate, int family)
+{
+	return family == AF_INET ? gate->peer_v4 : gate->peer_v6;
+}
+
+int gate_entrance(const struct gate *gate)
+{
+	return gate->entrance;
+}
+
+bool gate_answer(const struct gate *gate, const uint8_t *frame, size_t len)
+{
+	uint8_t answer[NEIGHBOUR_ANSWER_MAX];
+	size_t answer_len;
+
+	if (neighbour_answer(frame, len, gate->peer_v4, gate->peer_v6, peer_mac, answer,
+			     &answer_len))
+		return false;
+	return write(gate->fd, answer, answer_len) == (ssize_t)answer_len;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From what a conversation showed to a verdict. Pure: no sockets, no clock. */
+#ifndef TRUESUM_PROBE_JUDGE_H
+#define TRUESUM_PROBE_JUDGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/verdict.h"
+#include "probe/talk.h"
+
+/* Who noticed the damage. */
+enum probe_by {
+	BY_UNKNOWN,
+	BY_NOBODY,
+	BY_SOCKET, /* the TCP or UDP that the target's socket belongs to */
+	BY_CONNTRACK, /* the host: its conntrack refused to translate, and the host's own TCP or UDP dropped it */
+	BY_RULE, /* a firewall rule */
+	BYS
+};
+
+/* "socket", "conntrack", ...; NULL-terminated. */
+extern const char *const probe_by_names[];
+
+/* Where the kernel dropped packets of a conversation. */
+struct drop {
+	const char *reason; /* as the kernel names it: "TCP_CSUM" */
+	uint32_t netns; /* inode; 0: not known */
+	bool outbound; /* from the target */
+	uint64_t packets;
+};
+
+#define DROPS_MAX 8
+
+/* What is known around a conversation. */
+struct circumstances {
+	bool target_is_host;
+	uint32_t target_netns, host_netns; /* inodes */
+	bool host_forwards; /* this family */
+	bool has_drops; /* drops could be watched */
+	struct drop drop[DROPS_MAX];
+	unsigned int drop_count;
+	/* How far the counters of wrong sums of the protocol rose over the whole target. */
+	uint64_t target_errors, host_errors;
+	unsigned int
+		damaged; /* letters whose damage a checksum sees, over the whole target and protocol */
+	const char *no_merging; /* why nothing can be merged here, or NULL */
+};
+
+/* One direction of one check. */
+struct judgement {
+	enum verdict verdict;
+	enum probe_by by;
+	/*
+	 * Counts for nothing: damage delivered where there is no checksum, or datagrams that GRO does not
+	 * merge for this target.
+	 */
+	bool inherent;
+	char reason[200]; /* why blocked or unknown; empty otherwise */
+};
+
+/* In: what the peer sent and the socket read. Out: the sums of what left the target. */
+void judge_in(const struct check *check, const struct talk_evidence *evidence,
+	      const struct circumstances *around, struct judgement *ret);
+void judge_out(const struct check *check, const struct talk_evidence *evidence,
+	       struct judgement *ret);
+
+#endif

@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Running a probe: see run.h.
+ *
+ * Every conversation has a port of the peer's to itself, by which frames that come out of the gate, and
+ * drops that the kernel tells of, are known to belong to it, whatever NAT makes of the target's address.
+ * Targets begin in order, as long as fewer than TALKS_AT_ONCE conversations are open.
+ */
+#include "probe/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "bpf/drop.h"
+#include "net/conntrack.h"
+#include "net/counter.h"
+#include "probe/reach.h"
+#include "probe/warm.h"
+
+#define WARM_PORT 16383
+#define FIRST_PORT 16384
+#define TALKS_AT_ONCE 512
+#define TICK_NS UINT64_C(5000000)
+#define FRAME_MAX 65600
+#define FRAMES_A_ROUND 256
+
+struct run;
+
+/* An open conversation. */
+struct open_talk {
+	struct run *run;
+	struct talk *talk;
+	struct loop_source *source;
+	size_t target, check;
+};
+
+/* What a target's counters were before, and what is left to do. */
+struct progress {
+	struct counters before;
+	unsigned int open; /* conversations */
+};
+
+struct run {
+	const struct probe_settings *settings;
+	const struct inventory *inventory;
+	struct probe *probe;
+	struct gate *gate;
+	struct warm warm;
+	bool is_warm;
+	struct drops *drops;
+	struct loop *loop;
+	struct loop_source *gate_source, *tick;
+	struct counters host_before;
+	struct progress *progress; /* one a target */
+	struct open_talk open[TALKS_AT_ONCE];
+	unsigned int open_count;
+	struct open_talk *by_port[UINT16_MAX + 1];
+	size_t next; /* target to begin */
+	size_t done;
+	uint32_t next_port;
+	uint8_t frame[FRAME_MAX];
+};
+
+static uint32_t netns_number(const struct run *run, size_t space)
+{
+	return (uint32_t)run->inventory->space[space].id.ino;
+}
+
+/* ---- The end of a conversation ---- */
+
+static void forget_in(int netns_fd, const struct talk_evidence *evidence, uint8_t proto,
+		      const struct sockaddr_storage *peer)
+{
+	_cleanup_(netns_leave) int home = -1;
+	_cleanup_(nl_cleanup) struct nl *nl = NULL;
+
+	if (netns_enter(netns_fd, &home) || !conntrack_is_on() ||
+	    nl_open(-1, NETLINK_NETFILTER, &nl))
+		return;
+	conntrack_delete(nl, proto, &evidence->local, peer);
+}
+
+/* Nothing of the conversation shall stay in anybody's connection tracking. */
+static void forget(const struct run *run, const struct open_talk *open,
+		   const struct talk_evidence *evidence)
+{
+	const struct space *space = &run->inventory->space[run->probe->target[open->target].space];
+	int family = talk_family(open->talk);
+	struct sockaddr_storage peer = { .ss_family = (sa_family_t)family };
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&peer;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&peer;
+	uint8_t proto = talk_check(open->talk)->proto;
+
+	v4->sin_port = htons(talk_port(open->talk));
+	if (family == AF_INET)
+		memcpy(&v4->sin_addr, gate_peer(run->gate, AF_INET), 4);
+	else
+		memcpy(&v6->sin6_addr, gate_peer(run->gate, AF_INET6), 16);
+	forget_in(-1, evidence, proto, &peer);
+	if (!space->own)
+		forget_in(space->fd, evidence, proto, &peer);
+}
+
+static void target_done(struct run *run)
+{
+	run->done++;
+	if (run->settings->progress)
+		run->settings->progress(run->settings->owner, run->done, run->probe->target_count);
+}
+
+static void close_talk(struct open_talk *open)
+{
+	struct run *run = open->run;
+	struct probe_target *target = &run->probe->target[open->target];
+	struct probe_check *check = &target->check[open->check];
+	struct talk *talk = open->talk;
+
+	talk_evidence(talk, &check->evidence);
+	loop_remove(&open->source);
+	run->by_port[talk_port(talk)] = NULL;
+	forget(run, open, &check->evidence);
+	talk_free(talk);
+	if (!--run->progress[open->target].open)
+		target_done(run);
+	run->open_count--;
+}
+
+/* ---- Callbacks ---- */
+
+static int socket_ready(void *owner, uint32_t events)
+{
+	struct open_talk *open = owner;
+
+	(void)events;
+	talk_socket(open->talk);
+	return 0;
+}
+
+static int gate_ready(void *owner, uint32_t events)
+{
+	struct run *run = owner;
+
+	(void)events;
+	for (unsigned int i = 0; i < FRAMES_A_ROUND; i++) {
+		struct packet_judgement judged;
+		const struct open_talk *open;
+		ssize_t len = read(gate_fd(run->gate), run->frame, sizeof(run->frame));
+
+		if (len < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (len < 0)
+			return fail_errno(-errno, "cannot read from device " GATE_DEVICE);
+		if (gate_answer(run->gate, run->frame, (size_t)len))
+			continue;
+		packet_judge(LINK_ETHERNET, run->frame, (size_t)len, (size_t)len, &judged);
+		if (!run->is_warm && judged.flow.dst_port == WARM_PORT)
+			warm_frame(&run->warm, &judged);
+		open = judged.flow.family ? run->by_port[judged.flow.dst_port] : NULL;
+		if (open)
+			talk_frame(open->talk, run->frame, &judged);
+	}
+	return 0;
+}
+
+/* ---- Beginning ---- */
+
+static int begin_talk(struct run *run, size_t number, const struct check *row, int family)
+{
+	struct probe_target *target = &run->probe->target[number];
+	const struct space *space = &run->inventory->space[target->space];
+	struct open_talk *open;
+	unsigned int slot = 0;
+	int rc;
+
+	while (run->open[slot].talk)
+		slot++;
+	open = &run->open[slot];
+	*open = (struct open_talk){ .run = run, .target = number, .check = target->check_count };
+	rc = talk_new(run->gate, space->own ? -1 : space->fd, row, family, (uint16_t)run->next_port,
+		      &open->talk);
+	if (rc)
+		return rc;
+	if (talk_fd(open->talk) >= 0)
+		rc = loop_add_fd(run->loop, talk_fd(open->talk), EPOLLIN, socket_ready, open,
+				 &open->source);
+	if (rc)
+		return rc;
+	run->by_port[run->next_port++] = open;
+	run->open_count++;
+	run->progress[number].open++;
+	target->check[target->check_count++] =
+		(struct probe_check){ .check = row, .family = family };
+	return 0;
+}
+
+static bool only_loopback(const struct space *space)
+{
+	for (size_t i = 0; i < space->device_count; i++)
+		if (!(space->device[i].flags & IFF_LOOPBACK))
+			return false;
+	return true;
+}
+
+static bool has_address(const struct space *space, int family)
+{
+	for (size_t i = 0; i < space->device_count; i++)
+		for (size_t k = 0; k < space->device[i].address_count; k++) {
+			const struct device_address *address = &space->device[i].address[k];
+
+			if (address->family == family && address->scope < 253 /* RT_SCOPE_LINK */)
+				return true;
+		}
+	return false;
+}
+
+/* Whether the family can be tried; says why not. A target without an address of it lacks nothing. */
+static bool may_try(const struct run *run, struct probe_target *target, int family)
+{
+	const struct space *space = &run->inventory->space[target->space];
+	char *why = family == AF_INET ? target->no_v4 : target->no_v6;
+	const char *gate_why;
+
+	if (!gate_has(run->gate, family, &gate_why))
+		snprintf(why, sizeof(target->no_v4), "the host has none: %.120s", gate_why);
+	else if (!space->own && !has_address(space, family))
+		snprintf(why, sizeof(target->no_v4), PROBE_NO_ADDRESS);
+	else if (!space->own)
+		reach_gate(run->inventory, target->space, family, gate_entrance(run->gate), why,
+			   sizeof(target->no_v4));
+	return !*why;
+}
+
+static int begin_target(struct run *run, size_t number)
+{
+	struct probe_target *target = &run->probe->target[number];
+	const struct space *space = &run->inventory->space[target->space];
+	bool v4 = may_try(run, target, AF_INET), v6 = may_try(run, target, AF_INET6);
+	int rc = counters_read(space->own ? -1 : space->fd, &run->progress[number].before);
+
+	for (size_t i = 0; !rc && i < check_row_count; i++) {
+		if (v4 && check_rows[i].v4)
+			rc = begin_talk(run, number, &check_rows[i], AF_INET);
+		if (!rc && v6 && check_rows[i].v6)
+			rc = begin_talk(run, number, &check_rows[i], AF_INET6);
+	}
+	if (rc && rc != -ENOMEM && rc != -EMFILE) {
+		/* It vanished, or nobody may go there. */
+		snprintf(target->vanished, sizeof(target->vanished), "%s", fail_text());
+		rc = 0;
+	}
+	if (!rc && !run->progress[number].open)
+		target_done(run);
+	return rc;
+}
+
+static int begin_more(struct run *run)
+{
+	struct probe *probe = run->probe;
+	int rc = 0;
+
+	while (!rc && run->next < probe->target_count &&
+	       run->open_count + PROBE_CHECKS_MAX <= TALKS_AT_ONCE) {
+		size_t number = run->next++;
+		const struct space *space = &run->inventory->space[probe->target[number].space];
+
+		probe->target[number].isolated = !space->own && only_loopback(space);
+		if (probe->target[number].isolated)
+			target_done(run);
+		else
+			rc = begin_target(run, number);
+	}
+	return rc;
+}
+
+static int tick(void *owner)
+{
+	struct run *run = owner;
+	uint64_t now = clock_ns();
+	int rc;
+
+	run->is_warm = run->is_warm || warm_tick(&run->warm, now);
+	if (!run->is_warm)
+		return 0;
+	for (size_t i = 0; i < TALKS_AT_ONCE; i++) {
+		struct open_talk *open = &run->open[i];
+
+		if (!open->talk)
+			continue;
+		talk_tick(open->talk, now);
+		if (talk_done(open->talk)) {
+			close_talk(open);
+			open->talk = NULL;
+		}
+	}
+	rc = begin_more(run);
+	if (!rc && run->done == run->probe->target_count)
+		loop_quit(run->loop, 0);
+	return rc;
+}
+
+static int interrupted(void *owner, int signo)
+{
+	struct run *run = owner;
+
+	(void)signo;
+	loop_quit(run->loop, fail(-EINTR, "interrupted"));
+	return 0;
+}
+
+/* ---- Judging ---- */
+
+/* What is known around the n-th conversation of all, which had port FIRST_PORT + n. */
+struct arounds {
+	struct circumstances *around;
+	size_t count;
+};
+
+static void take_drop(void *owner, const struct drop_key *key, const char *reason, uint64_t packets)
+{
+	const struct arounds *all = owner;
+	struct circumstances *around;
+
+	if (key->port < FIRST_PORT || key->port >= FIRST_PORT + all->count)
+		return;
+	around = &all->around[key->port - FIRST_PORT];
+	if (around->drop_count < DROPS_MAX)
+		around->drop[around->drop_count++] = (struct drop){
+			.reason = reason,
+			.netns = key->netns,
+			.outbound = key->outbound,
+			.packets = packets,
+		};
+}
+
+static bool sysctl_is_on(const char *path)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	int value = 0;
+
+	return file && fscanf(file, "%d", &value) == 1 && value;
+}
+
+static unsigned int damaged_letters(const struct probe_target *target, uint8_t proto)
+{
+	unsigned int damaged = 0;
+
+	for (size_t i = 0; i < target->check_count; i++) {
+		const struct check *check = target->check[i].check;
+
+		for (unsigned int k = 0; check->letters[k] != TREAT_END; k++)
+			damaged += check->proto == proto && check->shape != SHAPE_NO_CHECK &&
+				   (check->letters[k] == TREAT_PAYLOAD ||
+				    check->letters[k] == TREAT_FIELD);
+	}
+	return damaged;
+}
+
+static uint64_t errors_of(const struct counters *counters, uint8_t proto)
+{
+	return proto == IPPROTO_TCP ? counters->tcp_in_csum_errors : counters->udp_in_csum_errors;
+}
+
+static enum verdict verdict_of_target(const struct probe_target *target)
+{
+	unsigned int seen[VERDICTS] = { 0 };
+
+	for (size_t i = 0; i < target->check_count; i++) {
+		const struct probe_check *check = &target->check[i];
+
+		if (!check->in.inherent)
+			seen[check->in.verdict]++;
+		if (check->out.verdict == VERDICT_DELIVERS_CORRUPT)
+			seen[VERDICT_DELIVERS_CORRUPT]++;
+	}
+	if (seen[VERDICT_DELIVERS_CORRUPT])
+		return VERDICT_DELIVERS_CORRUPT;
+	if (seen[VERDICT_UNKNOWN] || target->vanished[0])
+		return VERDICT_UNKNOWN;
+	if (seen[VERDICT_VERIFIED])
+		return VERDICT_VERIFIED;
+	return VERDICT_BLOCKED;
+}
+
+static void judge_target(struct run *run, struct probe_target *target, size_t number,
+			 struct circumstances *around, const struct counters *host_after)
+{
+	const struct space *space = &run->inventory->space[target->space];
+	struct counters after = run->progress[number].before;
+	const struct counters *before = &run->progress[number].before;
+
+	counters_read(space->own ? -1 : space->fd, &after);
+	for (size_t i = 0; i < target->check_count; i++) {
+		struct probe_check *check = &target->check[i];
+		uint8_t proto = check->check->proto;
+
+		around[i].target_is_host = space->own;
+		around[i].target_netns = netns_number(run, target->space);
+		around[i].host_netns = netns_number(run, 0);
+		around[i].host_forwards = sysctl_is_on(
+			check->family == AF_INET ? "/proc/sys/net/ipv4/ip_forward"
+						 : "/proc/sys/net/ipv6/conf/all/forwarding");
+		around[i].damaged = damaged_letters(target, proto);
+		around[i].target_errors = errors_of(&after, proto) - errors_of(before, proto);
+		around[i].host_errors =
+			errors_of(host_after, proto) - errors_of(&run->host_before, proto);
+		if (gate_merges(run->gate, &around[i].no_merging))
+			around[i].no_merging = NULL;
+		judge_in(check->check, &check->evidence, &around[i], &check->in);
+		judge_out(check->check, &check->evidence, &check->out);
+	}
+	target->verdict = verdict_of_target(target);
+}
+
+static int judge_all(struct run *run)
+{
+	size_t talks = run->next_port - FIRST_PORT, at = 0;
+	_cleanup_free_ struct circumstances *around = calloc(talks + 1, sizeof(*around));
+	struct arounds all = { .around = around, .count = talks };
+	struct counters host_after = run->host_before;
+	bool rank[VERDICTS] = { false };
+
+	if (!around)
+		return fail(-ENOMEM, "out of memory");
+	if (run->drops)
+		drops_each(run->drops, take_drop, &all);
+	counters_read(-1, &host_after);
+	for (size_t i = 0; i < run->probe->target_count; i++) {
+		struct probe_target *target = &run->probe->target[i];
+
+		judge_target(run, target, i, &around[at], &host_after);
+		at += target->check_count;
+		if (!target->isolated)
+			rank[target->verdict] = true;
+	}
+	run->probe->verdict = rank[VERDICT_DELIVERS_CORRUPT] ? VERDICT_DELIVERS_CORRUPT
+			      : rank[VERDICT_UNKNOWN]	     ? VERDICT_UNKNOWN
+			      : rank[VERDICT_BLOCKED]	     ? VERDICT_BLOCKED
+							     : VERDICT_VERIFIED;
+	return 0;
+}
+
+/* ---- The whole ---- */
+
+static void end_run(struct run *run)
+{
+	for (size_t i = 0; i < TALKS_AT_ONCE; i++) {
+		loop_remove(&run->open[i].source);
+		talk_free(run->open[i].talk);
+	}
+	if (run->warm.gate)
+		warm_end(&run->warm);
+	loop_remove(&run->gate_source);
+	loop_remove(&run->tick);
+	loop_free(run->loop);
+	drops_close(run->drops);
+	gate_close(run->gate);
+	free(run->progress);
+	free(run);
+}
+
+static void cleanup_run(struct run **run)
+{
+	if (*run)
+		end_run(*run);
+}
+
+static int set_up(struct run *run, size_t count)
+{
+	struct rlimit files;
+	int rc;
+
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	run->next_port = FIRST_PORT;
+	run->progress = calloc(count + 1, sizeof(*run->progress));
+	run->probe->target = calloc(count + 1, sizeof(*run->probe->target));
+	if (!run->progress || !run->probe->target)
+		return fail(-ENOMEM, "out of memory");
+	rc = gate_open(&run->settings->gate, &run->gate);
+	if (rc)
+		return rc;
+	if (drops_open(gate_peer(run->gate, AF_INET), gate_peer(run->gate, AF_INET6), &run->drops))
+		run->probe->no_drops = "drop reasons cannot be watched here";
+	warm_begin(&run->warm, run->gate, WARM_PORT);
+	rc = counters_read(-1, &run->host_before);
+	rc = rc ? rc : loop_new(&run->loop);
+	rc = rc ? rc : loop_add_signals(run->loop, interrupted, run);
+	rc = rc ? rc
+		: loop_add_fd(run->loop, gate_fd(run->gate), EPOLLIN, gate_ready, run,
+			      &run->gate_source);
+	return rc ? rc : loop_add_timer(run->loop, 1, TICK_NS, tick, run, &run->tick);
+}
+
+int probe_run(const struct probe_settings *settings, const struct inventory *inventory,
+	      const size_t *spaces, size_t count, struct probe *ret_probe)
+{
+	_cleanup_(cleanup_run) struct run *run = calloc(1, sizeof(*run));
+	struct probe probe = { 0 };
+	uint64_t start = clock_ns();
+	int rc;
+
+	if (!run)
+		return fail(-ENOMEM, "out of memory");
+	if (count > PROBE_TARGETS_MAX)
+		return fail(-E2BIG, "%zu targets are too many for one probe: at most %d", count,
+			    PROBE_TARGETS_MAX);
+	run->settings = settings;
+	run->inventory = inventory;
+	run->probe = &probe;
+	rc = set_up(run, count);
+	for (size_t i = 0; !rc && i < count; i++)
+		probe.target[probe.target_count++].space = spaces[i];
+	rc = rc ? rc : loop_run(run->loop);
+	rc = rc ? rc : judge_all(run);
+	probe.seconds = (double)(clock_ns() - start) / 1e9;
+	if (rc)
+		probe_release(&probe);
+	else
+		*ret_probe = probe;
+	return rc;
+}
+
+void probe_release(struct probe *probe)
+{
+	free(probe->target);
+	*probe = (struct probe){ 0 };
+}

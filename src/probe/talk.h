@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One check of a probe: a conversation between a socket in the target's namespace, which connects out, and
+ * the peer behind the gate, which truesum plays too. The peer answers in letters of LETTER_LEN bytes, some
+ * of them damaged on purpose; what the socket reads of each is the evidence.
+ */
+#ifndef TRUESUM_PROBE_TALK_H
+#define TRUESUM_PROBE_TALK_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "packet/verdict.h"
+#include "probe/gate.h"
+
+#define LETTER_LEN 128
+#define LETTERS_MAX 8
+
+/* What the peer does to a letter. */
+enum treatment {
+	TREAT_END, /* no letter: the list ends */
+	TREAT_INTACT,
+	TREAT_PAYLOAD, /* one payload bit flipped under the original's checksum */
+	TREAT_FIELD, /* another content with its right checksum, of which one bit is flipped */
+	TREAT_PAIR, /* two flips that cancel: no checksum sees it, so this must arrive */
+};
+
+enum check_shape { SHAPE_SINGLE, SHAPE_MERGED, SHAPE_NO_CHECK, SHAPE_FRAGMENTS };
+
+/* One check, as a row of a table. */
+struct check {
+	const char *name; /* "tcp", "tcp-merged", ... */
+	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
+	enum check_shape shape;
+	bool v4, v6; /* the families it exists for */
+	enum treatment letters[LETTERS_MAX + 1];
+};
+
+extern const struct check check_rows[];
+extern const size_t check_row_count;
+
+/* What the socket read of a letter. */
+enum arrival {
+	ARRIVED_NOTHING,
+	ARRIVED_INTACT,
+	ARRIVED_DAMAGED, /* exactly as the peer damaged it */
+	ARRIVED_OTHER, /* something else */
+};
+
+struct talk;
+
+/*
+ * Begins: a socket in namespace netns_fd connects to the peer at `port`, which must be this talk's alone.
+ * A failure of connect() is no error but a result (talk_errno()).
+ */
+int talk_new(const struct gate *gate, int netns_fd, const struct check *check, int family,
+	     uint16_t port, struct talk **ret_talk);
+void talk_free(struct talk *talk);
+
+int talk_fd(const struct talk *talk); /* to be polled for EPOLLIN, and while not greeted EPOLLOUT */
+uint16_t talk_port(const struct talk *talk);
+const struct check *talk_check(const struct talk *talk);
+int talk_family(const struct talk *talk);
+
+/* A frame from the target to the peer's port, already judged. */
+void talk_frame(struct talk *talk, const uint8_t *frame, const struct packet_judgement *judged);
+
+/* The socket is readable or writable. */
+void talk_socket(struct talk *talk);
+
+/* Time passed: sends again what may have been lost; ends what takes too long. Call every few ms. */
+void talk_tick(struct talk *talk, uint64_t now_ns);
+
+bool talk_done(const struct talk *talk);
+
+/* Evidence, when it is done. */
+struct talk_evidence {
+	int error; /* errno of connect() or of the connection; 0 */
+	bool met; /* the peer heard of the target */
+	bool greeted; /* TCP: the handshake came to its end */
+	enum arrival arrived[LETTERS_MAX];
+	uint8_t sent[LETTER_LEN],
+		read[LETTER_LEN]; /* the first letter that arrived damaged, and what was meant */
+	uint8_t damaged_letter; /* its number */
+	bool has_damaged;
+	uint32_t tx_good, tx_bad, tx_unfinished; /* sums of the frames from the target */
+	uint32_t tx_stored, tx_computed; /* of the first wrong one */
+	bool merged; /* GRO merged letters */
+	struct sockaddr_storage local; /* the socket's own address */
+};
+void talk_evidence(const struct talk *talk, struct talk_evidence *ret);
+
+#endif
