@@ -12,6 +12,7 @@ ARCH      := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 PACKAGES_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libmnl-dev libnftables-dev \
 		  libjansson-dev zlib1g-dev libzstd-dev
 PACKAGES_TEST  := libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool nftables iptables conntrack procps time jq mandoc clang-format \
+		  docker.io containernetworking-plugins busybox-static \
 		  clang-tidy cppcheck shellcheck chromium libclang-rt-14-dev \
 		  tshark zstd libpcap-dev qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu \
 		  libc6-dev-s390x-cross
@@ -191,6 +192,7 @@ bench: deps-test
 	$(Q)$(MAKE) all benches toolbox
 	$(Q)$(BUILD)/bench/sum_bench
 	$(Q)tests/bench.d/pcap_bench $(PROG) $(BUILD)/tools
+	$(Q)$(SUDO) tests/bench.d/probe_bench $(PROG)
 	$(Q)$(SUDO) tests/bench $(PROG)
 
 install: all

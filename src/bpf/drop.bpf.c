@@ -32,10 +32,24 @@ static __always_inline int same(const volatile __u8 *one, const __u8 *other, int
 	return 1;
 }
 
+enum { PROTO_FRAGMENT = 44 };
+
 struct seen {
 	__u8 from_peer, to_peer, proto, fragment;
 	__u32 transport; /* offset from the head */
 };
+
+/* IPv6: a header of its own before the transport's, which only the first fragment has. */
+static __always_inline void see_fragment(const unsigned char *head, struct seen *seen)
+{
+	__u8 header[8];
+
+	if (bpf_probe_read_kernel(header, sizeof(header), head + seen->transport))
+		return;
+	seen->proto = header[0];
+	seen->fragment = header[2] || header[3] & 0xf8;
+	seen->transport += sizeof(header);
+}
 
 static __always_inline int see(const unsigned char *head, __u32 network, struct seen *seen)
 {
@@ -54,6 +68,8 @@ static __always_inline int see(const unsigned char *head, __u32 network, struct 
 		seen->to_peer = same(peer_v6, ip + 24, 16);
 		seen->proto = ip[6];
 		seen->transport = network + 40;
+		if (ip[6] == PROTO_FRAGMENT)
+			see_fragment(head, seen);
 	}
 	return seen->from_peer || seen->to_peer;
 }

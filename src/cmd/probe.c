@@ -113,6 +113,10 @@ static int parse_options(int argc, char **argv, struct request *request)
 		fprintf(stderr, "truesum probe: --json and --kselftest exclude each other\n");
 		rc = -EINVAL;
 	}
+	if (rc >= 0 && request->dry_run && (request->json || request->ktap)) {
+		fprintf(stderr, "truesum probe: --dry-run is told in words only, without --json\n");
+		rc = -EINVAL;
+	}
 	return rc;
 }
 

@@ -100,20 +100,28 @@ static json_t *target_json(const struct inventory *inventory, const struct probe
 			 "verdict", verdict_names[target->verdict]);
 }
 
+/* A target a line: thousands of them need not be in memory at once. */
 int probe_print_json(const struct probe *probe, const struct inventory *inventory, bool lying)
 {
-	json_t *targets = json_array(), *object;
+	json_t *seconds = json_real(probe->seconds);
+	size_t i;
 
-	for (size_t i = 0; i < probe->target_count; i++)
-		json_array_append_new(targets, target_json(inventory, &probe->target[i]));
-	object = json_pack("{ss ss ss ss sf so}", "command", "probe", "version", TRUESUM_VERSION,
-			   "verdict", verdict_names[probe->verdict], "as_if",
-			   lying ? "lying-nic" : "", "seconds", probe->seconds, "targets", targets);
-	if (!object)
-		return fail(-ENOMEM, "out of memory");
-	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-	putchar('\n');
-	json_decref(object);
+	printf("{\"command\": \"probe\", \"version\": \"%s\", \"verdict\": \"%s\", \"as_if\": \"%s\",\n"
+	       " \"seconds\": ",
+	       TRUESUM_VERSION, verdict_names[probe->verdict], lying ? "lying-nic" : "");
+	json_dumpf(seconds, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+	json_decref(seconds);
+	printf(", \"targets\": [");
+	for (i = 0; i < probe->target_count; i++) {
+		json_t *target = target_json(inventory, &probe->target[i]);
+
+		if (!target)
+			return fail(-ENOMEM, "out of memory");
+		printf("%s\n  ", i ? "," : "");
+		json_dumpf(target, stdout, 0);
+		json_decref(target);
+	}
+	printf("\n]}\n");
 	return 0;
 }
 
@@ -152,7 +160,9 @@ void probe_print_ktap(const struct probe *probe, const struct inventory *invento
 				*at = '_';
 		if (!target->check_count)
 			printf("# %s: %s\n", name,
-			       target->isolated ? "isolated, nothing tried" : target->vanished);
+			       target->isolated	     ? "isolated, nothing tried"
+			       : target->vanished[0] ? target->vanished
+						     : target->no_v4);
 		for (size_t k = 0; k < target->check_count; k++) {
 			ktap_line(++number, name, &target->check[k], false);
 			ktap_line(++number, name, &target->check[k], true);

@@ -12,7 +12,7 @@
 #define NAME_MAX_SHOWN 28
 #define EVIDENCE_MAX 20 /* targets explained at length */
 #define EXCERPT 40
-#define CELL 18 /* "verified: socket" and two blanks; a longer one takes its room */
+#define CELL 21 /* "verified: conntrack" and two blanks */
 
 /* The columns: what was checked of one family and protocol. */
 static const struct column {
@@ -319,11 +319,16 @@ static bool is_open(const struct probe_check *check)
 	       (check->in.verdict == VERDICT_UNKNOWN || check->in.verdict == VERDICT_BLOCKED);
 }
 
-static void explain_untried(const char *name, int family, const char *why, bool nothing)
+/* To have no address of a family is no lack, as long as there is another. */
+static void explain_untried(const char *name, const struct probe_target *target)
 {
-	/* To have no address of a family is no lack, as long as there is another. */
-	if (*why && (nothing || strcmp(why, PROBE_NO_ADDRESS) != 0))
-		printf("\n%s, nothing was tried over IPv%d: %s\n", name, family, why);
+	bool told = target->cut_off || !target->check_count;
+
+	if (*target->no_v4 && told)
+		printf("\n%s, nothing was tried over IPv4: %s\n", name, target->no_v4);
+	if (*target->no_v6 && told)
+		printf("%s%s, nothing was tried over IPv6: %s\n", *target->no_v4 ? "" : "\n", name,
+		       target->no_v6);
 }
 
 /* Equal reasons in one line. */
@@ -349,8 +354,7 @@ static void explain_open(const struct inventory *inventory, const struct probe_t
 		print_checks(target, same);
 		printf(" %s: %s\n", verdict_names[judged->verdict], judged->reason);
 	}
-	explain_untried(name, 4, target->no_v4, !target->check_count);
-	explain_untried(name, 6, target->no_v6, !target->check_count);
+	explain_untried(name, target);
 }
 
 void probe_print(const struct probe *probe, const struct inventory *inventory, bool lying)

@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "net/nl.h"
 
@@ -13,10 +12,9 @@
 bool conntrack_is_on(void);
 
 /*
- * Deletes the entry of the connection from one address and port to the other (the original direction), in
- * the namespace of `nl` (NETLINK_NETFILTER). -ENOENT where there is none.
+ * Deletes the entries of every connection that was opened to the address (4 or 16 bytes, network order), in
+ * the namespace of `nl` (NETLINK_NETFILTER).
  */
-int conntrack_delete(struct nl *nl, uint8_t proto, const struct sockaddr_storage *from,
-		     const struct sockaddr_storage *to);
+int conntrack_forget(struct nl *nl, int family, const uint8_t *address);
 
 #endif

@@ -353,3 +353,20 @@ int neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6
 	rc = nl_talk(nl, request, NULL, NULL);
 	return rc ? fail(rc, "cannot add neighbour %s: %s", address, fail_text()) : 0;
 }
+
+int neigh_delete(struct nl *nl, int index, const char *address)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_DELNEIGH, 0);
+	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(request, sizeof(*ndm));
+	struct ip_text ip = { 0 };
+	int rc = parse_ip(address, &ip);
+
+	if (rc)
+		return rc;
+	ndm->ndm_family = ip.family;
+	ndm->ndm_ifindex = index;
+	mnl_attr_put(request, NDA_DST, ip.len, ip.bytes);
+	rc = nl_talk(nl, request, NULL, NULL);
+	return rc ? fail(rc, "cannot delete neighbour %s: %s", address, fail_text()) : 0;
+}

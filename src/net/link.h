@@ -65,4 +65,7 @@ int route_delete(struct nl *nl, const char *destination, unsigned int prefix_len
 /* Adds a permanent neighbour entry. */
 int neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6]);
 
+/* Deletes a neighbour entry, permanent or learned; -ENOENT where there is none. */
+int neigh_delete(struct nl *nl, int index, const char *address);
+
 #endif

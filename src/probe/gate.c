@@ -33,6 +33,7 @@
 
 #define FLUSH_NS "2000000" /* segments written in a row are written within this time */
 #define ADDRESS_SECONDS 120 /* how long an address of ours outlives a killed probe */
+#define QUEUE_LEN 10000 /* frames */
 #define WHY_LEN 200
 
 static const uint8_t peer_mac[6] = { 0x02, 0x74, 0x73, 0x75, 0x6d, 0x02 };
@@ -95,6 +96,17 @@ static int set_flush_timeout(void)
 	return 0;
 }
 
+/* Hundreds of targets may speak at once. */
+static void set_queue(void)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { .ifr_qlen = QUEUE_LEN };
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", GATE_DEVICE);
+	if (fd < 0 || ioctl(fd, SIOCSIFTXQLEN, &request) < 0)
+		return; /* with the default's 500 some sends are repeated */
+}
+
 static void let_merge(struct gate *gate)
 {
 	int status = 0;
@@ -119,6 +131,7 @@ static int take_back(struct nl *nl, const struct side *side, int index)
 
 	if (!rc)
 		route_delete(nl, side->prefix, side->prefix_len, index);
+	neigh_delete(nl, index, side->peer);
 	return rc;
 }
 
@@ -164,8 +177,11 @@ static int set_up(struct gate *gate, const char *via)
 		rc = link_get(gate->nl, via, &link);
 		gate->entrance = link.index;
 	}
+	if (!rc && via && link.flags & IFF_LOOPBACK)
+		rc = fail(-EINVAL, "nothing enters a host by %s", via);
 	if (rc)
 		return rc;
+	set_queue();
 	let_merge(gate);
 	/*
 	 * Nobody but the peer is out there: no router, and no duplicate to wait for before the device's

@@ -67,6 +67,7 @@ static const struct {
 	{ "TC_INGRESS", "a tc filter" },
 	{ "XDP", "an XDP program" },
 	{ "NEIGH_FAILED", "a neighbour that does not answer" },
+	{ "NEIGH_CREATEFAIL", "a full neighbour table (net.ipv4.neigh.default.gc_thresh3)" },
 };
 
 static bool name_hindrance(const struct circumstances *around, bool outbound, char *text,
@@ -106,6 +107,10 @@ static const char *errno_words(int error)
 		return "it has no address of this family";
 	case ENETDOWN:
 		return "its network is down";
+	case EINVAL:
+	case ENOBUFS:
+		return "the kernel has no room for another neighbour (net.ipv4.neigh.default.gc_thresh3, "
+		       "net.ipv6...)";
 	default:
 		return strerror(error);
 	}
@@ -118,10 +123,11 @@ static void blocked(const struct talk_evidence *evidence, const struct circumsta
 	size_t size = sizeof(ret->reason);
 
 	ret->verdict = VERDICT_BLOCKED;
+	/* What a rule drops with a refusal is the rule's doing. */
+	if (name_hindrance(around, !evidence->met, text, size))
+		return;
 	if (evidence->error)
 		snprintf(text, size, "%s", errno_words(evidence->error));
-	else if (name_hindrance(around, !evidence->met, text, size))
-		return;
 	else if (!evidence->met && !around->target_is_host && !around->host_forwards)
 		snprintf(text, size,
 			 "the host does not forward (net.ipv4.ip_forward, "
@@ -140,6 +146,15 @@ static bool letter_is(const struct check *check, const struct talk_evidence *evi
 		if (check->letters[i] == treatment && evidence->arrived[i] == arrival)
 			return true;
 	return false;
+}
+
+static bool all_are(const struct check *check, const struct talk_evidence *evidence,
+		    enum treatment treatment, enum arrival arrival)
+{
+	for (unsigned int i = 0; check->letters[i] != TREAT_END; i++)
+		if (check->letters[i] == treatment && evidence->arrived[i] != arrival)
+			return false;
+	return true;
 }
 
 static void unknown(struct judgement *ret, const char *reason)
@@ -177,8 +192,6 @@ void judge_in(const struct check *check, const struct talk_evidence *evidence,
 	} else if (check->shape == SHAPE_MERGED && around->no_merging) {
 		unknown(ret, around->no_merging);
 	} else if (check->shape == SHAPE_MERGED && !evidence->merged) {
-		/* Datagrams for a local socket that did not ask for it are not merged by some kernels. */
-		ret->inherent = check->proto == IPPROTO_UDP;
 		unknown(ret, "GRO merged nothing, so nothing was shown of merged packets");
 	} else if (check->shape == SHAPE_NO_CHECK) {
 		unknown(ret,
@@ -187,7 +200,9 @@ void judge_in(const struct check *check, const struct talk_evidence *evidence,
 		unknown(ret,
 			"damage that no checksum can see did not arrive either: something on the way "
 			"checks more, or packets were lost");
-	} else if (!letter_is(check, evidence, TREAT_PAYLOAD, dropped)) {
+	} else if (!all_are(check, evidence, TREAT_INTACT, ARRIVED_INTACT) ||
+		   !all_are(check, evidence, TREAT_PAYLOAD, dropped) ||
+		   !all_are(check, evidence, TREAT_FIELD, dropped)) {
 		unknown(ret, "the connection ended before every letter had its answer");
 	} else {
 		ret->by = who_caught(around);

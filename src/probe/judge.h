@@ -51,10 +51,7 @@ struct circumstances {
 struct judgement {
 	enum verdict verdict;
 	enum probe_by by;
-	/*
-	 * Counts for nothing: damage delivered where there is no checksum, or datagrams that GRO does not
-	 * merge for this target.
-	 */
+	/* Counts for nothing: damage delivered where there is no checksum. */
 	bool inherent;
 	char reason[200]; /* why blocked or unknown; empty otherwise */
 };

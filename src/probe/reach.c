@@ -14,6 +14,7 @@
 #include "probe/gate.h"
 
 #define HOPS_MAX 8
+#define SCOPE_LINK 253 /* RT_SCOPE_LINK */
 
 static const struct device *device_by_index(const struct space *space, int index)
 {
@@ -46,12 +47,70 @@ static int no_way(char *why, size_t size, const struct space *space, const struc
 	return -EHOSTUNREACH;
 }
 
-int reach_gate(const struct inventory *inventory, size_t space, int family, int entrance, char *why,
-	       size_t size)
+/* A global address of the device: what the target's packets come from, before any NAT. */
+static const uint8_t *source_of(const struct device *device, int family)
+{
+	for (size_t i = 0; i < device->address_count; i++)
+		if (device->address[i].family == family && device->address[i].scope < SCOPE_LINK)
+			return device->address[i].address;
+	return NULL;
+}
+
+static bool is_own_address(const struct space *own, int family, const uint8_t *address)
+{
+	size_t len = family == AF_INET ? 4 : 16;
+
+	for (size_t i = 0; i < own->device_count; i++)
+		for (size_t k = 0; k < own->device[i].address_count; k++)
+			if (own->device[i].address[k].family == family &&
+			    !memcmp(own->device[i].address[k].address, address, len))
+				return true;
+	return false;
+}
+
+/* In the own namespace: what came in by `device` shall leave by the entrance. */
+static int reach_inside(const struct space *own, const struct device *device,
+			const struct route *route, const uint8_t *source, int family, int entrance,
+			char *why, size_t size)
+{
+	const struct device *way_in = device_by_index(own, entrance);
+	_cleanup_(nl_cleanup) struct nl *nl = NULL;
+	struct route forward = { 0 };
+	int rc;
+
+	if (device->index == entrance)
+		return 0;
+	/* Behind a bridge the next hop may be anybody's. */
+	if (device->master &&
+	    !(route->has_gateway && is_own_address(own, family, route->gateway))) {
+		if (way_in && (way_in->index == device->master || way_in->master == device->master))
+			return 0;
+		snprintf(why, size,
+			 "its next hop lies behind a bridge, outside of this host's routing: "
+			 "name the bridge's port by --via");
+		return -EHOSTUNREACH;
+	}
+	if (!source)
+		return 0;
+	rc = nl_open(-1, NETLINK_ROUTE, &nl);
+	/* What the kernel would not send on, it drops, and says why. */
+	if (rc || route_forward(nl, family == AF_INET ? GATE_PEER_V4 : GATE_PEER_V6, source,
+				device->master ? device->master : device->index, &forward))
+		return rc;
+	if (forward.oif == entrance)
+		return 0;
+	snprintf(why, size,
+		 "the host's rules would send it out by another device than the probe's");
+	return -EHOSTUNREACH;
+}
+
+int reach_gate(const struct inventory *inventory, size_t space, int family, int entrance,
+	       unsigned int *ret_forwards, char *why, size_t size)
 {
 	bool v4 = family == AF_INET;
 	const char *peer = v4 ? GATE_PEER_V4 : GATE_PEER_V6;
 	unsigned int documentation = v4 ? GATE_DOCUMENTATION_V4 : GATE_DOCUMENTATION_V6;
+	const uint8_t *source = NULL;
 	size_t at = space;
 
 	for (unsigned int hop = 0; hop < HOPS_MAX; hop++) {
@@ -59,27 +118,32 @@ int reach_gate(const struct inventory *inventory, size_t space, int family, int 
 		const struct device *device, *other;
 		struct route route = { 0 };
 
-		if (here->own)
-			return 0;
 		if (route_of(here, peer, &route)) {
 			snprintf(why, size, "%s%s no route to the outside",
 				 hop ? here->name : "it has", hop ? " has" : "");
 			return -ENETUNREACH;
 		}
 		if (route.prefix_len >= documentation) {
-			snprintf(why, size,
-				 "a route there leads to %s, a documentation address that the "
-				 "probe needs for itself",
-				 peer);
+			snprintf(
+				why, size,
+				"a route there leads to %s, a documentation address that the probe "
+				"needs for itself",
+				peer);
 			return -EADDRINUSE;
 		}
 		device = device_by_index(here, route.oif);
 		other = device ? inventory_link(inventory, device, &at) : NULL;
+		if (!hop && device)
+			source = source_of(device, family);
+		*ret_forwards = hop + 1;
 		if (other && inventory->space[at].own && other->index == entrance)
 			return 0;
 		/* A macvlan's lower device is a way past this host's routing. */
 		if (!other || strcmp(device->kind, other->kind) != 0)
 			return no_way(why, size, here, device, !hop);
+		if (inventory->space[at].own)
+			return reach_inside(&inventory->space[at], other, &route,
+					    hop ? NULL : source, family, entrance, why, size);
 	}
 	snprintf(why, size, "its way out leads through more than %d namespaces", HOPS_MAX);
 	return -EHOSTUNREACH;

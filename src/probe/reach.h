@@ -9,11 +9,12 @@
 
 /*
  * Follows the target's route to the peer from device to device: over veth pairs, through other containers
- * perhaps, into the namespace truesum runs in, or by a macvlan or ipvlan straight to the gate's `entrance` (index of
- * the device by which packets enter). 0; or -ENETUNREACH, -EADDRINUSE or -EHOSTUNREACH with a
- * reason in `why`: no packet of ours shall leave by a way that does not end at the gate.
+ * perhaps, into the namespace truesum runs in, and there by its rules and routes, or through a bridge, to the
+ * gate's `entrance` (index of the device by which packets enter). 0, with the number of namespaces that
+ * forward; or -ENETUNREACH, -EADDRINUSE or -EHOSTUNREACH with a reason in `why`: no packet of ours shall
+ * leave by a way that does not end at the gate.
  */
-int reach_gate(const struct inventory *inventory, size_t space, int family, int entrance, char *why,
-	       size_t size);
+int reach_gate(const struct inventory *inventory, size_t space, int family, int entrance,
+	       unsigned int *ret_forwards, char *why, size_t size);
 
 #endif

@@ -75,8 +75,8 @@ static uint32_t netns_number(const struct run *run, size_t space)
 
 /* ---- The end of a conversation ---- */
 
-static void forget_in(int netns_fd, const struct talk_evidence *evidence, uint8_t proto,
-		      const struct sockaddr_storage *peer)
+/* Nothing of the conversations, nor of a killed run's, shall stay in connection tracking there. */
+static void forget(const struct run *run, int netns_fd)
 {
 	_cleanup_(netns_leave) int home = -1;
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
@@ -84,28 +84,13 @@ static void forget_in(int netns_fd, const struct talk_evidence *evidence, uint8_
 	if (netns_enter(netns_fd, &home) || !conntrack_is_on() ||
 	    nl_open(-1, NETLINK_NETFILTER, &nl))
 		return;
-	conntrack_delete(nl, proto, &evidence->local, peer);
+	conntrack_forget(nl, AF_INET, gate_peer(run->gate, AF_INET));
+	conntrack_forget(nl, AF_INET6, gate_peer(run->gate, AF_INET6));
 }
 
-/* Nothing of the conversation shall stay in anybody's connection tracking. */
-static void forget(const struct run *run, const struct open_talk *open,
-		   const struct talk_evidence *evidence)
+static const struct space *space_of(const struct run *run, size_t target)
 {
-	const struct space *space = &run->inventory->space[run->probe->target[open->target].space];
-	int family = talk_family(open->talk);
-	struct sockaddr_storage peer = { .ss_family = (sa_family_t)family };
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&peer;
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&peer;
-	uint8_t proto = talk_check(open->talk)->proto;
-
-	v4->sin_port = htons(talk_port(open->talk));
-	if (family == AF_INET)
-		memcpy(&v4->sin_addr, gate_peer(run->gate, AF_INET), 4);
-	else
-		memcpy(&v6->sin6_addr, gate_peer(run->gate, AF_INET6), 16);
-	forget_in(-1, evidence, proto, &peer);
-	if (!space->own)
-		forget_in(space->fd, evidence, proto, &peer);
+	return &run->inventory->space[run->probe->target[target].space];
 }
 
 static void target_done(struct run *run)
@@ -125,10 +110,13 @@ static void close_talk(struct open_talk *open)
 	talk_evidence(talk, &check->evidence);
 	loop_remove(&open->source);
 	run->by_port[talk_port(talk)] = NULL;
-	forget(run, open, &check->evidence);
 	talk_free(talk);
-	if (!--run->progress[open->target].open)
+	open->talk = NULL;
+	if (!--run->progress[open->target].open) {
+		if (!space_of(run, open->target)->own)
+			forget(run, space_of(run, open->target)->fd);
 		target_done(run);
+	}
 	run->open_count--;
 }
 
@@ -175,6 +163,10 @@ static int begin_talk(struct run *run, size_t number, const struct check *row, i
 {
 	struct probe_target *target = &run->probe->target[number];
 	const struct space *space = &run->inventory->space[target->space];
+	const struct talk_place place = {
+		.netns_fd = space->own ? -1 : space->fd,
+		.forwards = target->forwards,
+	};
 	struct open_talk *open;
 	unsigned int slot = 0;
 	int rc;
@@ -183,8 +175,7 @@ static int begin_talk(struct run *run, size_t number, const struct check *row, i
 		slot++;
 	open = &run->open[slot];
 	*open = (struct open_talk){ .run = run, .target = number, .check = target->check_count };
-	rc = talk_new(run->gate, space->own ? -1 : space->fd, row, family, (uint16_t)run->next_port,
-		      &open->talk);
+	rc = talk_new(run->gate, &place, row, family, (uint16_t)run->next_port, &open->talk);
 	if (rc)
 		return rc;
 	if (talk_fd(open->talk) >= 0)
@@ -230,10 +221,11 @@ static bool may_try(const struct run *run, struct probe_target *target, int fami
 	if (!gate_has(run->gate, family, &gate_why))
 		snprintf(why, sizeof(target->no_v4), "the host has none: %.120s", gate_why);
 	else if (!space->own && !has_address(space, family))
-		snprintf(why, sizeof(target->no_v4), PROBE_NO_ADDRESS);
-	else if (!space->own)
-		reach_gate(run->inventory, target->space, family, gate_entrance(run->gate), why,
-			   sizeof(target->no_v4));
+		snprintf(why, sizeof(target->no_v4), "it has no address");
+	else if (!space->own &&
+		 reach_gate(run->inventory, target->space, family, gate_entrance(run->gate),
+			    &target->forwards, why, sizeof(target->no_v4)))
+		target->cut_off = true;
 	return !*why;
 }
 
@@ -245,6 +237,10 @@ static int begin_target(struct run *run, size_t number)
 	int rc = counters_read(space->own ? -1 : space->fd, &run->progress[number].before);
 
 	for (size_t i = 0; !rc && i < check_row_count; i++) {
+		/* GRO leaves datagrams alone that a socket of this namespace is to have (udp_gro_receive()). */
+		if (space->own && check_rows[i].proto == IPPROTO_UDP &&
+		    check_rows[i].shape == SHAPE_MERGED)
+			continue;
 		if (v4 && check_rows[i].v4)
 			rc = begin_talk(run, number, &check_rows[i], AF_INET);
 		if (!rc && v6 && check_rows[i].v6)
@@ -294,10 +290,8 @@ static int tick(void *owner)
 		if (!open->talk)
 			continue;
 		talk_tick(open->talk, now);
-		if (talk_done(open->talk)) {
+		if (talk_done(open->talk))
 			close_talk(open);
-			open->talk = NULL;
-		}
 	}
 	rc = begin_more(run);
 	if (!rc && run->done == run->probe->target_count)
@@ -374,18 +368,20 @@ static enum verdict verdict_of_target(const struct probe_target *target)
 	for (size_t i = 0; i < target->check_count; i++) {
 		const struct probe_check *check = &target->check[i];
 
-		if (!check->in.inherent)
+		/* Fragments or merged packets that do not come through are no way in to judge. */
+		if (!check->in.inherent &&
+		    (check->in.verdict != VERDICT_BLOCKED || check->check->shape == SHAPE_SINGLE))
 			seen[check->in.verdict]++;
 		if (check->out.verdict == VERDICT_DELIVERS_CORRUPT)
 			seen[VERDICT_DELIVERS_CORRUPT]++;
 	}
+	seen[VERDICT_BLOCKED] += target->cut_off;
 	if (seen[VERDICT_DELIVERS_CORRUPT])
 		return VERDICT_DELIVERS_CORRUPT;
 	if (seen[VERDICT_UNKNOWN] || target->vanished[0])
 		return VERDICT_UNKNOWN;
-	if (seen[VERDICT_VERIFIED])
-		return VERDICT_VERIFIED;
-	return VERDICT_BLOCKED;
+	return seen[VERDICT_VERIFIED] && !seen[VERDICT_BLOCKED] ? VERDICT_VERIFIED
+								: VERDICT_BLOCKED;
 }
 
 static void judge_target(struct run *run, struct probe_target *target, size_t number,
@@ -442,7 +438,8 @@ static int judge_all(struct run *run)
 	run->probe->verdict = rank[VERDICT_DELIVERS_CORRUPT] ? VERDICT_DELIVERS_CORRUPT
 			      : rank[VERDICT_UNKNOWN]	     ? VERDICT_UNKNOWN
 			      : rank[VERDICT_BLOCKED]	     ? VERDICT_BLOCKED
-							     : VERDICT_VERIFIED;
+			      : rank[VERDICT_VERIFIED]	     ? VERDICT_VERIFIED
+							     : VERDICT_BLOCKED;
 	return 0;
 }
 
@@ -450,10 +447,11 @@ static int judge_all(struct run *run)
 
 static void end_run(struct run *run)
 {
-	for (size_t i = 0; i < TALKS_AT_ONCE; i++) {
-		loop_remove(&run->open[i].source);
-		talk_free(run->open[i].talk);
-	}
+	for (size_t i = 0; i < TALKS_AT_ONCE; i++)
+		if (run->open[i].talk)
+			close_talk(&run->open[i]);
+	if (run->gate)
+		forget(run, -1);
 	if (run->warm.gate)
 		warm_end(&run->warm);
 	loop_remove(&run->gate_source);
@@ -521,6 +519,8 @@ int probe_run(const struct probe_settings *settings, const struct inventory *inv
 		probe.target[probe.target_count++].space = spaces[i];
 	rc = rc ? rc : loop_run(run->loop);
 	rc = rc ? rc : judge_all(run);
+	/* What is still open writes its evidence to its target. */
+	end_run(TAKE_PTR(run));
 	probe.seconds = (double)(clock_ns() - start) / 1e9;
 	if (rc)
 		probe_release(&probe);

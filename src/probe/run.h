@@ -21,13 +21,13 @@ struct probe_check {
 	struct talk_evidence evidence;
 };
 
-#define PROBE_NO_ADDRESS "it has no address" /* in no_v4, no_v6 */
-
 struct probe_target {
 	size_t space; /* number in the inventory */
 	bool isolated; /* no device but lo: nothing enters it, nothing was tried */
 	char vanished[160]; /* why it could not be probed at all; empty */
+	unsigned int forwards; /* namespaces on its way to the gate that forward */
 	char no_v4[160], no_v6[160]; /* why nothing of this family was tried; empty: it was */
+	bool cut_off; /* one of them is no lack of an address: it has one, and no way to the gate */
 	struct probe_check check[PROBE_CHECKS_MAX];
 	size_t check_count;
 	enum verdict verdict; /* of all its checks */

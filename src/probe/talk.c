@@ -31,8 +31,7 @@
 
 #define FRAME_MAX 600
 #define SEGMENT_FIRST_SEQ UINT32_C(0x74730000) /* the peer's initial sequence number */
-#define PATIENCE_NS                                                                                \
-	UINT64_C(1500000000) /* for the first sign of life; SYNs are sent again after 1 s */
+#define PATIENCE_NS UINT64_C(3200000000) /* for a sign of life: SYNs come again after 1 s and 3 s */
 #define STALL_NS UINT64_C(100000000) /* then what did not arrive is sent again */
 #define STALLS_MAX 10
 
@@ -402,6 +401,17 @@ static void say_word(struct talk *talk)
 	}
 }
 
+/* What opens the conversation was lost, perhaps. A SYN the target repeats by itself. */
+static void ask_again(struct talk *talk)
+{
+	if (talk->check->proto == IPPROTO_UDP) {
+		say_word(talk);
+	} else if (talk->evidence.met) {
+		talk->asked_ns = clock_ns();
+		send_syn_ack(talk);
+	}
+}
+
 void talk_tick(struct talk *talk, uint64_t now_ns)
 {
 	if (talk->done)
@@ -409,8 +419,8 @@ void talk_tick(struct talk *talk, uint64_t now_ns)
 	if (!talk->spoke) {
 		if (now_ns - talk->began_ns > PATIENCE_NS)
 			talk->done = true;
-		else if (talk->check->proto == IPPROTO_UDP && now_ns > talk->asked_ns + STALL_NS)
-			say_word(talk);
+		else if (now_ns > talk->asked_ns + STALL_NS)
+			ask_again(talk);
 		return;
 	}
 	if (now_ns < talk->spoke_ns + STALL_NS)
@@ -445,12 +455,22 @@ static void connect_out(struct talk *talk)
 	}
 }
 
-static int open_socket(struct talk *talk, int netns_fd)
+static void limit_hops(const struct talk *talk, unsigned int forwards)
+{
+	int hops = (int)forwards + 2;
+
+	if (talk->family == AF_INET)
+		setsockopt(talk->fd, IPPROTO_IP, IP_TTL, &hops, sizeof(hops));
+	else
+		setsockopt(talk->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops));
+}
+
+static int open_socket(struct talk *talk, const struct talk_place *place)
 {
 	_cleanup_(netns_leave) int home = -1;
 	struct linger reset = { .l_onoff = 1 }; /* closing leaves no TIME_WAIT behind */
 	bool tcp = talk->check->proto == IPPROTO_TCP;
-	int rc = netns_enter(netns_fd, &home);
+	int rc = netns_enter(place->netns_fd, &home);
 
 	if (rc)
 		return rc;
@@ -463,12 +483,13 @@ static int open_socket(struct talk *talk, int netns_fd)
 	}
 	if (tcp)
 		setsockopt(talk->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	limit_hops(talk, place->forwards);
 	connect_out(talk);
 	return 0;
 }
 
-int talk_new(const struct gate *gate, int netns_fd, const struct check *check, int family,
-	     uint16_t port, struct talk **ret_talk)
+int talk_new(const struct gate *gate, const struct talk_place *place, const struct check *check,
+	     int family, uint16_t port, struct talk **ret_talk)
 {
 	struct talk *talk = calloc(1, sizeof(*talk));
 	int rc;
@@ -483,7 +504,7 @@ int talk_new(const struct gate *gate, int netns_fd, const struct check *check, i
 	talk->began_ns = clock_ns();
 	while (check->letters[talk->letter_count] != TREAT_END)
 		talk->letter_count++;
-	rc = open_socket(talk, netns_fd);
+	rc = open_socket(talk, place);
 	if (rc)
 		talk_free(talk);
 	else

@@ -51,12 +51,19 @@ enum arrival {
 
 struct talk;
 
+/* Where the target is. */
+struct talk_place {
+	int netns_fd; /* -1: this namespace */
+	unsigned int forwards; /* namespaces on its way to the gate that forward */
+};
+
 /*
- * Begins: a socket in namespace netns_fd connects to the peer at `port`, which must be this talk's alone.
- * A failure of connect() is no error but a result (talk_errno()).
+ * Begins: a socket at the place connects to the peer at `port`, which must be this talk's alone. What it
+ * sends lives for two hops more than it needs, so that nothing gets far, should it go astray. A failure of
+ * connect() is no error but a result (talk_errno()).
  */
-int talk_new(const struct gate *gate, int netns_fd, const struct check *check, int family,
-	     uint16_t port, struct talk **ret_talk);
+int talk_new(const struct gate *gate, const struct talk_place *place, const struct check *check,
+	     int family, uint16_t port, struct talk **ret_talk);
 void talk_free(struct talk *talk);
 
 int talk_fd(const struct talk *talk); /* to be polled for EPOLLIN, and while not greeted EPOLLOUT */

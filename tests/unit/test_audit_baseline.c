@@ -55,8 +55,8 @@ static const char *const hostile[] = {
 	HEAD "[{\"name\": \"a\\u001b[2J\", \"sysctls\": [], \"devices\": []}]}",
 	HEAD "[{\"name\": \"a\\n\", \"sysctls\": [], \"devices\": []}]}",
 	HEAD "[{\"name\": \"a\xff\", \"sysctls\": [], \"devices\": []}]}",
-	"{\"truesum\": \"audit baseline\", \"truesum\": \"audit baseline\", \"format\": 1, \"kernel\": \"6.1\", "
-	"\"namespaces\": []}",
+	("{\"truesum\": \"audit baseline\", \"truesum\": \"audit baseline\", \"format\": 1, "
+	 "\"kernel\": \"6.1\", \"namespaces\": []}"),
 	"{\"truesum\": \"audit baseline\", \"format\": 2, \"kernel\": \"6.1\", \"namespaces\": []}",
 	"{\"truesum\": \"other\", \"format\": 1, \"kernel\": \"6.1\", \"namespaces\": []}",
 	"{\"truesum\": \"audit baseline\", \"format\": 1, \"kernel\": null, \"namespaces\": []}",

@@ -1,0 +1,623 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# `truesum probe` on ways to connect a container: its verdict is the one that the lab gives for them; what
+# blocks it has its name; nothing of it is left, and nothing seen beside it.
+# shellcheck disable=SC2016,SC2030,SC2031 # $status is one test's; the scripts expand in the world, not here
+
+bats_require_minimum_version 1.5.0
+# shellcheck source=tests/net/probe_world.bash
+source "$BATS_TEST_DIRNAME/probe_world.bash"
+
+LAB=$BATS_FILE_TMPDIR/lab.json
+
+# What the lab says of all topologies, once.
+setup_file() {
+	local truesum=${TRUESUM:-$BATS_TEST_DIRNAME/../../build/truesum} code=0
+	[ "$(id -u)" = 0 ] || return 0
+	unshare -n -m -p -f --mount-proc "$truesum" lab --mitigation none --json >"$BATS_FILE_TMPDIR/lab.json" || code=$?
+	[ "$code" = 0 ]
+}
+
+# The lab's verdicts of TCP, both families: lab TOPOLOGY BEHAVIOUR [NIC], in the words of verdicts(). Lab and
+# probe give the places other names.
+lab() {
+	jq -r --arg topology "$1" --arg behaviour "$2" '[.cells[] |
+		select(.topology == $topology and .behaviour == $behaviour and .mitigation == "none" and (.skipped | not)) |
+		.verdict + if .verdict == "verified" then
+			":" + {container: "socket", host: "conntrack", rule: "rule"}[.caught_by] else "" end] |
+		unique | join(" ")' "$LAB"
+}
+
+FRAGMENTS='select(.shape == "fragments")'
+WHOLE='select(.shape != "fragments")'
+CORRUPT=delivers-corrupt
+
+# like_lab TOPOLOGY "ARG..." [NS:DEV...]: as the kernel is, with the 2016 statement on these veth ends, and again without.
+# Fragments: `corrupt` vouches for the first only, so no datagram of them is vouched for.
+like_lab() {
+	local topology=$1 args=() end want n=0
+	read -ra args <<<"$2"
+	shift 2
+	want=$(lab "$topology" native)
+	[ -n "$want" ]
+	probe -n C "${args[@]}"
+	expect 0 "$want"
+	(($#)) || return 0
+	for end in "$@"; do
+		vouch "veth$((n++))" "${end%:*}" "${end#*:}"
+	done
+	probe -n C "${args[@]}"
+	want=$(lab "$topology" veth-2016)
+	expect "$([ "$want" = "$CORRUPT" ] && echo 1 || echo 0)" "$want" "$WHOLE"
+	while ((n)); do
+		stop "veth$((--n))"
+	done
+	probe -n C "${args[@]}"
+	expect 0 "$(lab "$topology" native)"
+}
+
+# lying VERDICTS ARG...: what is expected as if the NIC vouched falsely
+lying() {
+	probe -n C --as-if lying-nic "${@:2}"
+	expect 1 "$1" "${FILTER:-.}"
+}
+
+@test "probe: routed over veth, as in the lab" {
+	build routed
+	like_lab routed "" -:v0
+	lying $CORRUPT
+	[ "$(json .as_if)" = lying-nic ]
+}
+
+@test "probe: routed to a bridge, as in the lab" {
+	build bridge
+	like_lab bridge "" -:v0
+	lying $CORRUPT
+}
+
+@test "probe: a bridge with the NIC as a port, as in the lab" {
+	build l2bridge
+	like_lab l2bridge "--via nic" -:v0
+	lying $CORRUPT --via nic
+}
+
+@test "probe: a container behind a container, as in the lab" {
+	build nested
+	like_lab nested "" -:v0 M:w0
+	lying $CORRUPT
+	json '.targets[0].interfaces[] | "\(.name) \(.kind) \(.other_end) \(.other_netns)"' |
+		grep -qx 'eth0 veth w0 M'
+}
+
+@test "probe: connection tracking, as in the lab" {
+	build routed
+	build conntrack_on
+	like_lab conntrack "" -:v0
+}
+
+@test "probe: ctstate INVALID dropped, as in the lab; a NIC that vouches falsely defeats the rule" {
+	build routed
+	build conntrack_drop
+	like_lab conntrack-drop "" -:v0
+	FILTER=$WHOLE lying $CORRUPT
+}
+
+@test "probe: DNAT and masquerade, as in the lab; a NIC that vouches falsely defeats both" {
+	build routed
+	build nat 1
+	like_lab nat "" -:v0
+	like_lab masquerade "" -:v0
+	FILTER=$WHOLE lying $CORRUPT
+	# Conntrack puts fragments together and apart again: that takes the mark off, so the target verifies.
+	expect 1 verified:socket "$FRAGMENTS"
+}
+
+@test "probe: NAT with nf_conntrack_checksum=0, as in the lab" {
+	build routed
+	build nat 0
+	like_lab nat-nocsum "" -:v0
+}
+
+@test "probe: Mesos-like port mapping, as in the lab" {
+	build mesos
+	# Only a datagram's first fragment has the port that tc redirects: none comes through whole.
+	probe -n C --via nic
+	expect 0 "$(lab mesos native)" "$WHOLE"
+	expect 0 blocked "$FRAGMENTS"
+	[ "$(json '.targets[0].no_v6')" = "it has no address" ]
+	vouch veth - v0
+	probe -n C --via nic
+	expect 1 "$(lab mesos veth-2016)" "$WHOLE"
+	stop veth
+}
+
+# The probe enters behind the tunnel, where an outer checksum has had its say: both are as without one.
+@test "probe: VXLAN, as in the lab without outer checksum" {
+	build routed
+	build vxlan off
+	like_lab vxlan "--via vx0" -:v0
+	lying $CORRUPT --via vx0
+}
+
+@test "probe: VXLAN with outer checksum, as in the lab without" {
+	build routed
+	build vxlan on
+	like_lab vxlan "--via vx0" -:v0
+}
+
+@test "probe: macvlan needs --via, and is as in the lab" {
+	build stacked macvlan
+	like_lab macvlan "--via nic"
+	lying $CORRUPT --via nic
+	probe -n C
+	[ "$status" = 3 ]
+	[[ $(json '.targets[0].no_v4') == *"eth0 (macvlan)"*"does not lead to this host's routing"* ]]
+}
+
+@test "probe: ipvlan needs --via, and is as in the lab" {
+	build stacked ipvlan 2>"$WORK/why" || skip "$(grep -q 'not supported\|Unknown device type' "$WORK/why" && echo "this kernel has no ipvlan")"
+	like_lab ipvlan "--via nic"
+}
+
+@test "probe: the host itself verifies, whatever its containers' veths say" {
+	build routed
+	vouch veth - v0
+	probe -p 1
+	expect 0 verified:socket
+	[ "$(json '.targets[0].name')" = host ]
+	stop veth
+}
+
+# The way in by a tunnel or a translation may be in use elsewhere on the machine: then the kernel looks for the
+# host's own sockets before it merges.
+@test "probe: the host itself verifies beside a tunnel, too" {
+	build vxlan off
+	probe -p 1
+	expect 0 verified:socket
+}
+
+# ---- Blocked --------------------------------------------------------------------------------------------------
+
+# blocked REASON [FILTER]: nothing got through, and every reason given matches
+blocked() {
+	local reasons
+	expect 3 blocked "${2:-.}"
+	reasons=$(json "[.targets[].checks[] | select(.direction == \"in\") | ${2:-.} | .reason] | unique[]")
+	[ -n "$reasons" ]
+	run -1 grep -vE "$1" <<<"$reasons"
+}
+
+@test "probe: blocked by a missing route" {
+	build routed
+	world ip -n C route del default
+	world ip -n C -6 route del default
+	probe -n C
+	[ "$status" = 3 ]
+	[ "$(json '.verdict, .targets[0].verdict, .targets[0].no_v4, .targets[0].no_v6' | uniq)" = "blocked
+it has no route to the outside" ]
+	[ "$(json '.targets[0].checks | length')" = 0 ]
+}
+
+@test "probe: blocked by forwarding that is off" {
+	build routed
+	world sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+	probe -n C
+	blocked '(no forwarding|does not forward)'
+}
+
+@test "probe: blocked by a rule, on the way out, on the way back, and with a refusal" {
+	build routed
+	world nft 'table inet t { chain forward { type filter hook forward priority 0; drop; }; }'
+	probe -n C
+	blocked 'a firewall rule on the host drops what leaves it'
+	world nft 'flush ruleset; table inet t { chain forward { type filter hook forward priority 0; iifname tsumprobe drop; }; }'
+	probe -n C
+	blocked 'a firewall rule on the host drops what comes back to it' "select(.shape != \"fragments\" or .family == 4)"
+	world nft 'flush ruleset; table inet t { chain forward { type filter hook forward priority 0; reject; }; }'
+	probe -n C
+	blocked '(a firewall rule on the host|something on the way refuses)'
+}
+
+@test "probe: blocked by a rule in the target" {
+	build routed
+	world ip netns exec C nft 'table inet t { chain output { type filter hook output priority 0; drop; }; }'
+	probe -n C
+	blocked '(a firewall rule in the target drops|it is not permitted to send)'
+}
+
+@test "probe: blocked by rp_filter, for the family it is of" {
+	build routed
+	# Once they know each other: rp_filter leaves the container's ARP unanswered, too.
+	probe -n C
+	expect 0 verified:socket
+	world ip route add 10.6.0.2/32 dev nic
+	world sysctl -qw net.ipv4.conf.all.rp_filter=1
+	probe -n C
+	[ "$(verdicts 'select(.family == 6)')" = verified:socket ]
+	[ "$(verdicts 'select(.family == 4)')" = blocked ]
+	[ "$(json '[.targets[].checks[] | select(.family == 4 and .direction == "in") | .reason] | unique[]')" = \
+		"rp_filter (reverse path filter) on the host drops what leaves it" ]
+	# Half of it is not proven, so this is no success.
+	[ "$status" = 3 ]
+}
+
+@test "probe: blocked, the device being down or without address" {
+	build routed
+	world ip link set v0 down
+	probe -n C
+	expect 3 blocked
+	world ip link set v0 up
+	world ip -n C addr flush dev eth0
+	probe -n C
+	[ "$status" = 3 ]
+	[ "$(json '.targets[0] | .no_v4, .no_v6' | uniq)" = "it has no address" ]
+}
+
+@test "probe: what the container sends outward with wrong sums is told" {
+	build routed
+	# A flip in the container's own UDP, under the original sum, is what a broken driver sends.
+	start flip "$TRUESUM" corrupt --netns C --dev eth0 --match udp --offset 3
+	wait_for "world ip netns exec C tc filter show dev eth0 egress | grep -q tsum_corrupt"
+	probe -n C
+	[ "$status" = 1 ]
+	json '[.targets[0].checks[] | select(.direction == "out" and .proto == "udp" and .shape == "single") | .verdict] | unique[]' |
+		grep -qx $CORRUPT
+	json '[.targets[0].checks[] | select(.direction == "out" and .proto == "tcp") | .verdict] | unique[]' |
+		grep -qx verified
+	stop flip
+}
+
+# ---- Refusals and bad targets -----------------------------------------------------------------------------------
+
+# refuses EXIT PATTERN ARG...: exactly one line, which matches
+refuses() {
+	local code=$1 pattern=$2
+	shift 2
+	probe "$@"
+	[ "$status" = "$code" ]
+	[ "$(wc -l <"$WORK/err")" = 1 ]
+	grep -qE "^truesum probe: .*$pattern" "$WORK/err"
+	[ ! -s "$WORK/out" ]
+}
+
+@test "probe: a documentation address in use: on the host, refused; at a target, not tried" {
+	build routed
+	world ip addr add 192.0.2.77/24 dev nic
+	refuses 3 '192\.0\.2\.2 .*needs that documentation address' -n C
+	world ip addr del 192.0.2.77/24 dev nic
+	world ip -6 route add 2001:db8::/32 via fd05::1
+	refuses 3 '2001:db8:7473:756d::2 .*needs that documentation address' -n C
+	world ip -6 route del 2001:db8::/32 via fd05::1
+	# A wider route is no use of them.
+	world ip route add 192.0.0.0/16 via 10.5.0.1
+	world ip -n C addr add 192.0.2.5/24 dev eth0
+	probe -n C
+	[ "$(verdicts 'select(.family == 6)')" = verified:socket ]
+	[ "$(json '[.targets[0].checks[] | select(.family == 4)] | length')" = 0 ]
+	[[ $(json '.targets[0].no_v4') == *"192.0.2.2, a documentation address"* ]]
+}
+
+@test "probe: bad targets are named, and nothing is built for them" {
+	build routed
+	refuses 3 'no process 4000000' -p 4000000
+	refuses 3 "no network namespace 'nonesuch'" -n nonesuch
+	world touch /run/netns/dead
+	refuses 3 "'dead' is not a network namespace" -n dead
+	refuses 3 "'/etc/passwd' is not a network namespace" -n /etc/passwd
+	refuses 3 "no container 'nonesuch'" -c nonesuch
+	refuses 3 "no device 'nonesuch'" --via nonesuch -n C
+	probe -p 0
+	[ "$status" = 2 ]
+	probe --as-if nonesuch
+	[ "$status" = 2 ]
+	probe --kselftest
+	[ "$status" = 2 ]
+}
+
+@test "probe: a process that ended meanwhile, and a namespace that vanishes while it is probed" {
+	build routed
+	world bash -c 'sleep 9 & echo $! >"$0/pid"; kill $!; wait' "$WORK" || true
+	refuses 3 "no process $(cat "$WORK/pid")" -p "$(cat "$WORK/pid")"
+	world bash -c '
+		for i in $(seq 20); do
+			ip netns add T$i
+			ip link add t$i type veth peer name eth0 netns T$i
+			ip -n T$i addr add 10.9.$i.2/24 dev eth0
+			ip -n T$i link set eth0 up
+			ip link set t$i up
+			ip addr add 10.9.$i.1/24 dev t$i
+			ip -n T$i route add default via 10.9.$i.1
+		done'
+	start vanish bash -c 'for i in $(seq 20); do ip netns del T$i; sleep 0.005; done'
+	probe
+	# Those that were there are judged, and nothing that was not there is called unsafe or has an odd verdict.
+	[ "$status" != 1 ]
+	[ "$status" != 2 ]
+	jq -e '.targets | map(select(.name == "C")) | .[0].verdict == "verified"' "$WORK/out"
+	jq -e '[.targets[].verdict] | all(. == "verified" or . == "blocked" or . == "unknown")' "$WORK/out"
+	wait "${JOB[vanish]}"
+}
+
+@test "probe: without privilege it says so" {
+	build routed
+	local uid
+	for uid in "" "unshare -U -r"; do
+		code=0
+		# shellcheck disable=SC2086 # words
+		world setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all $uid \
+			"$TRUESUM" probe -n C >"$WORK/out" 2>"$WORK/err" || code=$?
+		[ "$code" = 3 ]
+		[ ! -s "$WORK/out" ]
+		[ "$(wc -l <"$WORK/err")" = 1 ]
+		grep -q 'run as root' "$WORK/err"
+	done
+	run ! world ip link show tsumprobe
+}
+
+@test "probe: a container of a user namespace of its own is probed as any other" {
+	# No default route: the kernel's own addresses suffice, once the pair is there.
+	start rootless unshare -U -r -n sleep 60
+	local pid
+	pid=$(cat "$WORK/rootless.pid")
+	world ip link add v0 type veth peer name eth0
+	world ip link set eth0 netns "$pid"
+	build addresses - v0 6 1
+	world nsenter -t "$pid" -n bash -c '. "$0"; at_once; ip addr add 10.6.0.2/24 dev eth0; ip link set eth0 up
+		ip route add default via 10.6.0.1' "$WORLD_FILE"
+	probe -p "$pid"
+	expect 0 verified:socket
+	stop rootless || true
+}
+
+@test "probe: what is isolated is counted, not called safe" {
+	build space I
+	probe -n I
+	[ "$(json '.targets[0].isolated')" = true ]
+	[ "$(json '.targets[0].verdict')" = blocked ]
+	[ "$(json .verdict)" = blocked ]
+	[ "$status" = 3 ]
+	# Among others it changes nothing.
+	build routed
+	probe -n I -n C
+	[ "$(json .verdict)" = verified ]
+	[ "$status" = 0 ]
+}
+
+@test "probe: a second one at the same time says why not" {
+	build routed
+	world sysctl -qw net.ipv4.ip_forward=0 # so that the first takes a while
+	start first "$TRUESUM" probe -n C --json
+	wait_for "world ip link show tsumprobe >/dev/null 2>&1"
+	refuses 3 'another probe runs here' -n C
+	wait "${JOB[first]}" || [ $? = 3 ]
+	jq -e '.targets[0].name == "C"' "$WORK/first.out"
+	world sysctl -qw net.ipv4.ip_forward=1
+	probe -n C
+	expect 0 verified:socket
+}
+
+# ---- Output -----------------------------------------------------------------------------------------------------
+
+@test "probe: JSON has the documented keys" {
+	build routed
+	probe
+	jq -e '.command == "probe" and (.version | type) == "string" and (.seconds | type) == "number" and .as_if == ""' "$WORK/out"
+	jq -e '[.targets[].name] | contains(["host", "C", "R"])' "$WORK/out"
+	jq -e '[.targets[] | has("name") and has("netns") and has("pid") and has("interfaces") and has("checks") and has("verdict")] | all' "$WORK/out"
+	jq -e '.targets[] | select(.name == "C") | .interfaces == [{name: "eth0", kind: "veth", other_end: "v0", other_netns: "host"}]' "$WORK/out"
+	jq -e '[.targets[].checks[] | has("proto") and has("family") and has("shape") and has("direction")
+		and has("verdict") and has("by") and has("evidence")] | all and length >= 40' "$WORK/out"
+	[ "$(json '.targets[] | select(.name == "C") | .netns')" = "$(world ip netns exec C readlink /proc/self/ns/net | tr -dc 0-9)" ]
+	# {tcp, udp} x {4, 6} x {single, merged}, fragments, and no checksum where there may be none; both ways.
+	[ "$(json '[.targets[] | select(.name == "C") | .checks[] | select(.direction == "in") | "\(.proto)\(.family)-\(.shape)"] | sort | join(" ")')" = \
+		"tcp4-merged tcp4-single tcp6-merged tcp6-single udp4-fragments udp4-merged udp4-no-checksum udp4-single udp6-fragments udp6-merged udp6-single" ]
+	jq -e '[.targets[] | select(.name == "C") | .checks[]] | (map(select(.direction == "in")) | length) == (map(select(.direction == "out")) | length)' "$WORK/out"
+	# What was sent and what was read differ in one bit.
+	vouch veth - v0
+	probe -n C
+	jq -e '[.targets[0].checks[] | select(.direction == "in" and .shape == "single") | .evidence | (.sent | length) == 256 and .sent != .read] | all and length == 4' "$WORK/out"
+	stop veth
+}
+
+@test "probe: the text shows a row a target, evidence and the next step" {
+	build routed
+	world "$TRUESUM" probe -n C >"$WORK/out"
+	grep -qE '^Every target verifies what it receives: 1 of 1' "$WORK/out"
+	grep -qE '^C +eth0 ⇄ v0 +verified: socket +verified: socket +verified: socket +verified: socket' "$WORK/out"
+	vouch veth - v0
+	code=0
+	world "$TRUESUM" probe -n C >"$WORK/out" || code=$?
+	[ "$code" = 1 ]
+	grep -qE '^1 of 1 target delivers damaged data' "$WORK/out"
+	grep -q 'meant .*see it' "$WORK/out" || grep -q 'meant' "$WORK/out"
+	grep -q 'tc filter show dev v0 egress' "$WORK/out"
+	grep -q 'nsenter --net=.*C ethtool -K eth0 rx off' "$WORK/out"
+	run ! grep -q $'\033' "$WORK/out"
+	stop veth
+}
+
+@test "probe: --kselftest is TAP, with what is wrong as not ok" {
+	build routed
+	vouch veth - v0
+	code=0
+	world "$TRUESUM" probe --kselftest >"$WORK/tap" || code=$?
+	stop veth
+	[ "$code" = 1 ]
+	grep -q '^not ok .* C tcp ipv4 in$' "$WORK/tap"
+	grep -q '^ok .* host tcp ipv4 in$' "$WORK/tap"
+	# Line by line: header, plan, then as many results as planned, in order, and remarks.
+	awk 'NR == 1 { if ($0 != "TAP version 13") exit 1; next }
+		NR == 2 { if ($0 !~ /^1\.\.[0-9]+$/) exit 1; plan = substr($0, 4); next }
+		/^# ./ { if ($0 ~ /: $/) exit 1; next }
+		/^(not )?ok / { sub(/^not /, ""); if ($2 != ++n || NF < 4) exit 1; next }
+		{ exit 1 }
+		END { if (n != plan || n < 22) exit 1 }' "$WORK/tap"
+}
+
+# ---- Nothing beside, nothing left -------------------------------------------------------------------------------
+
+# none_on_the_wire COMMAND...: meanwhile nothing of the probe comes out at the uplink's other end
+none_on_the_wire() {
+	start wire ip netns exec R tcpdump -lni r0 net 192.0.2.0/24 or net 2001:db8::/32 or udp port 4789
+	wait_for "grep -q 'listening on' $WORK/wire.err"
+	"$@"
+	sleep 0.3
+	stop wire
+	if grep -m 3 . "$WORK/wire.out"; then
+		return 1
+	fi
+}
+
+@test "probe: nothing of it is on the wire beside" {
+	build routed
+	none_on_the_wire probe
+	[ "$(verdicts '.')" = verified:socket ]
+}
+
+@test "probe: nothing of it is on the wire, with --via and the wire itself" {
+	build routed
+	none_on_the_wire probe -n C --via nic
+	expect 0 verified:socket
+}
+
+@test "probe: nothing of it is on the wire where a bridge leads past the host" {
+	build l2bridge
+	none_on_the_wire probe -n C
+	[ "$status" = 3 ]
+	[ "$(json '.targets[0].checks | length')" = 0 ]
+}
+
+@test "probe: nothing of it is on the wire where a rule routes the container elsewhere" {
+	build routed
+	world ip rule add from 10.6.0.0/24 lookup 100
+	world ip route add default via 10.5.0.1 table 100
+	none_on_the_wire probe -n C
+	[ "$status" = 3 ]
+}
+
+# All that a probe could leave in the world, as text. Neighbours and conntrack entries: which, not in what state.
+state() {
+	cat <<'END'
+state() {
+	local at dev
+	for at in '' '-n C'; do
+		ip $at -d -o link
+		ip $at -o addr
+		ip $at route show table all
+		ip $at -6 route show table all
+		ip $at rule
+		ip $at -o neigh | awk '$1 !~ /^fe80/ { print "neighbour", $1, $3 }' | sort
+		tc $at qdisc
+	done
+	for dev in lo nic v0; do
+		tc filter show dev $dev ingress
+		tc filter show dev $dev egress
+		ethtool -k $dev
+	done
+	ip netns exec C ethtool -k eth0
+	sysctl -a 2>/dev/null | grep -E "^net\.(ipv4|ipv6|core|netfilter)\." |
+		grep -vE "conntrack_count|nf_log|icmp_msgs|tcp_fastopen_key|stable_secret|somaxconn_"
+	ls /run/truesum 2>/dev/null
+	ip netns exec C ss -tuna | grep -E "192\.0\.2|2001:db8"
+	# Its own connections only: others come and go.
+	for at in host C; do
+		{ [ $at = host ] && conntrack -L || ip netns exec C conntrack -L; } 2>/dev/null
+		{ [ $at = host ] && conntrack -L -f ipv6 || ip netns exec C conntrack -L -f ipv6; } 2>/dev/null
+	done | grep -E "192\.0\.2\.|2001:db8:"
+	bpftool prog show name tsum_gate
+	bpftool prog show name tsum_gate_out
+	bpftool prog show name tsum_drop
+} 2>/dev/null
+settled() {
+	for _ in $(seq 10); do
+		state >"$WORK/after"
+		cmp -s "$WORK/before" "$WORK/after" && return 0
+		sleep 0.1
+	done
+	diff "$WORK/before" "$WORK/after"
+	return 1
+}
+# Everybody knows everybody, so that the probe finds no neighbour that was not there.
+meet() {
+	for to in 10.6.0.2 fd06::2 10.5.0.1 fd05::1; do echo >/dev/udp/$to/9; done 2>/dev/null
+	ip netns exec C bash -c "for to in 10.6.0.1 fd06::1; do echo >/dev/udp/\$to/9; done" 2>/dev/null
+	sleep 0.1
+}
+END
+}
+
+@test "probe: --dry-run says what it would do, and changes nothing" {
+	build routed
+	world bash -c "$(state)"'
+		state >"$WORK/before"
+		"$TRUESUM" probe --dry-run >"$WORK/plan" || exit
+		"$TRUESUM" probe --dry-run --via nic --as-if lying-nic -n C >"$WORK/plan.via" || exit
+		settled' || false
+	grep -q 'TAP device tsumprobe' "$WORK/plan"
+	grep -qx '  C' "$WORK/plan"
+	grep -qx '  host' "$WORK/plan"
+	grep -q 'nic' "$WORK/plan.via"
+	run ! grep -qx '  host' "$WORK/plan.via"
+}
+
+@test "probe: nothing is left, by the TAP, by the NIC, by the container's own veth, after an interruption" {
+	build routed
+	build nat 1
+	world bash -c "$(state)"'
+		meet
+		state >"$WORK/before"
+		"$TRUESUM" probe -n C >/dev/null || exit
+		settled || exit
+		"$TRUESUM" probe -n C --via nic >/dev/null || exit
+		settled || exit
+		"$TRUESUM" probe -n C --via v0 >/dev/null
+		settled || exit
+		for signal in INT TERM; do
+			sysctl -qw net.ipv4.ip_forward=0
+			setsid "$TRUESUM" probe -n C --via nic >/dev/null 2>&1 &
+			sleep 0.3
+			kill -s $signal $!
+			wait $!
+			[ $? = 3 ] || exit
+			sysctl -qw net.ipv4.ip_forward=1
+			settled || exit
+		done'
+}
+
+# sigkills SEED ARG...: 50 of them, most while it runs; what the next run leaves is what was there before.
+sigkills() {
+	local seed=$1
+	shift
+	build routed
+	build nat 1
+	world env SEED="$seed" bash -c "$(state)"'
+		meet
+		"$TRUESUM" probe -n C "$@" >/dev/null || exit
+		settled >/dev/null
+		meet
+		state >"$WORK/before"
+		! grep -E "192\.0\.2|2001:db8" "$WORK/before" || exit
+		killed=0
+		RANDOM=$SEED
+		for i in $(seq 50); do
+			"$TRUESUM" probe -n C "$@" >/dev/null 2>&1 &
+			pid=$!
+			sleep "0.$(printf %03d $((RANDOM % 90)))"
+			kill -KILL $pid 2>/dev/null
+			wait $pid 2>/dev/null
+			[ $? != 137 ] || ((killed++))
+			((i % 25)) && continue
+			"$TRUESUM" probe -n C "$@" >/dev/null 2>"$WORK/err" || { cat "$WORK/err"; exit 1; }
+			settled || exit 1
+		done
+		echo "$killed of 50 were killed"
+		((killed >= 25))' bash "$@"
+}
+
+@test "probe: 50 SIGKILLs at random moments leave nothing after the next run" {
+	sigkills 1
+}
+
+@test "probe: 50 SIGKILLs at random moments with --via leave nothing after the next run" {
+	sigkills 2 --via nic
+}

@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* probe/judge.c: from evidence to verdicts, over all the kinds of evidence there are. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/fail.h" /* before cmocka has a macro of that name */
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "probe/judge.h"
+
+#define HOST 1000
+#define TARGET 2000
+#define OTHER 3000
+
+/* Checks as in probe/talk.c; the judge knows them by their rows only. */
+static const struct check tcp = {
+	"tcp", IPPROTO_TCP, SHAPE_SINGLE,
+	true,  true,	    { TREAT_INTACT, TREAT_PAYLOAD, TREAT_FIELD, TREAT_PAIR, TREAT_INTACT }
+};
+static const struct check udp = {
+	"udp", IPPROTO_UDP, SHAPE_SINGLE,
+	true,  true,	    { TREAT_INTACT, TREAT_PAYLOAD, TREAT_FIELD, TREAT_PAIR, TREAT_INTACT }
+};
+static const struct check merged = {
+	"tcp-merged", IPPROTO_TCP,
+	SHAPE_MERGED, true,
+	true,	      { TREAT_INTACT, TREAT_PAYLOAD, TREAT_FIELD, TREAT_PAIR, TREAT_INTACT }
+};
+static const struct check fragments = { "udp-fragments",
+					IPPROTO_UDP,
+					SHAPE_FRAGMENTS,
+					true,
+					true,
+					{ TREAT_INTACT, TREAT_PAYLOAD, TREAT_FIELD, TREAT_PAIR,
+					  TREAT_INTACT } };
+static const struct check no_check = {
+	"udp-no-check", IPPROTO_UDP, SHAPE_NO_CHECK,
+	true,		false,	     { TREAT_INTACT, TREAT_PAYLOAD, TREAT_INTACT }
+};
+
+/* What arrived, a letter each: n(othing), i(ntact), d(amaged), o(ther). */
+static struct talk_evidence read_as(const char *letters)
+{
+	struct talk_evidence evidence = { .met = true, .greeted = true, .merged = true };
+
+	for (size_t i = 0; letters[i]; i++)
+		evidence.arrived[i] = (enum arrival)(strchr("nido", letters[i]) - "nido");
+	return evidence;
+}
+
+static struct circumstances around_nothing(void)
+{
+	return (struct circumstances){
+		.target_netns = TARGET,
+		.host_netns = HOST,
+		.host_forwards = true,
+		.has_drops = true,
+		.damaged = 4,
+	};
+}
+
+static struct circumstances around_drop(const char *reason, uint32_t netns, bool outbound)
+{
+	struct circumstances around = around_nothing();
+
+	around.drop[around.drop_count++] = (struct drop){
+		.reason = reason, .netns = netns, .outbound = outbound, .packets = 2
+	};
+	return around;
+}
+
+/* ---- What was read decides ---- */
+
+static const struct {
+	const struct check *check;
+	const char *letters;
+	const char *reason; /* in it; "": none */
+	enum verdict verdict;
+	bool inherent;
+} rows[] = {
+	/* Verified: intact, the compensated pair damaged, nothing damaged that a checksum sees. */
+	{ &tcp, "iiidi", "", VERDICT_VERIFIED, false },
+	{ &udp, "inndi", "", VERDICT_VERIFIED, false },
+	{ &fragments, "inndi", "", VERDICT_VERIFIED, false },
+	{ &merged, "iiidi", "", VERDICT_VERIFIED, false },
+	/* One damaged letter is enough, whichever, and whatever else there was. */
+	{ &tcp, "idddi", "", VERDICT_DELIVERS_CORRUPT, false },
+	{ &tcp, "ididi", "", VERDICT_DELIVERS_CORRUPT, false },
+	{ &tcp, "iiddi", "", VERDICT_DELIVERS_CORRUPT, false },
+	{ &tcp, "idnnn", "", VERDICT_DELIVERS_CORRUPT, false },
+	{ &udp, "indnn", "", VERDICT_DELIVERS_CORRUPT, false },
+	{ &udp, "idndi", "", VERDICT_DELIVERS_CORRUPT, false },
+	{ &fragments, "idddi", "", VERDICT_DELIVERS_CORRUPT, false },
+	{ &merged, "iddni", "", VERDICT_DELIVERS_CORRUPT, false },
+	/* Without a checksum damage must arrive: no defect. If it does not, that is no proof of anything. */
+	{ &no_check, "idi", "", VERDICT_DELIVERS_CORRUPT, true },
+	{ &no_check, "ini", "checks more", VERDICT_UNKNOWN, false },
+	{ &no_check, "nnn", "did not come back", VERDICT_BLOCKED, false },
+	/* Blocked: the first letter did not come. */
+	{ &tcp, "nnnnn", "did not come back", VERDICT_BLOCKED, false },
+	{ &udp, "nnndi", "did not come back", VERDICT_BLOCKED, false },
+	/* The test's own power is missing: what no checksum sees did not arrive. */
+	{ &tcp, "iiini", "no checksum can see", VERDICT_UNKNOWN, false },
+	{ &tcp, "iiiii", "no checksum can see", VERDICT_UNKNOWN, false },
+	{ &udp, "innni", "no checksum can see", VERDICT_UNKNOWN, false },
+	{ &udp, "innii", "no checksum can see", VERDICT_UNKNOWN, false },
+	/* The connection ended early. */
+	{ &tcp, "innnn", "", VERDICT_UNKNOWN, false },
+	{ &tcp, "iindn", "", VERDICT_UNKNOWN, false },
+	{ &tcp, "inndn", "ended before", VERDICT_UNKNOWN, false },
+	{ &tcp, "iiidn", "ended before", VERDICT_UNKNOWN, false },
+	{ &udp, "inndn", "", VERDICT_UNKNOWN, false },
+	/* Bytes that nobody sent, and intact letters that came damaged. */
+	{ &tcp, "oiidi", "rewrites", VERDICT_UNKNOWN, false },
+	{ &tcp, "ioidi", "rewrites", VERDICT_UNKNOWN, false },
+	{ &tcp, "iiioi", "rewrites", VERDICT_UNKNOWN, false },
+	{ &udp, "inndo", "rewrites", VERDICT_UNKNOWN, false },
+	{ &tcp, "iiidd", "rewrites", VERDICT_UNKNOWN, false },
+	{ &tcp, "diidi", "rewrites", VERDICT_UNKNOWN, false },
+};
+
+static void test_letters(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct circumstances around = around_drop("TCP_CSUM", TARGET, false);
+		struct talk_evidence evidence = read_as(rows[i].letters);
+		struct judgement judged;
+
+		judge_in(rows[i].check, &evidence, &around, &judged);
+		if (judged.verdict != rows[i].verdict || judged.inherent != rows[i].inherent ||
+		    !strstr(judged.reason, rows[i].reason))
+			fail_msg("%s %s: %s, '%s'", rows[i].check->name, rows[i].letters,
+				 verdict_names[judged.verdict], judged.reason);
+		/* A reason wherever there is a question, and only there; somebody wherever it is answered. */
+		assert_int_equal(judged.reason[0] != '\0',
+				 judged.verdict == VERDICT_UNKNOWN ||
+					 judged.verdict == VERDICT_BLOCKED);
+		if (judged.verdict == VERDICT_VERIFIED)
+			assert_int_equal(judged.by, BY_SOCKET);
+		if (judged.verdict == VERDICT_DELIVERS_CORRUPT)
+			assert_int_equal(judged.by, BY_NOBODY);
+	}
+}
+
+/* All 4^5 things that may be read: verified is one of them only, and damage is never called anything better. */
+static void test_every_evidence(void **state)
+{
+	static const struct check *const checks[] = { &tcp, &udp };
+	unsigned int verified = 0;
+
+	(void)state;
+	for (unsigned int code = 0; code < 2 * 1024; code++) {
+		const struct check *check = checks[code & 1];
+		struct circumstances around = around_drop("TCP_CSUM", TARGET, false);
+		struct talk_evidence evidence = { .met = true, .greeted = true };
+		enum arrival *got = evidence.arrived;
+		struct judgement judged;
+		bool other = false;
+
+		for (unsigned int i = 0; i < 5; i++) {
+			got[i] = (enum arrival)(code >> (1 + 2 * i) & 3);
+			other |= got[i] == ARRIVED_OTHER;
+		}
+		other |= got[0] == ARRIVED_DAMAGED || got[4] == ARRIVED_DAMAGED;
+		judge_in(check, &evidence, &around, &judged);
+		verified += judged.verdict == VERDICT_VERIFIED;
+		if (got[0] == ARRIVED_NOTHING)
+			assert_int_equal(judged.verdict, VERDICT_BLOCKED);
+		else if (other)
+			assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
+		else if (got[1] == ARRIVED_DAMAGED || got[2] == ARRIVED_DAMAGED)
+			assert_int_equal(judged.verdict, VERDICT_DELIVERS_CORRUPT);
+		if (judged.verdict != VERDICT_VERIFIED)
+			continue;
+		assert_int_equal(got[0], ARRIVED_INTACT);
+		assert_int_equal(got[3], ARRIVED_DAMAGED);
+		/* Every damaged letter was dropped, not only one of them; the last says the rest had its time. */
+		assert_int_equal(got[1],
+				 check->proto == IPPROTO_TCP ? ARRIVED_INTACT : ARRIVED_NOTHING);
+		assert_int_equal(got[2],
+				 check->proto == IPPROTO_TCP ? ARRIVED_INTACT : ARRIVED_NOTHING);
+		assert_int_equal(got[4], ARRIVED_INTACT);
+	}
+	assert_int_equal(verified, 2);
+}
+
+static void test_merged(void **state)
+{
+	struct talk_evidence evidence = read_as("iiidi");
+	struct circumstances around = around_drop("TCP_CSUM", TARGET, false);
+	struct judgement judged;
+
+	(void)state;
+	evidence.merged = false;
+	judge_in(&merged, &evidence, &around, &judged);
+	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(judged.reason, "GRO merged nothing"));
+	around.no_merging = "no flush timeout";
+	judge_in(&merged, &evidence, &around, &judged);
+	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
+	assert_string_equal(judged.reason, "no flush timeout");
+	/* Neither matters to a single packet, nor where damage was delivered. */
+	judge_in(&tcp, &evidence, &around, &judged);
+	assert_int_equal(judged.verdict, VERDICT_VERIFIED);
+	evidence = read_as("idddi");
+	evidence.merged = false;
+	judge_in(&merged, &evidence, &around, &judged);
+	assert_int_equal(judged.verdict, VERDICT_DELIVERS_CORRUPT);
+}
+
+/* ---- By whom ---- */
+
+static const struct {
+	const char *reason;
+	uint32_t netns;
+	bool outbound;
+	enum probe_by by; /* BY_UNKNOWN: nobody is known, so the verdict is unknown */
+} catchers[] = {
+	{ "TCP_CSUM", TARGET, false, BY_SOCKET },
+	{ "UDP_CSUM", TARGET, false, BY_SOCKET },
+	{ "SKB_CSUM", TARGET, false, BY_SOCKET },
+	{ "UDP_CSUM", 0, false, BY_SOCKET }, /* read from a queue, it has left its device */
+	{ "TCP_CSUM", HOST, false, BY_CONNTRACK },
+	{ "UDP_CSUM", HOST, false, BY_CONNTRACK },
+	{ "NETFILTER_DROP", HOST, false, BY_RULE },
+	{ "NETFILTER_DROP", TARGET, false, BY_RULE },
+	/* What says nothing of checksums, or of what the target sent. */
+	{ "TCP_CSUM", TARGET, true, BY_UNKNOWN },
+	{ "NETFILTER_DROP", HOST, true, BY_UNKNOWN },
+	{ "TCP_OLD_DATA", TARGET, false, BY_UNKNOWN },
+	{ "NO_SOCKET", HOST, false, BY_UNKNOWN },
+	{ "_CSUM", TARGET, false, BY_UNKNOWN },
+	{ "", TARGET, false, BY_UNKNOWN },
+};
+
+static void test_by_drops(void **state)
+{
+	struct talk_evidence evidence = read_as("iiidi");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(catchers); i++) {
+		struct circumstances around =
+			around_drop(catchers[i].reason, catchers[i].netns, catchers[i].outbound);
+		struct judgement judged;
+
+		judge_in(&tcp, &evidence, &around, &judged);
+		if (judged.by != catchers[i].by)
+			fail_msg("%s: by %s", catchers[i].reason, probe_by_names[judged.by]);
+		assert_int_equal(judged.verdict,
+				 catchers[i].by == BY_UNKNOWN ? VERDICT_UNKNOWN : VERDICT_VERIFIED);
+		if (catchers[i].by == BY_UNKNOWN)
+			assert_non_null(strstr(judged.reason, "nobody says"));
+	}
+}
+
+/* The target is the host: its socket, not its conntrack. */
+static void test_by_drops_on_the_host(void **state)
+{
+	struct talk_evidence evidence = read_as("iiidi");
+	struct circumstances around = around_drop("TCP_CSUM", HOST, false);
+	struct judgement judged;
+
+	(void)state;
+	around.target_is_host = true;
+	around.target_netns = HOST;
+	judge_in(&tcp, &evidence, &around, &judged);
+	assert_int_equal(judged.by, BY_SOCKET);
+}
+
+static const struct {
+	uint64_t target, host;
+	unsigned int damaged;
+	enum probe_by by;
+} counters[] = {
+	{ 4, 0, 4, BY_SOCKET },	   { 5, 0, 4, BY_SOCKET }, /* somebody else's damage came, too */
+	{ 0, 4, 4, BY_CONNTRACK }, { 0, 400, 4, BY_CONNTRACK }, /* the host counts for all its targets */
+	{ 4, 400, 4, BY_SOCKET },  { 3, 0, 4, BY_UNKNOWN }, /* not all of it */
+	{ 0, 3, 4, BY_UNKNOWN },   { 0, 0, 4, BY_UNKNOWN },	{ 0, 0, 0, BY_UNKNOWN },
+};
+
+static void test_by_counters(void **state)
+{
+	struct talk_evidence evidence = read_as("inndi");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
+		struct circumstances around = around_nothing();
+		struct judgement judged;
+
+		around.has_drops = false;
+		around.damaged = counters[i].damaged;
+		around.target_errors = counters[i].target;
+		around.host_errors = counters[i].host;
+		judge_in(&udp, &evidence, &around, &judged);
+		if (judged.by != counters[i].by)
+			fail_msg("row %zu: by %s", i, probe_by_names[judged.by]);
+		assert_int_equal(judged.verdict,
+				 counters[i].by == BY_UNKNOWN ? VERDICT_UNKNOWN : VERDICT_VERIFIED);
+	}
+	/* The kernel's own word goes before. */
+	for (int outbound = 0; outbound < 2; outbound++) {
+		struct circumstances around = around_drop("NETFILTER_DROP", HOST, outbound);
+		struct judgement judged;
+
+		around.target_errors = 4;
+		judge_in(&udp, &evidence, &around, &judged);
+		assert_int_equal(judged.by, outbound ? BY_SOCKET : BY_RULE);
+	}
+}
+
+/* ---- Blocked, and why ---- */
+
+static const struct {
+	int error;
+	bool met, is_host, forwards;
+	const char *drop;
+	uint32_t netns;
+	bool outbound;
+	const char *words[3]; /* all in the reason */
+} hindrances[] = {
+	{ ENETUNREACH, false, false, true, NULL, 0, false, { "no route to the outside" } },
+	{ EHOSTUNREACH, false, false, true, NULL, 0, false, { "unreachable" } },
+	{ ECONNREFUSED, false, false, true, NULL, 0, false, { "refuses the connection" } },
+	{ EPERM, false, false, true, NULL, 0, false, { "not permitted" } },
+	{ EACCES, false, false, true, NULL, 0, false, { "not permitted" } },
+	{ EADDRNOTAVAIL, false, false, true, NULL, 0, false, { "no address" } },
+	{ EAFNOSUPPORT, false, false, true, NULL, 0, false, { "no address" } },
+	{ ENETDOWN, false, false, true, NULL, 0, false, { "network is down" } },
+	{ ENOBUFS, false, false, true, NULL, 0, false, { "room for another neighbour" } },
+	{ 0,
+	  false,
+	  false,
+	  true,
+	  "NETFILTER_DROP",
+	  HOST,
+	  true,
+	  { "firewall rule", "on the host", "what leaves it" } },
+	{ 0,
+	  false,
+	  false,
+	  true,
+	  "NETFILTER_DROP",
+	  TARGET,
+	  true,
+	  { "firewall rule", "in the target", "what leaves it" } },
+	{ 0, false, false, true, "NETFILTER_DROP", OTHER, true, { "firewall rule", "on the way" } },
+	{ 0,
+	  true,
+	  false,
+	  true,
+	  "NETFILTER_DROP",
+	  HOST,
+	  false,
+	  { "firewall rule", "on the host", "comes back" } },
+	{ 0, false, false, true, "IP_RPFILTER", HOST, true, { "rp_filter", "on the host" } },
+	{ 0,
+	  true,
+	  false,
+	  true,
+	  "IP_RPFILTER",
+	  TARGET,
+	  false,
+	  { "rp_filter", "in the target", "comes back" } },
+	{ 0, false, false, false, "IP_INADDRERRORS", HOST, true, { "no forwarding" } },
+	{ 0, false, false, true, "IP_OUTNOROUTES", OTHER, true, { "no route out", "on the way" } },
+	{ 0, false, false, true, "IP_INNOROUTES", HOST, true, { "no route", "on the host" } },
+	{ 0, false, false, true, "XFRM_POLICY", HOST, true, { "IPsec" } },
+	{ 0,
+	  false,
+	  false,
+	  true,
+	  "BPF_CGROUP_EGRESS",
+	  TARGET,
+	  true,
+	  { "BPF program of its cgroup" } },
+	{ 0, true, false, true, "SOCKET_FILTER", TARGET, false, { "socket filter" } },
+	{ 0, false, false, true, "TC_INGRESS", HOST, true, { "tc filter" } },
+	{ 0, true, false, true, "TC_EGRESS", HOST, false, { "tc filter" } },
+	{ 0, true, false, true, "XDP", TARGET, false, { "XDP" } },
+	{ 0, false, false, true, "NEIGH_FAILED", TARGET, true, { "neighbour" } },
+	/* Nobody says anything. */
+	{ 0, false, false, false, NULL, 0, false, { "does not forward", "ip_forward" } },
+	{ 0, false, false, true, NULL, 0, false, { "did not come out" } },
+	{ 0, false, true, false, NULL, 0, false, { "did not come out" } },
+	{ 0, true, false, true, NULL, 0, false, { "did not come back" } },
+	/* Drops of the other direction, or of another kind, are no reason. */
+	{ 0, true, false, true, "NETFILTER_DROP", HOST, true, { "did not come back" } },
+	{ 0, false, false, true, "NETFILTER_DROP", HOST, false, { "did not come out" } },
+	{ 0, false, false, true, "TCP_CSUM", HOST, true, { "did not come out" } },
+};
+
+static void test_blocked(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(hindrances); i++) {
+		struct talk_evidence evidence = { .error = hindrances[i].error,
+						  .met = hindrances[i].met };
+		struct circumstances around = around_nothing();
+		struct judgement judged;
+
+		if (hindrances[i].drop)
+			around = around_drop(hindrances[i].drop, hindrances[i].netns,
+					     hindrances[i].outbound);
+		around.target_is_host = hindrances[i].is_host;
+		around.host_forwards = hindrances[i].forwards;
+		judge_in(&tcp, &evidence, &around, &judged);
+		assert_int_equal(judged.verdict, VERDICT_BLOCKED);
+		assert_int_equal(judged.by, BY_UNKNOWN);
+		for (size_t k = 0; k < 3 && hindrances[i].words[k]; k++)
+			if (!strstr(judged.reason, hindrances[i].words[k]))
+				fail_msg("row %zu: '%s' is not in '%s'", i, hindrances[i].words[k],
+					 judged.reason);
+	}
+}
+
+/* ---- Outward ---- */
+
+static const struct {
+	uint32_t good, bad, unfinished;
+	enum verdict verdict;
+	const char *reason;
+} sums[] = {
+	{ 0, 0, 0, VERDICT_BLOCKED, "nothing of it came out" },
+	{ 7, 0, 0, VERDICT_VERIFIED, "" },
+	{ 6, 1, 0, VERDICT_DELIVERS_CORRUPT, "1 of 7 packets left with a wrong checksum" },
+	{ 0, 7, 0, VERDICT_DELIVERS_CORRUPT, "7 of 7 packets left with a wrong checksum" },
+	{ 5, 0, 2, VERDICT_DELIVERS_CORRUPT, "2 of 7 packets left with an unfinished checksum" },
+};
+
+static void test_out(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(sums); i++) {
+		struct talk_evidence evidence = read_as("iiidi");
+		struct judgement judged;
+
+		evidence.tx_good = sums[i].good;
+		evidence.tx_bad = sums[i].bad;
+		evidence.tx_unfinished = sums[i].unfinished;
+		judge_out(&tcp, &evidence, &judged);
+		assert_int_equal(judged.verdict, sums[i].verdict);
+		assert_string_equal(judged.reason, sums[i].reason);
+		assert_false(judged.inherent);
+	}
+}
+
+static void test_names(void **state)
+{
+	size_t count = 0;
+
+	(void)state;
+	while (probe_by_names[count])
+		count++;
+	assert_int_equal(count, BYS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_letters),
+		cmocka_unit_test(test_every_evidence),
+		cmocka_unit_test(test_merged),
+		cmocka_unit_test(test_by_drops),
+		cmocka_unit_test(test_by_drops_on_the_host),
+		cmocka_unit_test(test_by_counters),
+		cmocka_unit_test(test_blocked),
+		cmocka_unit_test(test_out),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
