@@ -7,12 +7,13 @@ BUILD     := build$(if $(SAN),/san)
 CC        := gcc
 CLANG     := clang
 BPFTOOL   := $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+CPUS      := $(shell nproc)
 ARCH      := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 
 PACKAGES_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libmnl-dev libnftables-dev \
 		  libjansson-dev zlib1g-dev libzstd-dev
 PACKAGES_TEST  := libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool nftables iptables conntrack procps time jq mandoc clang-format \
-		  docker.io containernetworking-plugins busybox-static \
+		  containernetworking-plugins busybox-static \
 		  clang-tidy cppcheck shellcheck chromium libclang-rt-14-dev \
 		  tshark zstd libpcap-dev qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu \
 		  libc6-dev-s390x-cross
@@ -100,11 +101,11 @@ deps-test: deps
 
 # The second make starts when the packages are there: pkg-config is asked while it reads the Makefile.
 lab: deps
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) -j$(CPUS) all
 	$(Q)$(SUDO) $(PROG) lab
 
 test: deps-test
-	$(Q)$(MAKE) all tests portable toolbox fuzzers
+	$(Q)$(MAKE) -j$(CPUS) all tests portable toolbox fuzzers
 	$(Q)$(MAKE) lint
 	$(Q)$(SUDO) tests/run $(BUILD)
 

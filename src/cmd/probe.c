@@ -162,8 +162,9 @@ static void print_plan(const struct inventory *inventory, const size_t *spaces, 
 {
 	printf("In this namespace this would, until the end of the run:\n"
 	       "  create TAP device " GATE_DEVICE ", with addresses %s/30 and %s/126\n"
+	       "  add permanent neighbours %s and %s on it\n"
 	       "  attach a BPF program to its ingress, and one to the tracepoint skb:kfree_skb\n",
-	       GATE_V4, GATE_V6);
+	       GATE_V4, GATE_V6, GATE_PEER_V4, GATE_PEER_V6);
 	if (request->gate.via)
 		printf("  attach a BPF filter to the egress of %s, and add the addresses there, not on the\n"
 		       "  TAP, unless the host's routes lead out by it\n",

@@ -162,6 +162,9 @@ static int add_side(struct gate *gate, size_t number)
 		return 0;
 	rc = addr_lend(gate->nl, gate->entrance, side->host, side->prefix_len, ADDRESS_SECONDS);
 	gate->lent[number] = !rc;
+	/* A permanent neighbour has room even where the machine's table is full; others ask, and are answered. */
+	if (!rc && gate->entrance == gate->tap)
+		rc = neigh_add(gate->nl, gate->tap, side->peer, peer_mac);
 	return rc;
 }
 

@@ -58,6 +58,7 @@ struct run {
 	struct loop *loop;
 	struct loop_source *gate_source, *tick;
 	struct counters host_before;
+	bool forwards_v4, forwards_v6; /* the host */
 	struct progress *progress; /* one a target */
 	struct open_talk open[TALKS_AT_ONCE];
 	unsigned int open_count;
@@ -131,6 +132,12 @@ static int socket_ready(void *owner, uint32_t events)
 	return 0;
 }
 
+static bool is_for_peer(const struct run *run, const struct packet_flow *flow)
+{
+	return flow->family && !memcmp(flow->dst, gate_peer(run->gate, flow->family),
+				       flow->family == AF_INET ? 4 : 16);
+}
+
 static int gate_ready(void *owner, uint32_t events)
 {
 	struct run *run = owner;
@@ -148,9 +155,11 @@ static int gate_ready(void *owner, uint32_t events)
 		if (gate_answer(run->gate, run->frame, (size_t)len))
 			continue;
 		packet_judge(LINK_ETHERNET, run->frame, (size_t)len, (size_t)len, &judged);
+		if (!is_for_peer(run, &judged.flow))
+			continue;
 		if (!run->is_warm && judged.flow.dst_port == WARM_PORT)
 			warm_frame(&run->warm, &judged);
-		open = judged.flow.family ? run->by_port[judged.flow.dst_port] : NULL;
+		open = run->by_port[judged.flow.dst_port];
 		if (open)
 			talk_frame(open->talk, run->frame, &judged);
 	}
@@ -181,8 +190,10 @@ static int begin_talk(struct run *run, size_t number, const struct check *row, i
 	if (talk_fd(open->talk) >= 0)
 		rc = loop_add_fd(run->loop, talk_fd(open->talk), EPOLLIN, socket_ready, open,
 				 &open->source);
-	if (rc)
+	if (rc) {
+		talk_free(TAKE_PTR(open->talk));
 		return rc;
+	}
 	run->by_port[run->next_port++] = open;
 	run->open_count++;
 	run->progress[number].open++;
@@ -399,9 +410,8 @@ static void judge_target(struct run *run, struct probe_target *target, size_t nu
 		around[i].target_is_host = space->own;
 		around[i].target_netns = netns_number(run, target->space);
 		around[i].host_netns = netns_number(run, 0);
-		around[i].host_forwards = sysctl_is_on(
-			check->family == AF_INET ? "/proc/sys/net/ipv4/ip_forward"
-						 : "/proc/sys/net/ipv6/conf/all/forwarding");
+		around[i].host_forwards =
+			check->family == AF_INET ? run->forwards_v4 : run->forwards_v6;
 		around[i].damaged = damaged_letters(target, proto);
 		around[i].target_errors = errors_of(&after, proto) - errors_of(before, proto);
 		around[i].host_errors =
@@ -427,6 +437,8 @@ static int judge_all(struct run *run)
 	if (run->drops)
 		drops_each(run->drops, take_drop, &all);
 	counters_read(-1, &host_after);
+	run->forwards_v4 = sysctl_is_on("/proc/sys/net/ipv4/ip_forward");
+	run->forwards_v6 = sysctl_is_on("/proc/sys/net/ipv6/conf/all/forwarding");
 	for (size_t i = 0; i < run->probe->target_count; i++) {
 		struct probe_target *target = &run->probe->target[i];
 

@@ -14,13 +14,23 @@ bats_require_minimum_version 1.5.0
 source "$BATS_TEST_DIRNAME/probe_world.bash"
 
 GROUP=tsum-docker-$$ # cgroups are the machine's
+ENGINE=$BATS_TEST_DIRNAME/../../build/engine
 V4='select(.family == 4)'
 V6='select(.family == 6)'
 WHOLE='select(.shape != "fragments")'
 
-setup() {
+# Debian's engine, unpacked: an installed one would be started on the machine itself.
+setup_file() {
 	[ "$(id -u)" = 0 ] || skip "docker: needs root"
-	command -v dockerd docker >/dev/null || skip "docker: not installed (Debian: docker.io)"
+	local said
+	said=$("$BATS_TEST_DIRNAME/../tools/fetch_engine" "$ENGINE" 2>&1) || skip "docker: $(tail -n 1 <<<"$said")"
+}
+
+setup() {
+	local root=$ENGINE/root
+	PATH=$root/usr/bin:$root/usr/sbin:$PATH
+	export LD_LIBRARY_PATH
+	LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-gnu):$(echo "$root"/lib/*-linux-gnu)
 	[ -x /bin/busybox ] || skip "docker: no /bin/busybox for an image (Debian: busybox-static)"
 	start_world 60
 	world bash -euc '
