@@ -340,12 +340,16 @@ refuses() {
 
 @test "probe: without privilege it says so" {
 	build routed
-	local uid
-	for uid in "" "unshare -U -r"; do
+	local as kinds=("")
+	# A chroot has no user namespaces.
+	! world unshare -U -r true 2>/dev/null || kinds+=("unshare -U -r")
+	cp "$TRUESUM" "$WORK/truesum"
+	chmod 755 "$WORK" "$WORK/truesum"
+	for as in "${kinds[@]}"; do
 		code=0
 		# shellcheck disable=SC2086 # words
-		world setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all $uid \
-			"$TRUESUM" probe -n C >"$WORK/out" 2>"$WORK/err" || code=$?
+		world setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all $as \
+			"$WORK/truesum" probe -n C >"$WORK/out" 2>"$WORK/err" || code=$?
 		[ "$code" = 3 ]
 		[ ! -s "$WORK/out" ]
 		[ "$(wc -l <"$WORK/err")" = 1 ]
@@ -355,6 +359,7 @@ refuses() {
 }
 
 @test "probe: a container of a user namespace of its own is probed as any other" {
+	world unshare -U -r true 2>/dev/null || skip "no user namespaces here (in a chroot there are none)"
 	# No default route: the kernel's own addresses suffice, once the pair is there.
 	start rootless unshare -U -r -n sleep 60
 	local pid
