@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "net/feature_part.h"
 #include "net/nl.h"
 
 struct sought {
@@ -31,17 +32,20 @@ static int open_ethtool(int netns_fd, struct nl **ret_nl, uint16_t *ret_type)
 	return 0;
 }
 
-static struct nlmsghdr *feature_request(void *buffer, uint16_t type, uint8_t command,
-					const char *device)
+struct nlmsghdr *feature_request(void *buffer, uint16_t type, uint8_t command, uint16_t flags,
+				 const char *device)
 {
-	struct nlmsghdr *request = nl_request(buffer, type, 0);
+	struct nlmsghdr *request = nl_request(buffer, type, flags);
 	struct genlmsghdr *genl = mnl_nlmsg_put_extra_header(request, sizeof(*genl));
 	struct nlattr *header;
 
 	genl->cmd = command;
 	genl->version = ETHTOOL_GENL_VERSION;
 	header = mnl_attr_nest_start(request, ETHTOOL_A_FEATURES_HEADER);
-	mnl_attr_put_strz(request, ETHTOOL_A_HEADER_DEV_NAME, device);
+	if (device)
+		mnl_attr_put_strz(request, ETHTOOL_A_HEADER_DEV_NAME, device);
+	else
+		mnl_attr_put_u32(request, ETHTOOL_A_HEADER_FLAGS, ETHTOOL_FLAG_COMPACT_BITSETS);
 	mnl_attr_nest_end(request, header);
 	return request;
 }
@@ -109,7 +113,7 @@ int feature_get(int netns_fd, const char *device, const char *feature, bool *ret
 
 	if (rc)
 		return rc;
-	rc = nl_talk(nl, feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, device),
+	rc = nl_talk(nl, feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, 0, device),
 		     take_features, &sought);
 	if (rc)
 		return fail(rc, "cannot read the offload features of %s: %s", device, fail_text());
@@ -131,7 +135,7 @@ int feature_set(int netns_fd, const char *device, const char *feature, bool on)
 
 	if (rc)
 		return rc;
-	request = feature_request(buffer, type, ETHTOOL_MSG_FEATURES_SET, device);
+	request = feature_request(buffer, type, ETHTOOL_MSG_FEATURES_SET, 0, device);
 	wanted = mnl_attr_nest_start(request, ETHTOOL_A_FEATURES_WANTED);
 	bits = mnl_attr_nest_start(request, ETHTOOL_A_BITSET_BITS);
 	bit = mnl_attr_nest_start(request, ETHTOOL_A_BITSET_BITS_BIT);
@@ -178,7 +182,7 @@ int feature_bit(const char *feature, unsigned int *ret_bit)
 	int rc = open_ethtool(-1, &nl, &type);
 
 	rc = rc ? rc
-		: nl_talk(nl, feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, "lo"),
+		: nl_talk(nl, feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, 0, "lo"),
 			  take_numbers, &numbered);
 	if (!rc && !numbered.found)
 		rc = fail(-ENOENT, "this kernel has no offload feature %s", feature);

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "net/feature.h"
+#include "net/feature_part.h"
 
 #define DUMP_TRIES 5
 
@@ -26,24 +27,6 @@ static int ethtool_family(struct nl *nl, uint16_t *ret_type)
 			    fail_text());
 	*ret_type = known;
 	return 0;
-}
-
-static struct nlmsghdr *features_request(void *buffer, uint16_t type, uint16_t flags,
-					 const char *device)
-{
-	struct nlmsghdr *request = nl_request(buffer, type, flags);
-	struct genlmsghdr *genl = mnl_nlmsg_put_extra_header(request, sizeof(*genl));
-	struct nlattr *header;
-
-	genl->cmd = ETHTOOL_MSG_FEATURES_GET;
-	genl->version = ETHTOOL_GENL_VERSION;
-	header = mnl_attr_nest_start(request, ETHTOOL_A_FEATURES_HEADER);
-	if (device)
-		mnl_attr_put_strz(request, ETHTOOL_A_HEADER_DEV_NAME, device);
-	else
-		mnl_attr_put_u32(request, ETHTOOL_A_HEADER_FLAGS, ETHTOOL_FLAG_COMPACT_BITSETS);
-	mnl_attr_nest_end(request, header);
-	return request;
 }
 
 static void take_name(const struct nlattr *bit, struct feature_names *names)
@@ -94,7 +77,9 @@ int feature_names_read(struct feature_names *ret_names)
 	int rc = nl_open(-1, NETLINK_GENERIC, &nl);
 
 	rc = rc ? rc : ethtool_family(nl, &type);
-	rc = rc ? rc : nl_talk(nl, features_request(buffer, type, 0, "lo"), take_names, &names);
+	rc = rc ? rc
+		: nl_talk(nl, feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, 0, "lo"),
+			  take_names, &names);
 	if (rc)
 		return fail(rc, "cannot read the names of offload features: %s", fail_text());
 	*ret_names = names;
@@ -181,8 +166,10 @@ int feature_dump(struct nl *nl, feature_take_fn take, void *data)
 	for (int i = 0; rc == -EINTR && i < DUMP_TRIES; i++) {
 		char buffer[NL_REQUEST_SIZE];
 
-		rc = nl_talk(nl, features_request(buffer, type, NLM_F_DUMP, NULL), take_device,
-			     &walk);
+		rc = nl_talk(
+			nl,
+			feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, NLM_F_DUMP, NULL),
+			take_device, &walk);
 	}
 	return rc ? fail(rc, "cannot read the offload features: %s", fail_text()) : 0;
 }

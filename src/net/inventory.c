@@ -6,6 +6,7 @@
 #include "net/inventory.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -338,4 +339,12 @@ const struct device *inventory_link(const struct inventory *inventory, const str
 	if (far && ret_space)
 		*ret_space = (size_t)device->link_space;
 	return far;
+}
+
+const uint8_t *device_global_address(const struct device *device, int family)
+{
+	for (size_t i = 0; i < device->address_count; i++)
+		if (device->address[i].family == family && device->address[i].scope < RT_SCOPE_LINK)
+			return device->address[i].address;
+	return NULL;
 }

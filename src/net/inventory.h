@@ -93,6 +93,9 @@ int inventory_by_pid(const struct inventory *inventory, pid_t pid, size_t *ret_s
 int inventory_by_netns(const struct inventory *inventory, const char *spec, size_t *ret_space);
 int inventory_by_container(const struct inventory *inventory, const char *name, size_t *ret_space);
 
+/* The device's first address of the family that is not for its own link alone (4 or 16 bytes); or NULL. */
+const uint8_t *device_global_address(const struct device *device, int family);
+
 /* The device at the other end: of a veth its peer, of a macvlan or VLAN its lower device. NULL: not known. */
 const struct device *inventory_link(const struct inventory *inventory, const struct device *device,
 				    size_t *ret_space);

@@ -214,23 +214,6 @@ static void meet_folder(struct search *search, const char *folder)
 	}
 }
 
-/* In place: mountinfo has blanks, tabs, newlines and backslashes as three octal digits (proc(5)). */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++, to++) {
-		unsigned int code;
-
-		*to = *text;
-		if (*text != '\\' || sscanf(text + 1, "%3o", &code) != 1)
-			continue;
-		*to = (char)code;
-		text += 3;
-	}
-	*to = '\0';
-}
-
 static char *field(char *line, int number)
 {
 	while (number-- && *line) {
@@ -254,7 +237,7 @@ static void meet_mounts(struct search *search)
 		if (strncmp(what, "net:[", 5))
 			continue;
 		where[strcspn(where, " ")] = '\0';
-		unescape(where);
+		mountinfo_unescape(where);
 		meet_path(search, where);
 	}
 }

@@ -335,10 +335,12 @@ int route_delete(struct nl *nl, const char *destination, unsigned int prefix_len
 		  : 0;
 }
 
-int neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6])
+/* With a MAC address: a permanent entry; NULL: the entry goes. */
+static int change_neighbour(struct nl *nl, int index, const char *address, const uint8_t *mac)
 {
 	char buffer[NL_REQUEST_SIZE];
-	struct nlmsghdr *request = nl_request(buffer, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
+	struct nlmsghdr *request = nl_request(buffer, mac ? RTM_NEWNEIGH : RTM_DELNEIGH,
+					      mac ? NLM_F_CREATE | NLM_F_REPLACE : 0);
 	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(request, sizeof(*ndm));
 	struct ip_text ip = { 0 };
 	int rc = parse_ip(address, &ip);
@@ -347,26 +349,23 @@ int neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6
 		return rc;
 	ndm->ndm_family = ip.family;
 	ndm->ndm_ifindex = index;
-	ndm->ndm_state = NUD_PERMANENT;
 	mnl_attr_put(request, NDA_DST, ip.len, ip.bytes);
-	mnl_attr_put(request, NDA_LLADDR, 6, mac);
+	if (mac) {
+		ndm->ndm_state = NUD_PERMANENT;
+		mnl_attr_put(request, NDA_LLADDR, 6, mac);
+	}
 	rc = nl_talk(nl, request, NULL, NULL);
-	return rc ? fail(rc, "cannot add neighbour %s: %s", address, fail_text()) : 0;
+	return rc ? fail(rc, "cannot %s neighbour %s: %s", mac ? "add" : "delete", address,
+			 fail_text())
+		  : 0;
+}
+
+int neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6])
+{
+	return change_neighbour(nl, index, address, mac);
 }
 
 int neigh_delete(struct nl *nl, int index, const char *address)
 {
-	char buffer[NL_REQUEST_SIZE];
-	struct nlmsghdr *request = nl_request(buffer, RTM_DELNEIGH, 0);
-	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(request, sizeof(*ndm));
-	struct ip_text ip = { 0 };
-	int rc = parse_ip(address, &ip);
-
-	if (rc)
-		return rc;
-	ndm->ndm_family = ip.family;
-	ndm->ndm_ifindex = index;
-	mnl_attr_put(request, NDA_DST, ip.len, ip.bytes);
-	rc = nl_talk(nl, request, NULL, NULL);
-	return rc ? fail(rc, "cannot delete neighbour %s: %s", address, fail_text()) : 0;
+	return change_neighbour(nl, index, address, NULL);
 }

@@ -152,8 +152,7 @@ static int find_in_folder(const char *folder, const char *suffix, const struct n
 	return -ENOENT;
 }
 
-/* In place: mountinfo has blanks, tabs, newlines and backslashes as three octal digits (proc(5)). */
-static void unescape(char *text)
+void mountinfo_unescape(char *text)
 {
 	char *to = text;
 
@@ -190,7 +189,7 @@ static int find_in_mounts(const char *process, const char *root, const struct ne
 			continue;
 		where += strlen(mounted);
 		where[strcspn(where, " ")] = '\0';
-		unescape(where);
+		mountinfo_unescape(where);
 		snprintf(path, sizeof(path), "%s%s", root, where);
 		rc = open_if_same(path, sought, ret_fd);
 	}

@@ -51,6 +51,9 @@ int netns_find(const struct netns_id *sought, int *ret_fd);
 int netns_enter(int fd, int *ret_home);
 void netns_leave(const int *home);
 
+/* In place: mountinfo has blanks, tabs, newlines and backslashes as three octal digits (proc(5)). */
+void mountinfo_unescape(char *text);
+
 /* Writes a sysctl as seen in the namespace; `name` with slashes: "net/ipv4/ip_forward". */
 int sysctl_write(int netns_fd, const char *name, const char *value);
 

@@ -14,7 +14,6 @@
 #include "probe/gate.h"
 
 #define HOPS_MAX 8
-#define SCOPE_LINK 253 /* RT_SCOPE_LINK */
 
 static const struct device *device_by_index(const struct space *space, int index)
 {
@@ -45,15 +44,6 @@ static int no_way(char *why, size_t size, const struct space *space, const struc
 		 device && device->kind[0] ? " (" : "", device ? device->kind : "",
 		 device && device->kind[0] ? ")" : "");
 	return -EHOSTUNREACH;
-}
-
-/* A global address of the device: what the target's packets come from, before any NAT. */
-static const uint8_t *source_of(const struct device *device, int family)
-{
-	for (size_t i = 0; i < device->address_count; i++)
-		if (device->address[i].family == family && device->address[i].scope < SCOPE_LINK)
-			return device->address[i].address;
-	return NULL;
 }
 
 static bool is_own_address(const struct space *own, int family, const uint8_t *address)
@@ -134,7 +124,7 @@ int reach_gate(const struct inventory *inventory, size_t space, int family, int 
 		device = device_by_index(here, route.oif);
 		other = device ? inventory_link(inventory, device, &at) : NULL;
 		if (!hop && device)
-			source = source_of(device, family);
+			source = device_global_address(device, family);
 		*ret_forwards = hop + 1;
 		if (other && inventory->space[at].own && other->index == entrance)
 			return 0;

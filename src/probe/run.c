@@ -213,12 +213,8 @@ static bool only_loopback(const struct space *space)
 static bool has_address(const struct space *space, int family)
 {
 	for (size_t i = 0; i < space->device_count; i++)
-		for (size_t k = 0; k < space->device[i].address_count; k++) {
-			const struct device_address *address = &space->device[i].address[k];
-
-			if (address->family == family && address->scope < 253 /* RT_SCOPE_LINK */)
-				return true;
-		}
+		if (device_global_address(&space->device[i], family))
+			return true;
 	return false;
 }
 
