@@ -179,6 +179,12 @@ static bool is_last(const struct talk *talk, unsigned int number)
 	return number + 1 == talk->letter_count;
 }
 
+/* One bit; not the only one that is set: a UDP field of 0 says that there is no checksum (RFC 768). */
+static void damage_field(uint8_t field[2])
+{
+	field[0] ^= field[0] == 0x04 && !field[1] ? 0x08 : 0x04;
+}
+
 static void send_letter(struct talk *talk, unsigned int number, enum treatment treatment)
 {
 	uint8_t letter[LETTER_LEN], frame[FRAME_MAX];
@@ -202,7 +208,7 @@ static void send_letter(struct talk *talk, unsigned int number, enum treatment t
 	if (treatment == TREAT_PAYLOAD)
 		damage_letter(treatment, frame + built.payload);
 	if (treatment == TREAT_FIELD)
-		frame[built.field] ^= 0x04;
+		damage_field(frame + built.field);
 	if (talk->check->shape == SHAPE_FRAGMENTS)
 		put_in_fragments(talk, frame, &built);
 	else
