@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
+#include <netinet/ether.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -20,24 +21,15 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "net/feature.h"
-#include "net/ledger.h"
+#include "net/journal_part.h"
 #include "net/link.h"
+#include "net/vxlan.h"
 
-#define FOLDER "/run/truesum"
+#define FOLDER JOURNAL_FOLDER
 #define SUFFIX ".journal"
 #define NAMESAKES_MAX 100
 
-struct journal {
-	int fd;
-	char path[64];
-	off_t end; /* its length */
-	int netns_fd;
-	struct netns_id netns;
-	int index;
-	struct nl *nl;
-};
-
-static int lock_folder(int *ret_fd)
+int journal_lock_folder(int *ret_fd)
 {
 	_cleanup_close_ int fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -91,7 +83,7 @@ struct recovery {
 	struct journal_tally tally;
 };
 
-static bool still_named(const char *path, int fd)
+bool journal_still_named(const char *path, int fd)
 {
 	struct stat named, locked;
 
@@ -109,7 +101,7 @@ static int recover_one(const char *path, int fd, void *data)
 
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? 0 : fail_errno(-errno, "cannot lock it");
-	if (!still_named(path, fd))
+	if (!journal_still_named(path, fd))
 		return 0;
 	rc = ledger_read(fd, &ledger);
 	if (rc)
@@ -122,7 +114,7 @@ static int recover_one(const char *path, int fd, void *data)
 		}
 		rc = 0;
 	} else if (!rc) {
-		rc = ledger_undo(&ledger, netns_fd, recovery->say, &recovery->tally.undone);
+		rc = ledger_undo(&ledger, 0, netns_fd, recovery->say, &recovery->tally.undone);
 	}
 	rc = rc ? rc : ledger_check(&ledger);
 	if (!rc)
@@ -143,7 +135,7 @@ static int recover(journal_say_fn say, struct journal_tally *ret_tally)
 int journal_recover(journal_say_fn say, struct journal_tally *ret_tally)
 {
 	_cleanup_close_ int folder = -1;
-	int rc = lock_folder(&folder);
+	int rc = journal_lock_folder(&folder);
 
 	*ret_tally = (struct journal_tally){ 0 };
 	if (rc)
@@ -151,7 +143,7 @@ int journal_recover(journal_say_fn say, struct journal_tally *ret_tally)
 	return recover(say, ret_tally);
 }
 
-static void free_journal(struct journal *journal)
+void journal_free(struct journal *journal)
 {
 	if (!journal)
 		return;
@@ -159,17 +151,17 @@ static void free_journal(struct journal *journal)
 		close(journal->fd);
 	if (journal->netns_fd >= 0)
 		close(journal->netns_fd);
+	ledger_free(&journal->known);
 	nl_close(journal->nl);
 	free(journal);
 }
 
-static void cleanup_journal(struct journal **journal)
+void journal_cleanup(struct journal **journal)
 {
-	free_journal(*journal);
+	journal_free(*journal);
 }
 
-/* Takes out again what was appended last. */
-static int truncate_to(struct journal *journal, off_t end)
+int journal_truncate(struct journal *journal, off_t end)
 {
 	if (ftruncate(journal->fd, end) < 0)
 		return fail_errno(-errno, "cannot shorten %s", journal->path);
@@ -196,7 +188,7 @@ static int append(struct journal *journal, json_t *record)
 		return 0;
 	}
 	rc = fail_errno(written < 0 ? -errno : -ENOSPC, "cannot write %s", journal->path);
-	return truncate_to(journal, journal->end) ? -EIO : rc;
+	return journal_truncate(journal, journal->end) ? -EIO : rc;
 }
 
 /* What the other journals say of a place. */
@@ -239,16 +231,20 @@ static int create_file(struct journal *journal)
 	return 0;
 }
 
-static int append_head(struct journal *journal, const struct journal_place *place,
-		       const char *claim)
+int journal_append_head(struct journal *journal, const struct journal_place *place,
+			const char *claim)
 {
+	char boot[LEDGER_BOOT];
 	const struct netns_id *netns = &journal->netns;
 	json_t *head = json_pack("{s:[I,I], s:I, s:i}", "netns", (json_int_t)netns->dev,
 				 (json_int_t)netns->ino, "cookie", (json_int_t)netns->cookie,
 				 "index", place->index);
 
+	if (!ledger_this_boot(boot))
+		json_object_set_new(head, "boot", json_string(boot));
 	/* Names are for sentences only; one that is not UTF-8 is left out. */
-	json_object_set_new(head, "device", json_string(place->device));
+	if (place->device)
+		json_object_set_new(head, "device", json_string(place->device));
 	if (place->netns)
 		json_object_set_new(head, "where", json_string(place->netns));
 	if (claim)
@@ -269,47 +265,65 @@ static int start(struct journal *journal, const struct journal_place *place, con
 	rc = rc ? rc : create_file(journal);
 	if (rc)
 		return rc;
-	rc = append_head(journal, place, claim);
+	rc = journal_append_head(journal, place, claim);
 	if (rc)
 		unlink(journal->path);
 	return rc;
 }
 
+int journal_make_folder(const char *path)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return fail_errno(-errno, "cannot make %s (run as root)", path);
+	return 0;
+}
+
+int journal_at(struct journal *journal, const struct journal_place *place)
+{
+	int rc;
+
+	journal->index = place->index;
+	journal->netns_fd = place->netns_fd < 0 ? -1 : fcntl(place->netns_fd, F_DUPFD_CLOEXEC, 0);
+	if (place->netns_fd >= 0 && journal->netns_fd < 0)
+		return fail_errno(-errno, "cannot keep the network namespace open");
+	rc = netns_identify(journal->netns_fd, &journal->netns);
+	return rc ? rc : nl_open(journal->netns_fd, NETLINK_ROUTE, &journal->nl);
+}
+
 int journal_open(const struct journal_place *place, const char *claim, journal_say_fn say,
 		 struct journal **ret_journal)
 {
-	_cleanup_(cleanup_journal) struct journal *journal = calloc(1, sizeof(*journal));
+	_cleanup_(journal_cleanup) struct journal *journal = calloc(1, sizeof(*journal));
 	_cleanup_close_ int folder = -1;
 	struct journal_tally tally;
 	int rc;
 
 	if (!journal)
 		return fail(-ENOMEM, "out of memory");
-	journal->fd = -1;
-	journal->index = place->index;
-	journal->netns_fd = place->netns_fd < 0 ? -1 : fcntl(place->netns_fd, F_DUPFD_CLOEXEC, 0);
-	if (place->netns_fd >= 0 && journal->netns_fd < 0)
-		return fail_errno(-errno, "cannot keep the network namespace open");
-	if (mkdir(FOLDER, 0700) < 0 && errno != EEXIST)
-		return fail_errno(-errno, "cannot make " FOLDER);
-	rc = lock_folder(&folder);
+	journal->fd = journal->netns_fd = -1;
+	rc = journal_make_folder(FOLDER);
+	rc = rc ? rc : journal_lock_folder(&folder);
 	if (rc)
 		return rc == -ENOENT ? fail(rc, FOLDER " was removed just now") : rc;
 	rc = recover(say, &tally);
 	if (rc)
 		return fail(rc, "cannot undo what an earlier run left (%s); see " FOLDER,
 			    fail_text());
-	rc = netns_identify(journal->netns_fd, &journal->netns);
-	rc = rc ? rc : nl_open(journal->netns_fd, NETLINK_ROUTE, &journal->nl);
+	rc = journal_at(journal, place);
 	rc = rc ? rc : start(journal, place, claim);
 	if (!rc)
 		*ret_journal = TAKE_PTR(journal);
 	return rc;
 }
 
+int journal_netns(const struct journal *journal)
+{
+	return journal->netns_fd;
+}
+
 int journal_close(struct journal *journal)
 {
-	_cleanup_(cleanup_journal) struct journal *own = journal;
+	_cleanup_(journal_cleanup) struct journal *own = journal;
 	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
 	_cleanup_close_ int folder = -1;
 	unsigned int changes = 0;
@@ -318,40 +332,66 @@ int journal_close(struct journal *journal)
 	if (!journal)
 		return 0;
 	/* Without the lock it is undone all the same: better than not at all. */
-	lock_folder(&folder);
+	journal_lock_folder(&folder);
 	rc = ledger_read(journal->fd, &ledger);
-	rc = rc ? rc : ledger_undo(&ledger, journal->netns_fd, NULL, &changes);
+	rc = rc ? rc : ledger_undo(&ledger, 0, journal->netns_fd, NULL, &changes);
 	if (!rc)
 		unlink(own->path);
 	return rc;
+}
+
+int journal_feature_get(const struct journal *journal, const char *feature, bool *ret_on)
+{
+	struct link_info link;
+	int rc = link_get_by_index(journal->nl, journal->index, &link);
+
+	return rc ? rc : feature_get(journal->netns_fd, link.name, feature, ret_on);
 }
 
 int journal_feature(struct journal *journal, const char *feature, bool on)
 {
 	struct link_info link;
 	bool former;
-	int rc = link_get_by_index(journal->nl, journal->index, &link);
+	int rc = journal_feature_get(journal, feature, &former);
 
-	rc = rc ? rc : feature_get(journal->netns_fd, link.name, feature, &former);
 	if (rc || former == on)
 		return rc;
-	rc = append(journal, json_pack("{s:s, s:s, s:b}", "kind", "feature", "feature", feature,
-				       "former", (int)former));
+	rc = link_get_by_index(journal->nl, journal->index, &link);
+	if (!rc && !ledger_find(&journal->known, "feature", "feature", feature))
+		rc = append(journal, json_pack("{s:s, s:s, s:b}", "kind", "feature", "feature",
+					       feature, "former", (int)former));
+	journal->has_changed = true;
 	return rc ? rc : feature_set(journal->netns_fd, link.name, feature, on);
+}
+
+int journal_sysctl(struct journal *journal, const char *name, const char *value)
+{
+	char former[SYSCTL_SIZE];
+	int rc = sysctl_read(journal->netns_fd, name, former);
+
+	if (rc || !strcmp(former, value))
+		return rc;
+	if (!ledger_find(&journal->known, "sysctl", "sysctl", name))
+		rc = append(journal, json_pack("{s:s, s:s, s:s, s:s}", "kind", "sysctl", "sysctl",
+					       name, "former", former, "value", value));
+	journal->has_changed = true;
+	return rc ? rc : sysctl_write(journal->netns_fd, name, value);
 }
 
 static int add_clsact(struct journal *journal)
 {
 	off_t before = journal->end;
-	int rc = append(journal, json_pack("{s:s}", "kind", "clsact")), added;
+	int rc = 0, added;
 
+	if (!ledger_has(&journal->known, "clsact"))
+		rc = append(journal, json_pack("{s:s}", "kind", "clsact"));
 	if (rc)
 		return rc;
 	added = tc_clsact_add(journal->nl, journal->index);
 	if (!added)
 		return 0;
 	/* Somebody else's it is, if any. */
-	rc = truncate_to(journal, before);
+	rc = journal_truncate(journal, before);
 	if (rc || added != -EEXIST)
 		return rc ? rc : added;
 	return fail(-EBUSY, "somebody added a qdisc to the device just now: try again");
@@ -375,10 +415,26 @@ static int provide_clsact(struct journal *journal, enum tc_direction direction)
 			       ? 0
 			       : fail(-EOPNOTSUPP, "the device has an ingress qdisc, which has no "
 						   "egress hook");
+	if (ledger_has(&journal->known, "clsact"))
+		return 0;
 	rc = for_each_journal(survey_one, &survey);
+	if (!rc && !journal->kept)
+		survey.clsact |= journal_kept_has_clsact(&journal->netns, journal->index);
 	if (rc || !survey.clsact)
 		return rc;
 	return append(journal, json_pack("{s:s}", "kind", "clsact"));
+}
+
+bool journal_has_bpf(const struct journal *journal, enum tc_direction direction, const char *name)
+{
+	const json_t *record = ledger_find(&journal->known, "bpf", "name", name);
+	uint16_t priority = (uint16_t)json_integer_value(json_object_get(record, "priority"));
+	char present[64];
+
+	return record && json_integer_value(json_object_get(record, "direction")) == direction &&
+	       !tc_bpf_name(journal->nl, journal->index, direction, priority, present,
+			    sizeof(present)) &&
+	       !strcmp(present, name);
 }
 
 int journal_bpf(struct journal *journal, enum tc_direction direction, uint16_t from, int prog_fd,
@@ -386,16 +442,37 @@ int journal_bpf(struct journal *journal, enum tc_direction direction, uint16_t f
 {
 	_cleanup_close_ int folder = -1;
 	uint16_t priority;
-	int rc = lock_folder(&folder);
+	int rc;
 
+	if (journal_has_bpf(journal, direction, name))
+		return 0;
+	rc = journal_lock_folder(&folder);
 	if (rc)
 		return rc == -ENOENT ? fail(rc, FOLDER " was removed meanwhile") : rc;
 	rc = provide_clsact(journal, direction);
 	rc = rc ? rc : tc_free_priority(journal->nl, journal->index, direction, from, &priority);
-	rc = rc ? rc
-		: append(journal,
-			 json_pack("{s:s, s:i, s:i, s:s}", "kind", "bpf", "direction",
-				   (int)direction, "priority", (int)priority, "name", name));
+	if (!rc && !ledger_find_bpf(&journal->known, direction, priority, name))
+		rc = append(journal,
+			    json_pack("{s:s, s:i, s:i, s:s}", "kind", "bpf", "direction",
+				      (int)direction, "priority", (int)priority, "name", name));
+	journal->has_changed = true;
 	return rc ? rc
 		  : tc_bpf_attach(journal->nl, journal->index, direction, priority, prog_fd, name);
+}
+
+int journal_fdb(struct journal *journal, const uint8_t mac[6], const char *to, int by)
+{
+	char text[18];
+	int rc;
+
+	ether_ntoa_r((const struct ether_addr *)mac, text);
+	rc = append(journal, json_pack("{s:s, s:s}", "kind", "fdb", "mac", text));
+	return rc ? rc : vxlan_fdb_add(journal->nl, journal->index, mac, to, by);
+}
+
+int journal_neighbour(struct journal *journal, const char *address, const uint8_t mac[6])
+{
+	int rc = append(journal, json_pack("{s:s, s:s}", "kind", "neighbour", "address", address));
+
+	return rc ? rc : neigh_add(journal->nl, journal->index, address, mac);
 }

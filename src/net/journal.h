@@ -32,12 +32,12 @@
 
 struct journal;
 
-/* The device that is changed. */
+/* The device that is changed, or the namespace itself. */
 struct journal_place {
 	int netns_fd; /* -1: this namespace */
 	const char *netns; /* as the user named it; NULL: not at all */
-	const char *device; /* its name now */
-	int index;
+	const char *device; /* its name now; NULL: the namespace itself */
+	int index; /* 0: the namespace itself */
 };
 
 /* What is told of what dead processes left: a change undone, or a device out of reach. */
@@ -65,6 +65,11 @@ int journal_close(struct journal *journal);
  */
 int journal_feature(struct journal *journal, const char *feature, bool on);
 
+int journal_feature_get(const struct journal *journal, const char *feature, bool *ret_on);
+
+/* The same of a sysctl of the namespace ("net/netfilter/nf_conntrack_checksum"). -ENOENT: there is none. */
+int journal_sysctl(struct journal *journal, const char *name, const char *value);
+
 /*
  * Attaches a BPF program at a free priority from `from` on; the name marks it as ours: "tsum...". Adds
  * clsact where there is none; it is removed again unless somebody's filters use it then.
@@ -72,7 +77,52 @@ int journal_feature(struct journal *journal, const char *feature, bool on);
 int journal_bpf(struct journal *journal, enum tc_direction direction, uint16_t from, int prog_fd,
 		const char *name);
 
+/* A VXLAN device's permanent forwarding entry (vxlan_fdb_add()), and a permanent neighbour (neigh_add()). */
+int journal_fdb(struct journal *journal, const uint8_t mac[6], const char *to, int by);
+int journal_neighbour(struct journal *journal, const char *address, const uint8_t mac[6]);
+
+/* The namespace of its place (-1: this one); the journal's. */
+int journal_netns(const struct journal *journal);
+
 /* Undoes what dead processes left. `say` gets a sentence for each change undone and device lost. */
 int journal_recover(journal_say_fn say, struct journal_tally *ret_tally);
+
+/* ---- Kept journals: changes that stay when their process ends ---- */
+
+/*
+ * What `guard` changes is kept on purpose: /run/truesum/guard holds a journal for each place, which no run
+ * takes for a dead one's. Opens the place's, new or with what it holds already; waits while another
+ * process has it. What is recorded there is not recorded again: a change that is no longer in force is
+ * made anew, its former value stays the first one.
+ */
+int journal_open_kept(const struct journal_place *place, struct journal **ret_journal);
+
+/* Closes it; its changes stay. journal_close() undoes all of them, the earlier runs' too. */
+void journal_keep(struct journal *journal);
+void journal_keep_cleanup(struct journal **journal);
+
+/* Whether a filter that was recorded when it was opened is there still. */
+bool journal_has_bpf(const struct journal *journal, enum tc_direction direction, const char *name);
+
+/* Whether anything was set since it was opened. */
+bool journal_has_changed(const struct journal *journal);
+
+/* How many changes it holds, and undoing those above such a number, latest first. */
+int journal_kept_count(const struct journal *journal, size_t *ret_count);
+int journal_kept_undo_to(struct journal *journal, size_t count);
+
+/*
+ * Hands every kept journal's content to `fn`, which may call journal_kept_drop(); goes on after an error,
+ * returns the first. 0 where there is none.
+ */
+struct ledger;
+typedef int (*journal_kept_fn)(const struct ledger *ledger, void *data);
+int journal_kept_each(journal_kept_fn fn, void *data);
+
+/*
+ * Removes a kept journal whose place is gone (its device, its namespace, its boot): nothing is undone. One that
+ * changed meanwhile stays.
+ */
+int journal_kept_drop(const struct ledger *ledger);
 
 #endif

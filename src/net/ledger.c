@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <netinet/ether.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include "net/feature.h"
 #include "net/link.h"
 #include "net/tc.h"
+#include "net/vxlan.h"
 
 #define FILE_MAX_BYTES (1 << 20)
 
@@ -29,12 +31,15 @@ void ledger_free(struct ledger *ledger)
 static int take_head(struct ledger *ledger, json_t *head)
 {
 	json_int_t dev, ino, cookie;
+	const char *boot = NULL;
+	char now[LEDGER_BOOT];
 
 	ledger->head = head;
-	if (json_unpack(head, "{s:[I,I], s:I, s:i, s?s, s?s, s?s}", "netns", &dev, &ino, "cookie",
-			&cookie, "index", &ledger->index, "device", &ledger->device, "where",
-			&ledger->where, "claim", &ledger->claim))
+	if (json_unpack(head, "{s:[I,I], s:I, s:i, s?s, s?s, s?s, s?s}", "netns", &dev, &ino,
+			"cookie", &cookie, "index", &ledger->index, "device", &ledger->device,
+			"where", &ledger->where, "claim", &ledger->claim, "boot", &boot))
 		return -EBADMSG;
+	ledger->is_past = boot && !ledger_this_boot(now) && strcmp(boot, now) != 0;
 	ledger->netns = (struct netns_id){ .dev = (dev_t)dev,
 					   .ino = (ino_t)ino,
 					   .cookie = (uint64_t)cookie };
@@ -90,7 +95,7 @@ int ledger_check(const struct ledger *ledger)
 
 bool ledger_is_placed(const struct ledger *ledger)
 {
-	return ledger->head && ledger->bad_line != 1;
+	return ledger->head && ledger->bad_line != 1 && !ledger->is_past;
 }
 
 bool ledger_is_of(const struct ledger *ledger, const struct netns_id *netns, int index)
@@ -117,6 +122,47 @@ bool ledger_has(const struct ledger *ledger, const char *kind)
 	return false;
 }
 
+const json_t *ledger_find(const struct ledger *ledger, const char *kind, const char *key,
+			  const char *text)
+{
+	size_t i;
+	const json_t *record;
+
+	json_array_foreach(ledger->changes, i, record) {
+		const char *value = json_string_value(json_object_get(record, key));
+
+		if (!strcmp(kind_of(record), kind) && value && !strcmp(value, text))
+			return record;
+	}
+	return NULL;
+}
+
+const json_t *ledger_find_bpf(const struct ledger *ledger, int direction, int priority,
+			      const char *name)
+{
+	size_t i;
+	const json_t *record;
+
+	json_array_foreach(ledger->changes, i, record) {
+		const char *value = json_string_value(json_object_get(record, "name"));
+
+		if (!strcmp(kind_of(record), "bpf") && value && !strcmp(value, name) &&
+		    json_integer_value(json_object_get(record, "direction")) == direction &&
+		    json_integer_value(json_object_get(record, "priority")) == priority)
+			return record;
+	}
+	return NULL;
+}
+
+int ledger_this_boot(char ret_id[LEDGER_BOOT])
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!file || !fgets(ret_id, LEDGER_BOOT, file))
+		return -ENOENT;
+	return 0;
+}
+
 /* Where a change was made: the device, found again. */
 struct place {
 	int netns_fd;
@@ -140,6 +186,50 @@ static int undo_feature(const struct place *place, const json_t *record, bool *r
 	return rc;
 }
 
+static int holds_feature(const struct place *place, const json_t *record, bool *ret_holds)
+{
+	const char *feature;
+	int former, rc;
+	bool now;
+
+	if (json_unpack((json_t *)record, "{s:s, s:b}", "feature", &feature, "former", &former))
+		return fail(-EBADMSG, "a feature record is incomplete");
+	rc = feature_get(place->netns_fd, place->link.name, feature, &now);
+	if (!rc)
+		*ret_holds = now != (bool)former;
+	return rc;
+}
+
+static int holds_sysctl(const struct place *place, const json_t *record, bool *ret_holds)
+{
+	const char *sysctl, *former, *value;
+	char now[SYSCTL_SIZE];
+	int rc;
+
+	if (json_unpack((json_t *)record, "{s:s, s:s, s:s}", "sysctl", &sysctl, "former", &former,
+			"value", &value))
+		return fail(-EBADMSG, "a sysctl record is incomplete");
+	rc = sysctl_read(place->netns_fd, sysctl, now);
+	if (!rc)
+		*ret_holds = !strcmp(now, value);
+	return rc;
+}
+
+/* A sysctl that somebody set otherwise meanwhile is theirs. */
+static int undo_sysctl(const struct place *place, const json_t *record, bool *ret_changed)
+{
+	const char *sysctl, *former;
+	bool holds = false;
+	int rc = holds_sysctl(place, record, &holds);
+
+	if (rc || !holds)
+		return rc == -ENOENT ? 0 : rc;
+	json_unpack((json_t *)record, "{s:s, s:s}", "sysctl", &sysctl, "former", &former);
+	rc = sysctl_write(place->netns_fd, sysctl, former);
+	*ret_changed = !rc;
+	return rc;
+}
+
 static int undo_clsact(const struct place *place, const json_t *record, bool *ret_changed)
 {
 	enum tc_hooks hooks;
@@ -158,7 +248,19 @@ static int undo_clsact(const struct place *place, const json_t *record, bool *re
 	return rc;
 }
 
-static int undo_bpf(const struct place *place, const json_t *record, bool *ret_changed)
+static int holds_clsact(const struct place *place, const json_t *record, bool *ret_holds)
+{
+	enum tc_hooks hooks;
+	int rc = tc_get_hooks(place->nl, place->link.index, &hooks);
+
+	(void)record;
+	if (!rc)
+		*ret_holds = hooks == TC_HOOKS_BOTH;
+	return rc;
+}
+
+/* Not where it is not attached yet, or somebody else's by now. */
+static int holds_bpf(const struct place *place, const json_t *record, bool *ret_holds)
 {
 	char present[64];
 	const char *name;
@@ -169,42 +271,99 @@ static int undo_bpf(const struct place *place, const json_t *record, bool *ret_c
 		return fail(-EBADMSG, "a BPF record is incomplete");
 	rc = tc_bpf_name(place->nl, place->link.index, (enum tc_direction)direction,
 			 (uint16_t)priority, present, sizeof(present));
-	/* Not attached yet when we ended, or somebody else's by now. */
-	if (rc == -ENOENT || (!rc && strcmp(present, name)))
-		return 0;
-	if (!rc)
-		rc = tc_filter_delete(place->nl, place->link.index, (enum tc_direction)direction,
-				      (uint16_t)priority);
+	if (!rc || rc == -ENOENT)
+		*ret_holds = !rc && !strcmp(present, name);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int undo_bpf(const struct place *place, const json_t *record, bool *ret_changed)
+{
+	int direction, priority, rc;
+	bool holds = false;
+
+	rc = holds_bpf(place, record, &holds);
+	if (rc || !holds)
+		return rc;
+	json_unpack((json_t *)record, "{s:i, s:i}", "direction", &direction, "priority", &priority);
+	rc = tc_filter_delete(place->nl, place->link.index, (enum tc_direction)direction,
+			      (uint16_t)priority);
 	*ret_changed = !rc;
 	return rc;
+}
+
+/* What follows is a run's own, never kept: nobody asks whether it holds. */
+static int holds_for_a_run(const struct place *place, const json_t *record, bool *ret_holds)
+{
+	(void)place;
+	(void)record;
+	*ret_holds = true;
+	return 0;
+}
+
+static int undo_fdb(const struct place *place, const json_t *record, bool *ret_changed)
+{
+	struct ether_addr mac;
+	const char *text;
+	int rc;
+
+	if (json_unpack((json_t *)record, "{s:s}", "mac", &text) || !ether_aton_r(text, &mac))
+		return fail(-EBADMSG, "a record of a forwarding entry is incomplete");
+	rc = vxlan_fdb_delete(place->nl, place->link.index, mac.ether_addr_octet);
+	*ret_changed = !rc;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int undo_neighbour(const struct place *place, const json_t *record, bool *ret_changed)
+{
+	const char *address;
+	int rc;
+
+	if (json_unpack((json_t *)record, "{s:s}", "address", &address))
+		return fail(-EBADMSG, "a record of a neighbour is incomplete");
+	rc = neigh_delete(place->nl, place->link.index, address);
+	*ret_changed = !rc;
+	return rc == -ENOENT ? 0 : rc;
 }
 
 static const struct {
 	const char *kind;
 	int (*undo)(const struct place *place, const json_t *record, bool *ret_changed);
+	int (*holds)(const struct place *place, const json_t *record, bool *ret_holds);
 	const char *undone;
 	const char *remains, *detail; /* `detail`: the record's key that says which */
 } kinds[] = {
-	{ "feature", undo_feature, "offload feature restored", "changed offload feature",
-	  "feature" },
-	{ "clsact", undo_clsact, "clsact qdisc removed", "a qdisc:", "kind" },
-	{ "bpf", undo_bpf, "BPF filter removed", "BPF filter", "name" },
+	{ "feature", undo_feature, holds_feature, "offload feature restored",
+	  "changed offload feature", "feature" },
+	{ "sysctl", undo_sysctl, holds_sysctl, "sysctl restored", "changed sysctl", "sysctl" },
+	{ "clsact", undo_clsact, holds_clsact, "clsact qdisc removed", "a qdisc:", "kind" },
+	{ "bpf", undo_bpf, holds_bpf, "BPF filter removed", "BPF filter", "name" },
+	{ "fdb", undo_fdb, holds_for_a_run, "forwarding entry removed", "forwarding entry", "mac" },
+	{ "neighbour", undo_neighbour, holds_for_a_run, "neighbour removed", "neighbour",
+	  "address" },
 };
 
-static int undo(const struct place *place, const json_t *record, journal_say_fn say,
-		unsigned int *changes)
+static int find_kind(const json_t *record, size_t *ret_number)
 {
 	const char *kind = kind_of(record);
-	bool changed = false;
-	char sentence[160];
 	size_t i = 0;
-	int rc;
 
 	while (i < ARRAY_SIZE(kinds) && strcmp(kinds[i].kind, kind))
 		i++;
 	if (i == ARRAY_SIZE(kinds))
 		return fail(-EBADMSG, "a record is of an unknown kind ('%.40s')", kind);
-	rc = kinds[i].undo(place, record, &changed);
+	*ret_number = i;
+	return 0;
+}
+
+static int undo(const struct place *place, const json_t *record, journal_say_fn say,
+		unsigned int *changes)
+{
+	bool changed = false;
+	char sentence[160];
+	size_t i;
+	int rc = find_kind(record, &i);
+
+	rc = rc ? rc : kinds[i].undo(place, record, &changed);
 	if (!changed)
 		return rc;
 	++*changes;
@@ -233,7 +392,17 @@ static void leave_place(struct place *place)
 	nl_close(place->nl);
 }
 
-int ledger_undo(const struct ledger *ledger, int netns_fd, journal_say_fn say,
+/* Index 0 is no device's: the namespace itself. */
+static int enter_place(const struct ledger *ledger, int netns_fd, struct place *place)
+{
+	int rc = nl_open(netns_fd, NETLINK_ROUTE, &place->nl);
+
+	snprintf(place->link.name, sizeof(place->link.name), "host");
+	return rc || !ledger->index ? rc
+				    : link_get_by_index(place->nl, ledger->index, &place->link);
+}
+
+int ledger_undo(const struct ledger *ledger, size_t keep, int netns_fd, journal_say_fn say,
 		unsigned int *changes)
 {
 	_cleanup_(leave_place) struct place place = { .netns_fd = netns_fd };
@@ -242,14 +411,24 @@ int ledger_undo(const struct ledger *ledger, int netns_fd, journal_say_fn say,
 
 	if (!ledger_is_placed(ledger))
 		return 0;
-	rc = nl_open(netns_fd, NETLINK_ROUTE, &place.nl);
-	rc = rc ? rc : link_get_by_index(place.nl, ledger->index, &place.link);
+	rc = enter_place(ledger, netns_fd, &place);
 	/* With the device all that was changed on it is gone. */
 	if (rc != -ENODEV)
 		note(&first, rc);
-	for (size_t i = rc ? 0 : json_array_size(ledger->changes); i-- > 0;)
+	for (size_t i = rc ? 0 : json_array_size(ledger->changes); i-- > keep;)
 		note(&first, undo(&place, json_array_get(ledger->changes, i), say, changes));
 	return first.rc ? fail(first.rc, "%s", first.text) : 0;
+}
+
+int ledger_holds(const struct ledger *ledger, size_t change, int netns_fd, bool *ret_holds)
+{
+	_cleanup_(leave_place) struct place place = { .netns_fd = netns_fd };
+	const json_t *record = json_array_get(ledger->changes, change);
+	size_t kind;
+	int rc = find_kind(record, &kind);
+
+	rc = rc ? rc : enter_place(ledger, netns_fd, &place);
+	return rc ? rc : kinds[kind].holds(&place, record, ret_holds);
 }
 
 void ledger_say_lost(const struct ledger *ledger, journal_say_fn say)

@@ -3,12 +3,15 @@
  * What a journal's file (net/journal.h) says, and undoing it.
  *
  * The first line says where, the others what was changed there, each a JSON object:
- *     {"netns":[dev,ino],"cookie":n,"index":n,"device":name,"where":namespace,"claim":name}
+ *     {"netns":[dev,ino],"cookie":n,"index":n,"boot":id,"device":name,"where":namespace,"claim":name}
  *     {"kind":"feature","feature":name,"former":bool}
+ *     {"kind":"sysctl","sysctl":name,"former":text,"value":text}
  *     {"kind":"clsact"}
  *     {"kind":"bpf","direction":n,"priority":n,"name":name}
+ *     {"kind":"fdb","mac":address}
+ *     {"kind":"neighbour","address":address}
  * A device is known by its index, which is its own as long as its namespace lives; "device" and "where"
- * are what the user called them, for sentences only.
+ * are what the user called them, for sentences only. Index 0: the namespace itself.
  */
 #ifndef TRUESUM_NET_LEDGER_H
 #define TRUESUM_NET_LEDGER_H
@@ -25,6 +28,7 @@ struct ledger {
 	struct netns_id netns;
 	int index;
 	const char *device, *where, *claim; /* where, claim: may be NULL */
+	bool is_past; /* of an earlier boot: nothing of it is left */
 	unsigned int bad_line; /* the first that is no record; 0: none */
 };
 
@@ -42,12 +46,26 @@ bool ledger_is_placed(const struct ledger *ledger);
 bool ledger_is_of(const struct ledger *ledger, const struct netns_id *netns, int index);
 bool ledger_has(const struct ledger *ledger, const char *kind);
 
+/* The first record of a kind whose text under `key` is `text`; NULL: none. The ledger's. */
+const json_t *ledger_find(const struct ledger *ledger, const char *kind, const char *key,
+			  const char *text);
+const json_t *ledger_find_bpf(const struct ledger *ledger, int direction, int priority,
+			      const char *name);
+
 /*
- * Undoes the changes in the namespace, latest first, and goes on after an error; returns the first. Adds
- * to *changes what was different before. `say` may be NULL.
+ * Undoes the changes in the namespace but for the oldest `keep`, latest first, and goes on after an error;
+ * returns the first. Adds to *changes what was different before. `say` may be NULL.
  */
-int ledger_undo(const struct ledger *ledger, int netns_fd, journal_say_fn say,
+int ledger_undo(const struct ledger *ledger, size_t keep, int netns_fd, journal_say_fn say,
 		unsigned int *changes);
+
+/* Whether a change of the ledger is in force now; -ENODEV where its device is gone. */
+int ledger_holds(const struct ledger *ledger, size_t change, int netns_fd, bool *ret_holds);
+
+#define LEDGER_BOOT 37
+
+/* This boot's id, as text. */
+int ledger_this_boot(char ret_id[LEDGER_BOOT]);
 
 /* Says what may remain in a namespace that nothing leads to. */
 void ledger_say_lost(const struct ledger *ledger, journal_say_fn say);

@@ -241,19 +241,47 @@ int netns_find(const struct netns_id *sought, int *ret_fd)
 		    (unsigned long)sought->ino);
 }
 
-int sysctl_write(int netns_fd, const char *name, const char *value)
+static int open_sysctl(const char *name, int flags)
+{
+	char path[160];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? fail_errno(-errno, "cannot open sysctl %s", name) : fd;
+}
+
+int sysctl_read(int netns_fd, const char *name, char ret_value[SYSCTL_SIZE])
 {
 	_cleanup_(netns_leave) int home = -1;
 	_cleanup_close_ int fd = -1;
-	char path[160];
+	ssize_t len;
 	int rc = netns_enter(netns_fd, &home);
 
 	if (rc)
 		return rc;
-	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
+	fd = open_sysctl(name, O_RDONLY);
 	if (fd < 0)
-		return fail_errno(-errno, "cannot open sysctl %s", name);
+		return fd;
+	len = read(fd, ret_value, SYSCTL_SIZE - 1);
+	if (len < 0)
+		return fail_errno(-errno, "cannot read sysctl %s", name);
+	ret_value[len] = '\0';
+	ret_value[strcspn(ret_value, "\n")] = '\0';
+	return 0;
+}
+
+int sysctl_write(int netns_fd, const char *name, const char *value)
+{
+	_cleanup_(netns_leave) int home = -1;
+	_cleanup_close_ int fd = -1;
+	int rc = netns_enter(netns_fd, &home);
+
+	if (rc)
+		return rc;
+	fd = open_sysctl(name, O_WRONLY);
+	if (fd < 0)
+		return fd;
 	if (write(fd, value, strlen(value)) < 0)
 		return fail_errno(-errno, "cannot set sysctl %s to %s", name, value);
 	return 0;

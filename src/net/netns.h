@@ -54,6 +54,11 @@ void netns_leave(const int *home);
 /* In place: mountinfo has blanks, tabs, newlines and backslashes as three octal digits (proc(5)). */
 void mountinfo_unescape(char *text);
 
+#define SYSCTL_SIZE 128
+
+/* Reads a sysctl, without the end of its line. -ENOENT where there is none. */
+int sysctl_read(int netns_fd, const char *name, char ret_value[SYSCTL_SIZE]);
+
 /* Writes a sysctl as seen in the namespace; `name` with slashes: "net/ipv4/ip_forward". */
 int sysctl_write(int netns_fd, const char *name, const char *value);
 

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Putting mitigations on: see mitigate.h. */
+#include "guard/mitigate.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "bpf/mark.h"
+#include "net/ledger.h"
+
+/*
+ * `corrupt --vouch` takes the first free priority: to take its claim back the reset must come behind it, and in
+ * front of programs that end the chain.
+ */
+#define RESET_PRIORITY 2
+
+#define CONNTRACK_CHECKSUM "net/netfilter/nf_conntrack_checksum"
+
+struct mitigator {
+	struct marks *marks;
+};
+
+static int put_rx_off(struct mitigator *mitigator, struct journal *journal)
+{
+	(void)mitigator;
+	return journal_feature(journal, "rx-checksum", false);
+}
+
+static int put_reset(struct mitigator *mitigator, struct journal *journal)
+{
+	int rc = mitigator->marks ? 0 : marks_open(&mitigator->marks), fd;
+
+	if (rc)
+		return rc;
+	fd = marks_fd(mitigator->marks, MARK_RESET);
+	return fd < 0 ? fd
+		      : journal_bpf(journal, TC_INGRESS, RESET_PRIORITY, fd, mark_name(MARK_RESET));
+}
+
+static int put_conntrack_checksum(struct mitigator *mitigator, struct journal *journal)
+{
+	(void)mitigator;
+	return journal_sysctl(journal, CONNTRACK_CHECKSUM, "1");
+}
+
+/* A device has the one for all protocols, or one for each family. */
+static const char *const tx_features[] = { "tx-checksum-ip-generic", "tx-checksum-ipv4",
+					   "tx-checksum-ipv6" };
+
+static int put_tx_off(struct mitigator *mitigator, struct journal *journal)
+{
+	int first = 0;
+
+	(void)mitigator;
+	for (size_t i = 0; i < ARRAY_SIZE(tx_features); i++) {
+		int rc = journal_feature(journal, tx_features[i], false);
+
+		first = first ? first : rc;
+	}
+	return first;
+}
+
+static int holds_rx_off(const struct journal *journal, bool *ret_holds)
+{
+	bool on;
+	int rc = journal_feature_get(journal, "rx-checksum", &on);
+
+	if (!rc)
+		*ret_holds = !on;
+	return rc;
+}
+
+static int holds_reset(const struct journal *journal, bool *ret_holds)
+{
+	*ret_holds = journal_has_bpf(journal, TC_INGRESS, mark_name(MARK_RESET));
+	return 0;
+}
+
+static int holds_conntrack_checksum(const struct journal *journal, bool *ret_holds)
+{
+	char now[SYSCTL_SIZE];
+	int rc = sysctl_read(journal_netns(journal), CONNTRACK_CHECKSUM, now);
+
+	if (!rc)
+		*ret_holds = strcmp(now, "0") != 0;
+	return rc;
+}
+
+static int holds_tx_off(const struct journal *journal, bool *ret_holds)
+{
+	bool any = false, on;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < ARRAY_SIZE(tx_features); i++) {
+		on = false;
+		rc = journal_feature_get(journal, tx_features[i], &on);
+		any |= on;
+	}
+	if (!rc)
+		*ret_holds = !any;
+	return rc;
+}
+
+static const struct {
+	int (*put)(struct mitigator *mitigator, struct journal *journal);
+	int (*holds)(const struct journal *journal, bool *ret_holds);
+	const char *about;
+	bool of_host;
+	/* What its records look like. */
+	const char *kind, *key, *prefix;
+} mitigations[GUARD_MITIGATIONS] = {
+	[GUARD_RX_OFF] = { put_rx_off, holds_rx_off, "rx checksum offload off", false, "feature",
+			   "feature", "rx-" },
+	[GUARD_RESET] = { put_reset, holds_reset, "claims taken back at ingress (tc BPF)", false,
+			  "bpf", "name", "tsum_reset" },
+	[GUARD_CONNTRACK_CHECKSUM] = { put_conntrack_checksum, holds_conntrack_checksum,
+				       "connection tracking verifies", true, "sysctl", "sysctl",
+				       CONNTRACK_CHECKSUM },
+	[GUARD_TX_OFF] = { put_tx_off, holds_tx_off, "tx checksum offload off", false, "feature",
+			   "feature", "tx-" },
+};
+
+const char *const guard_mitigation_names[] = { "rx-off", "reset", "conntrack-checksum", "tx-off",
+					       NULL };
+
+const char *guard_mitigation_about(enum guard_mitigation mitigation)
+{
+	return mitigations[mitigation].about;
+}
+
+bool guard_mitigation_is_of_host(enum guard_mitigation mitigation)
+{
+	return mitigations[mitigation].of_host;
+}
+
+enum guard_mitigation guard_mitigation_of(const json_t *record)
+{
+	const char *kind = json_string_value(json_object_get(record, "kind"));
+	size_t i;
+
+	for (i = 0; kind && i < GUARD_MITIGATIONS; i++) {
+		const char *text = json_string_value(json_object_get(record, mitigations[i].key));
+
+		if (!strcmp(kind, mitigations[i].kind) && text &&
+		    !strncmp(text, mitigations[i].prefix, strlen(mitigations[i].prefix)))
+			break;
+	}
+	return kind ? (enum guard_mitigation)i : GUARD_MITIGATIONS;
+}
+
+int mitigator_new(struct mitigator **ret_mitigator)
+{
+	*ret_mitigator = calloc(1, sizeof(**ret_mitigator));
+	return *ret_mitigator ? 0 : fail(-ENOMEM, "out of memory");
+}
+
+void mitigator_free(struct mitigator *mitigator)
+{
+	if (mitigator)
+		marks_close(mitigator->marks);
+	free(mitigator);
+}
+
+void mitigator_cleanup(struct mitigator **mitigator)
+{
+	mitigator_free(*mitigator);
+}
+
+int mitigate(struct mitigator *mitigator, struct journal *journal, enum guard_mitigation mitigation)
+{
+	return mitigations[mitigation].put(mitigator, journal);
+}
+
+int guard_protect(struct mitigator *mitigator, const struct journal_place *place, uint32_t mask,
+		  bool *ret_changed)
+{
+	_cleanup_(journal_keep_cleanup) struct journal *journal = NULL;
+	int rc = journal_open_kept(place, &journal), first = 0;
+
+	if (rc)
+		return rc;
+	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++) {
+		if (!(mask & GUARD_BIT(i)))
+			continue;
+		rc = mitigate(mitigator, journal, (enum guard_mitigation)i);
+		first = first ? first : rc;
+	}
+	if (ret_changed)
+		*ret_changed = journal_has_changed(journal);
+	return first;
+}
+
+int guard_in_force(const struct journal_place *place, uint32_t mask, uint32_t *ret_in_force)
+{
+	_cleanup_(journal_keep_cleanup) struct journal *journal = NULL;
+	uint32_t in_force = 0;
+	int rc = journal_open_kept(place, &journal);
+
+	for (unsigned int i = 0; !rc && i < GUARD_MITIGATIONS; i++) {
+		bool holds = false;
+
+		if (mask & GUARD_BIT(i))
+			rc = mitigations[i].holds(journal, &holds);
+		in_force |= holds ? GUARD_BIT(i) : 0;
+	}
+	if (!rc)
+		*ret_in_force = in_force;
+	return rc;
+}
+
+int guard_unprotect(const struct journal_place *place)
+{
+	struct journal *journal;
+	int rc = journal_open_kept(place, &journal);
+
+	return rc ? rc : journal_close(journal);
+}

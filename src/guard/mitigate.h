@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What helps against packets that are accepted unchecked, as rows of a table, and how it is put on a device
+ * or a host. Whether it helps here only a probe can tell (guard/choose.h). Every change is kept in the
+ * place's journal (net/journal.h) with its former value.
+ */
+#ifndef TRUESUM_GUARD_MITIGATE_H
+#define TRUESUM_GUARD_MITIGATE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/journal.h"
+
+/* Narrowest first: in this order they are tried. */
+enum guard_mitigation {
+	GUARD_RX_OFF, /* rx checksum offload off */
+	GUARD_RESET, /* tc BPF at ingress: CHECKSUM_UNNECESSARY becomes CHECKSUM_NONE */
+	GUARD_CONNTRACK_CHECKSUM, /* sysctl: connection tracking verifies, so that NAT refuses damage */
+	GUARD_TX_OFF, /* tx checksum offload off: sums are finished before the device */
+	GUARD_MITIGATIONS
+};
+
+#define GUARD_BIT(mitigation) (UINT32_C(1) << (mitigation))
+
+/* "rx-off", "reset", ...; NULL-terminated, for parse_names(). */
+extern const char *const guard_mitigation_names[];
+
+/* What it does, in a clause: "rx checksum offload off". */
+const char *guard_mitigation_about(enum guard_mitigation mitigation);
+
+/* Whether it belongs on a host's whole network namespace, not on a device. */
+bool guard_mitigation_is_of_host(enum guard_mitigation mitigation);
+
+/* Which mitigation a record of a journal belongs to; GUARD_MITIGATIONS: none of its own (a clsact). */
+enum guard_mitigation guard_mitigation_of(const json_t *record);
+
+/* The BPF programs, loaded when first needed. */
+struct mitigator;
+int mitigator_new(struct mitigator **ret_mitigator);
+void mitigator_free(struct mitigator *mitigator);
+void mitigator_cleanup(struct mitigator **mitigator);
+
+/*
+ * Puts a mitigation on the place of an open kept journal; nothing happens where it is in force. -EOPNOTSUPP
+ * or -ENOENT with a sentence where it cannot be there: a device without the feature, a host without
+ * connection tracking, a kernel without BPF.
+ */
+int mitigate(struct mitigator *mitigator, struct journal *journal,
+	     enum guard_mitigation mitigation);
+
+/*
+ * Opens the place's journal, puts on all mitigations of the mask (GUARD_BIT()), and keeps it. The first error
+ * is returned; the others are put on in spite of it. *ret_changed (may be NULL): something was changed.
+ */
+int guard_protect(struct mitigator *mitigator, const struct journal_place *place,
+		  uint32_t mitigations, bool *ret_changed);
+
+/* Undoes everything that is kept of the place. 0 where nothing is. */
+int guard_unprotect(const struct journal_place *place);
+
+/* Which of the mask are in force on the place, by whomever; of resets only ours. -ENODEV: the device is gone. */
+int guard_in_force(const struct journal_place *place, uint32_t mask, uint32_t *ret_in_force);
+
+#endif

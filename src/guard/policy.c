@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Reading and writing the policy: see policy.h. */
+#include "guard/policy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "base/options.h"
+#include "guard/mitigate.h"
+
+#define HARDWARE "hardware"
+
+static void cleanup_json(json_t **json)
+{
+	json_decref(*json);
+}
+
+static const char *kind_name(const char *kind)
+{
+	return *kind ? kind : HARDWARE;
+}
+
+bool policy_is_end(const char *kind)
+{
+	static const char *const ends[] = { "veth",   "macvlan", "macvtap", "ipvlan",
+					    "netkit", "tun",	 HARDWARE };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (!strcmp(kind_name(kind), ends[i]))
+			return true;
+	return false;
+}
+
+uint32_t policy_of_kind(const struct policy *policy, const char *kind)
+{
+	for (size_t i = 0; i < policy->kind_count; i++)
+		if (!strcmp(policy->kind[i].kind, kind_name(kind)))
+			return policy->kind[i].mitigations;
+	return 0;
+}
+
+int policy_add_kind(struct policy *policy, const char *kind, uint32_t mitigations)
+{
+	for (size_t i = 0; i < policy->kind_count; i++)
+		if (!strcmp(policy->kind[i].kind, kind_name(kind))) {
+			policy->kind[i].mitigations |= mitigations;
+			return 0;
+		}
+	if (policy->kind_count == POLICY_KINDS_MAX)
+		return fail(-E2BIG, "more than %d kinds of devices", POLICY_KINDS_MAX);
+	policy->kind[policy->kind_count].mitigations = mitigations;
+	snprintf(policy->kind[policy->kind_count++].kind, sizeof(policy->kind[0].kind), "%s",
+		 kind_name(kind));
+	return 0;
+}
+
+int policy_add_device(struct policy *policy, const char *device, uint32_t mitigations)
+{
+	for (size_t i = 0; i < policy->device_count; i++)
+		if (!strcmp(policy->device[i].device, device)) {
+			policy->device[i].mitigations |= mitigations;
+			return 0;
+		}
+	if (policy->device_count == POLICY_DEVICES_MAX)
+		return fail(-E2BIG, "more than %d devices of the host", POLICY_DEVICES_MAX);
+	policy->device[policy->device_count].mitigations = mitigations;
+	snprintf(policy->device[policy->device_count++].device, IFNAMSIZ, "%s", device);
+	return 0;
+}
+
+/* ---- Reading ---- */
+
+static int take_names(const json_t *names, uint32_t *ret_mask)
+{
+	uint32_t mask = 0, bit;
+	size_t i;
+	const json_t *name;
+
+	json_array_foreach(names, i, name) {
+		if (!json_is_string(name) || parse_names(json_string_value(name), "mitigation",
+							 guard_mitigation_names, &bit))
+			return -EBADMSG;
+		mask |= bit;
+	}
+	*ret_mask = mask;
+	return json_is_array(names) ? 0 : -EBADMSG;
+}
+
+/* Rows of {`key`: name, "mitigations": [...]}. */
+static int take_rows(const json_t *rows, const char *key, struct policy *policy,
+		     int (*add)(struct policy *policy, const char *name, uint32_t mitigations))
+{
+	size_t i;
+	const json_t *row;
+
+	json_array_foreach(rows, i, row) {
+		const char *name = json_string_value(json_object_get(row, key));
+		uint32_t mask;
+
+		if (!name || !*name || strlen(name) >= IFNAMSIZ ||
+		    take_names(json_object_get(row, "mitigations"), &mask) ||
+		    add(policy, name, mask))
+			return -EBADMSG;
+	}
+	return json_is_array(rows) ? 0 : -EBADMSG;
+}
+
+static int take_policy(const json_t *root, struct policy *policy)
+{
+	const char *kernel = json_string_value(json_object_get(root, "kernel"));
+	const char *verdict = json_string_value(json_object_get(root, "verdict"));
+	const json_t *proven = json_object_get(root, "proven");
+	size_t number = 0;
+
+	if (json_integer_value(json_object_get(root, "version")) != 1 || !kernel || !verdict ||
+	    !json_is_integer(proven) || json_integer_value(proven) < 0 ||
+	    strlen(kernel) >= sizeof(policy->kernel))
+		return -EBADMSG;
+	while (verdict_names[number] && strcmp(verdict_names[number], verdict))
+		number++;
+	if (!verdict_names[number])
+		return -EBADMSG;
+	policy->verdict = (enum verdict)number;
+	policy->proven = json_integer_value(proven);
+	snprintf(policy->kernel, sizeof(policy->kernel), "%s", kernel);
+	if (take_rows(json_object_get(root, "containers"), "kind", policy, policy_add_kind) ||
+	    take_rows(json_object_get(root, "devices"), "device", policy, policy_add_device))
+		return -EBADMSG;
+	return take_names(json_object_get(root, "host"), &policy->host);
+}
+
+int policy_read(const char *path, struct policy *ret_policy)
+{
+	_cleanup_(cleanup_json) json_t *root = NULL;
+	struct policy policy = { 0 };
+	json_error_t error;
+
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return fail(-ENOENT, "there is no policy yet (%s): `truesum guard apply` makes one",
+			    path);
+	root = json_load_file(path, 0, &error);
+	if (!root)
+		return fail(-EBADMSG, "%s: %s", path, error.text);
+	if (take_policy(root, &policy))
+		return fail(-EBADMSG,
+			    "%s is no policy of this version: remove it, and run "
+			    "`truesum guard apply` again",
+			    path);
+	*ret_policy = policy;
+	return 0;
+}
+
+/* ---- Writing ---- */
+
+static json_t *names_of(uint32_t mask)
+{
+	json_t *names = json_array();
+
+	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
+		if (mask & GUARD_BIT(i))
+			json_array_append_new(names, json_string(guard_mitigation_names[i]));
+	return names;
+}
+
+static json_t *compose(const struct policy *policy)
+{
+	json_t *containers = json_array(), *devices = json_array();
+
+	for (size_t i = 0; i < policy->kind_count; i++)
+		json_array_append_new(containers, json_pack("{s:s, s:o}", "kind",
+							    policy->kind[i].kind, "mitigations",
+							    names_of(policy->kind[i].mitigations)));
+	for (size_t i = 0; i < policy->device_count; i++)
+		json_array_append_new(devices, json_pack("{s:s, s:o}", "device",
+							 policy->device[i].device, "mitigations",
+							 names_of(policy->device[i].mitigations)));
+	return json_pack("{s:i, s:s, s:I, s:s, s:o, s:o, s:o}", "version", 1, "kernel",
+			 policy->kernel, "proven", (json_int_t)policy->proven, "verdict",
+			 verdict_names[policy->verdict], "containers", containers, "devices",
+			 devices, "host", names_of(policy->host));
+}
+
+int policy_write(const char *path, const struct policy *policy)
+{
+	_cleanup_(cleanup_json) json_t *root = compose(policy);
+	_cleanup_close_ int fd = -1;
+	char temporary[256];
+
+	if (!root)
+		return fail(-ENOMEM, "out of memory");
+	if (!strcmp(path, POLICY_FILE) && mkdir(POLICY_FOLDER, 0755) < 0 && errno != EEXIST)
+		return fail_errno(-errno, "cannot make " POLICY_FOLDER);
+	snprintf(temporary, sizeof(temporary), "%s.new", path);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return fail_errno(-errno, "cannot write %s", temporary);
+	if (json_dumpfd(root, fd, JSON_INDENT(2)) || write(fd, "\n", 1) != 1 || fsync(fd) < 0 ||
+	    rename(temporary, path) < 0)
+		return fail_errno(-errno, "cannot write %s", path);
+	return 0;
+}
