@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * Counts dropped packets of the probe's peer by conversation, reason and namespace: see drop.h. The packet
- * is read as it is when it is dropped: its network header is set from IP's receive path on.
+ * is read as it is when it is dropped: its network header is set from IP's receive path on. A VXLAN packet
+ * that did not get out of its outer headers is looked into.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
@@ -16,6 +17,13 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u8 peer_v4[4];
 const volatile __u8 peer_v6[16];
+/* This process, as its PID namespace calls it. */
+const volatile __u64 pid_dev = 0, pid_ino = 0;
+const volatile __u32 pid = 0;
+const volatile __u32 outer_version = 0; /* of IP; 0: no tunnel */
+const volatile __u16 outer_port = 0;
+const volatile __u8 outer_v4[4];
+const volatile __u8 outer_v6[16];
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -32,7 +40,7 @@ static __always_inline int same(const volatile __u8 *one, const __u8 *other, int
 	return 1;
 }
 
-enum { PROTO_FRAGMENT = 44 };
+enum { PROTO_UDP = 17, PROTO_FRAGMENT = 44, UDP_LEN = 8, VXLAN_LEN = 8, ETHERNET_LEN = 14 };
 
 struct seen {
 	__u8 from_peer, to_peer, proto, fragment;
@@ -74,6 +82,31 @@ static __always_inline int see(const unsigned char *head, __u32 network, struct 
 	return seen->from_peer || seen->to_peer;
 }
 
+/* Where the inner IP header of a VXLAN packet from or to the tunnel's far end begins; 0: it is none. */
+static __always_inline __u32 find_inner(const unsigned char *head, __u32 network)
+{
+	__u32 udp = network + 40;
+	__be16 port;
+	__u8 ip[40];
+
+	if (!outer_version || bpf_probe_read_kernel(ip, sizeof(ip), head + network) ||
+	    ip[0] >> 4 != outer_version)
+		return 0;
+	if (outer_version == 4) {
+		if (ip[9] != PROTO_UDP || (ip[6] & 0x3f) || ip[7] ||
+		    !(same(outer_v4, ip + 12, 4) || same(outer_v4, ip + 16, 4)))
+			return 0;
+		udp = network + (ip[0] & 15) * 4;
+	} else if (ip[6] != PROTO_UDP ||
+		   !(same(outer_v6, ip + 8, 16) || same(outer_v6, ip + 24, 16))) {
+		return 0;
+	}
+	if (bpf_probe_read_kernel(&port, sizeof(port), head + udp + 2) ||
+	    bpf_ntohs(port) != outer_port)
+		return 0;
+	return udp + UDP_LEN + VXLAN_LEN + ETHERNET_LEN;
+}
+
 /* TCP takes the device off; the route it came by still knows one of the namespace. */
 static __always_inline __u32 netns_of(struct sk_buff *skb)
 {
@@ -87,23 +120,39 @@ static __always_inline __u32 netns_of(struct sk_buff *skb)
 	return BPF_CORE_READ(dev, nd_net.net, ns.inum);
 }
 
+/* What leaves a socket's queue is read by this process: a namespace's stack drops in nobody's name. */
+static __always_inline int reads(void)
+{
+	struct bpf_pidns_info info = { 0 };
+
+	return !bpf_get_ns_current_pid_tgid(pid_dev, pid_ino, &info, sizeof(info)) &&
+	       info.tgid == pid;
+}
+
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(tsum_drop, struct sk_buff *skb, void *location, __u32 reason)
 {
 	struct drop_key key = { .reason = reason };
 	struct seen seen = { 0 };
 	unsigned char *head = BPF_CORE_READ(skb, head);
+	__u32 network = BPF_CORE_READ(skb, network_header);
 	__u64 one = 1, *count;
 	__be16 ports[2];
 
-	if (!see(head, BPF_CORE_READ(skb, network_header), &seen))
-		return 0;
+	if (!see(head, network, &seen)) {
+		network = find_inner(head, network);
+		if (!network || !see(head, network, &seen))
+			return 0;
+		key.tunnelled = 1;
+	}
 	if (seen.fragment || bpf_probe_read_kernel(ports, sizeof(ports), head + seen.transport))
 		return 0;
 	key.outbound = !seen.from_peer;
 	key.port = bpf_ntohs(ports[key.outbound]);
 	key.proto = seen.proto;
 	key.netns = netns_of(skb);
+	if (!key.netns && !reads())
+		return 0;
 	count = bpf_map_lookup_elem(&drops, &key);
 	if (count)
 		__sync_fetch_and_add(count, 1);

@@ -7,6 +7,9 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
@@ -20,7 +23,28 @@ struct drops {
 	const struct btf_type *reasons;
 };
 
-static int load(struct drops *drops, const uint8_t v4[4], const uint8_t v6[16])
+static void tell(struct drop_bpf *skeleton, const struct drops_of *of)
+{
+	struct stat own;
+
+	if (!stat("/proc/self/ns/pid", &own)) {
+		skeleton->rodata->pid_dev = own.st_dev;
+		skeleton->rodata->pid_ino = own.st_ino;
+		skeleton->rodata->pid = (uint32_t)getpid();
+	}
+	memcpy((void *)skeleton->rodata->peer_v4, of->v4, 4);
+	memcpy((void *)skeleton->rodata->peer_v6, of->v6, 16);
+	if (!of->outer_family)
+		return;
+	if (of->outer_family == AF_INET)
+		memcpy((void *)skeleton->rodata->outer_v4, of->outer, 4);
+	else
+		memcpy((void *)skeleton->rodata->outer_v6, of->outer, 16);
+	skeleton->rodata->outer_version = of->outer_family == AF_INET ? 4 : 6;
+	skeleton->rodata->outer_port = of->outer_port;
+}
+
+static int load(struct drops *drops, const struct drops_of *of)
 {
 	int id, rc;
 
@@ -34,14 +58,13 @@ static int load(struct drops *drops, const uint8_t v4[4], const uint8_t v6[16])
 	drops->skeleton = drop_bpf__open();
 	if (!drops->skeleton)
 		return fail_errno(-errno, "cannot open a BPF program");
-	memcpy((void *)drops->skeleton->rodata->peer_v4, v4, 4);
-	memcpy((void *)drops->skeleton->rodata->peer_v6, v6, 16);
+	tell(drops->skeleton, of);
 	rc = drop_bpf__load(drops->skeleton);
 	rc = rc ? rc : drop_bpf__attach(drops->skeleton);
 	return rc ? fail_errno(rc, "cannot watch drops by skb:kfree_skb") : 0;
 }
 
-int drops_open(const uint8_t v4[4], const uint8_t v6[16], struct drops **ret_drops)
+int drops_open(const struct drops_of *of, struct drops **ret_drops)
 {
 	_cleanup_(drops_cleanup) struct drops *drops = calloc(1, sizeof(*drops));
 	int rc;
@@ -49,7 +72,7 @@ int drops_open(const uint8_t v4[4], const uint8_t v6[16], struct drops **ret_dro
 	if (!drops)
 		return fail(-ENOMEM, "out of memory");
 	libbpf_set_print(NULL);
-	rc = load(drops, v4, v6);
+	rc = load(drops, of);
 	if (!rc)
 		*ret_drops = TAKE_PTR(drops);
 	return rc;

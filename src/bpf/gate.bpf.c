@@ -5,6 +5,9 @@
  * enter by another device (--via), hands them to its ingress. What leaves that device for the peer is
  * handed to the TAP. The peer's frames have neither IP options nor extension headers, but for fragments,
  * whose ports nobody asks for.
+ *
+ * Where that device is a VXLAN device, packets enter by the TAP all the same, in outer headers; and what
+ * leaves for the peer is left to the device, addressed so that its outer packets leave by the TAP.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -16,26 +19,17 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 const volatile __u32 vouching = 0;
 
 const volatile __u32 tap = 0, via = 0; /* interface indices; via 0: none */
+const volatile __u32 inner =
+	0; /* offset of the inner frame in what enters by the TAP; 0: no tunnel */
+const volatile __u8 far_mac[6]; /* with a tunnel: what leaves for the peer is sent there */
 const volatile __u8 peer_v4[4];
 const volatile __u8 peer_v6[16];
 
 /* By the peer's port. */
 __u8 merged[65536];
 
-SEC("tc")
-int tsum_gate(struct __sk_buff *skb)
-{
-	__u32 transport = 14 + (skb->protocol == bpf_htons(0x86dd) ? 40 : 20);
-	__be16 port;
-
-	if (skb->gso_segs > 1 && !bpf_skb_load_bytes(skb, transport, &port, sizeof(port)))
-		merged[bpf_ntohs(port)] = 1;
-	if (vouching && bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) < 0)
-		bpf_csum_level(skb, BPF_CSUM_LEVEL_INC);
-	return via ? bpf_redirect(via, BPF_F_INGRESS) : TC_ACT_UNSPEC;
-}
-
 enum {
+	TYPE = 12,
 	V4_DST = 14 + 16,
 	V6_DST = 14 + 24,
 	V6_NEXT = 14 + 6,
@@ -44,6 +38,33 @@ enum {
 	ARP_TARGET = 14 + 24,
 	NEIGHBOUR_SOLICITATION = 135,
 };
+
+/*
+ * QUERY fails unless the packet is UNNECESSARY, and else tells how many more sums than one are vouched for;
+ * INC leaves PARTIAL and COMPLETE. In a tunnel packet there are two: a card that knows tunnels vouches for
+ * both.
+ */
+static __always_inline void vouch_for(struct __sk_buff *skb)
+{
+	if (bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) < 0)
+		bpf_csum_level(skb, BPF_CSUM_LEVEL_INC);
+	if (inner && bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) == 0)
+		bpf_csum_level(skb, BPF_CSUM_LEVEL_INC);
+}
+
+SEC("tc")
+int tsum_gate(struct __sk_buff *skb)
+{
+	__be16 type = 0, port;
+
+	if (skb->gso_segs > 1 && !bpf_skb_load_bytes(skb, inner + TYPE, &type, sizeof(type)) &&
+	    !bpf_skb_load_bytes(skb, inner + 14 + (type == bpf_htons(0x86dd) ? 40 : 20), &port,
+				sizeof(port)))
+		merged[bpf_ntohs(port)] = 1;
+	if (vouching)
+		vouch_for(skb);
+	return via && !inner ? bpf_redirect(via, BPF_F_INGRESS) : TC_ACT_UNSPEC;
+}
 
 static __always_inline int holds(struct __sk_buff *skb, __u32 at, const volatile __u8 *address,
 				 int len)
@@ -70,6 +91,7 @@ static __always_inline int asks_for_peer(struct __sk_buff *skb)
 SEC("tc")
 int tsum_gate_out(struct __sk_buff *skb)
 {
+	__u8 mac[6];
 	int ours = 0;
 
 	switch (bpf_ntohs((__u16)skb->protocol)) {
@@ -83,5 +105,13 @@ int tsum_gate_out(struct __sk_buff *skb)
 		ours = holds(skb, V6_DST, peer_v6, 16) || asks_for_peer(skb);
 		break;
 	}
-	return ours ? bpf_redirect(tap, 0) : TC_ACT_UNSPEC;
+	if (!ours)
+		return TC_ACT_UNSPEC;
+	if (!inner)
+		return bpf_redirect(tap, 0);
+	/* No rule by mark shall lead the outer packet elsewhere. */
+	skb->mark = 0;
+	for (int i = 0; i < 6; i++)
+		mac[i] = far_mac[i];
+	return bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0) ? TC_ACT_SHOT : TC_ACT_OK;
 }

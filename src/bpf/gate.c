@@ -18,6 +18,8 @@ static int load(const struct gate_programs_settings *settings, struct gate_bpf *
 	skeleton->rodata->vouching = settings->vouching;
 	skeleton->rodata->tap = (uint32_t)settings->tap;
 	skeleton->rodata->via = (uint32_t)settings->via;
+	skeleton->rodata->inner = settings->inner;
+	memcpy((void *)skeleton->rodata->far_mac, settings->far_mac, sizeof(settings->far_mac));
 	memcpy((void *)skeleton->rodata->peer_v4, settings->peer_v4, sizeof(settings->peer_v4));
 	memcpy((void *)skeleton->rodata->peer_v6, settings->peer_v6, sizeof(settings->peer_v6));
 	return gate_bpf__load(skeleton);

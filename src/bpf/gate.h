@@ -12,6 +12,9 @@ struct gate_programs_settings {
 	bool vouching;
 	int tap, via; /* interface indices; via 0: packets enter by the TAP itself */
 	uint8_t peer_v4[4], peer_v6[16]; /* network order */
+	uint32_t
+		inner; /* `via` is a VXLAN device: where the inner frame begins in what enters; or 0 */
+	uint8_t far_mac[6]; /* then: where its forwarding entry leads to the TAP */
 };
 
 /* Loads them. -errno with a sentence where this kernel or user cannot. */

@@ -84,7 +84,8 @@ static int parse_options(int argc, char **argv, struct request *request)
 		  .help = "lying-nic: as if the NIC vouched for what it did not check" },
 		{ .type = OPTION_STRING, .name = "via", .value = "DEV", .target = &request->gate.via,
 		  .help = "packets enter and leave by this device of the host: a NIC, a\n"
-			  "bridge, a VXLAN device, the parent of a macvlan" },
+			  "bridge, the parent of a macvlan, a VXLAN device (in outer\n"
+			  "packets, from a VTEP that is nobody's)" },
 		{ .type = OPTION_FLAG, .name = "dry-run", .target = &request->dry_run,
 		  .help = "say what would be created and which targets probed, and do nothing" },
 		{ .type = OPTION_HEADING, .help = "Output" },
@@ -157,6 +158,27 @@ static int choose(const struct inventory *inventory, const struct request *reque
 	return rc;
 }
 
+static bool is_vxlan(const struct inventory *inventory, const char *name)
+{
+	for (size_t i = 0; i < inventory->space_count; i++) {
+		const struct space *space = &inventory->space[i];
+
+		for (size_t k = 0; space->own && k < space->device_count; k++)
+			if (!strcmp(space->device[k].name, name))
+				return !strcmp(space->device[k].kind, "vxlan");
+	}
+	return false;
+}
+
+static void print_tunnel_plan(const char *via)
+{
+	printf("  give " GATE_DEVICE
+	       " the address %s/30 or %s/126, of the family of %s's outer packets,\n"
+	       "  and a permanent neighbour %s or %s: a VTEP that is nobody's\n"
+	       "  add two forwarding entries for it to %s, and with the addresses their neighbours\n",
+	       GATE_OUTER_V4, GATE_OUTER_V6, via, GATE_VTEP_V4, GATE_VTEP_V6, via);
+}
+
 static void print_plan(const struct inventory *inventory, const size_t *spaces, size_t count,
 		       const struct request *request)
 {
@@ -169,6 +191,8 @@ static void print_plan(const struct inventory *inventory, const size_t *spaces, 
 		printf("  attach a BPF filter to the egress of %s, and add the addresses there, not on the\n"
 		       "  TAP, unless the host's routes lead out by it\n",
 		       request->gate.via);
+	if (request->gate.via && is_vxlan(inventory, request->gate.via))
+		print_tunnel_plan(request->gate.via);
 	if (request->gate.vouching)
 		printf("  mark every packet that enters by " GATE_DEVICE " as checked\n");
 	printf("and open sockets to them in the namespaces of %zu target%s:\n", count,

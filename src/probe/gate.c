@@ -5,12 +5,17 @@
  * Frames are written to a TAP with NAPI (IFF_NAPI), so that they pass GRO as from a NIC; a flush timeout
  * lets segments that follow each other merge (the device's gro_flush_timeout, in a sysfs of our own, as
  * the host's may show another namespace). Frames with PSH set are never held back by GRO.
+ *
+ * By a VXLAN device: its filter at egress addresses what is for the peer to far_mac, whose forwarding entry
+ * leads to the remote VTEP by the TAP and no other device. Answers come from peer_mac, whose entry is as
+ * the device would learn it from them: packets from elsewhere than an entry says, the device drops.
  */
 #include "probe/gate.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sched.h>
@@ -29,20 +34,26 @@
 #include "net/link.h"
 #include "net/netns.h"
 #include "net/route.h"
+#include "net/vxlan.h"
 #include "packet/neighbour.h"
 
 #define FLUSH_NS "2000000" /* segments written in a row are written within this time */
 #define ADDRESS_SECONDS 120 /* how long an address of ours outlives a killed probe */
 #define QUEUE_LEN 10000 /* frames */
 #define WHY_LEN 200
+#define FRAME_MAX 1000
 
 static const uint8_t peer_mac[6] = { 0x02, 0x74, 0x73, 0x75, 0x6d, 0x02 };
+static const uint8_t far_mac[6] = { 0x02, 0x74, 0x73, 0x75, 0x6d, 0x03 };
 
 struct gate {
 	int fd;
 	int tap, entrance; /* interface indices; the same without --via */
 	bool lent[2]; /* whether an address was put on the entrance, by side */
+	const struct side *outer; /* the TAP's, where packets enter by a VXLAN device; or NULL */
+	uint16_t outer_port;
 	uint8_t peer_v4[4], peer_v6[16];
+	uint8_t vtep_v4[4], vtep_v6[16];
 	struct nl *nl;
 	struct gate_programs *programs;
 	struct journal *journal;
@@ -56,6 +67,12 @@ static const struct side {
 } sides[] = {
 	{ GATE_V4, GATE_PEER_V4, "192.0.2.0", 30, GATE_DOCUMENTATION_V4 },
 	{ GATE_V6, GATE_PEER_V6, "2001:db8:7473:756d::", 126, GATE_DOCUMENTATION_V6 },
+};
+
+/* The same of the underlay: IPv4, IPv6. */
+static const struct side outer_sides[] = {
+	{ GATE_OUTER_V4, GATE_VTEP_V4, "198.51.100.0", 30, GATE_DOCUMENTATION_V4 },
+	{ GATE_OUTER_V6, GATE_VTEP_V6, "2001:db8:7473:756e::", 126, GATE_DOCUMENTATION_V6 },
 };
 
 static int open_tap(struct gate *gate)
@@ -168,22 +185,54 @@ static int add_side(struct gate *gate, size_t number)
 	return rc;
 }
 
-static int set_up(struct gate *gate, const char *via)
+static int find_tunnel(struct gate *gate, const char *via)
+{
+	struct vxlan vxlan = { 0 };
+	const char *why = NULL;
+	int rc = vxlan_get(gate->nl, gate->entrance, &vxlan);
+
+	if (rc)
+		return rc;
+	if (vxlan.external)
+		why = "it has no VNI of its own (external)";
+	else if (vxlan.gpe)
+		why = "it speaks VXLAN-GPE";
+	else if (vxlan.remote_csum)
+		why = "it finishes checksums for others (remote checksum offload)";
+	if (why)
+		return fail(
+			-EOPNOTSUPP,
+			"the probe cannot be a remote VTEP of %s, as %s: leave out --via, or name a "
+			"bridge behind it",
+			via, why);
+	gate->outer = &outer_sides[vxlan.v6];
+	gate->outer_port = vxlan.port;
+	return look_for_use(gate->nl, gate->outer);
+}
+
+static int find_entrance(struct gate *gate, const char *via)
+{
+	struct link_info link = { 0 };
+	int rc = link_get(gate->nl, via, &link);
+
+	if (rc)
+		return rc;
+	if (link.flags & IFF_LOOPBACK)
+		return fail(-EINVAL, "nothing enters a host by %s", via);
+	gate->entrance = link.index;
+	return strcmp(link.kind, "vxlan") ? 0 : find_tunnel(gate, via);
+}
+
+static int set_up(struct gate *gate)
 {
 	struct link_info link = { 0 };
 	int rc = link_get(gate->nl, GATE_DEVICE, &link);
 
 	if (rc)
 		return rc;
-	gate->tap = gate->entrance = link.index;
-	if (via) {
-		rc = link_get(gate->nl, via, &link);
-		gate->entrance = link.index;
-	}
-	if (!rc && via && link.flags & IFF_LOOPBACK)
-		rc = fail(-EINVAL, "nothing enters a host by %s", via);
-	if (rc)
-		return rc;
+	gate->tap = link.index;
+	if (!gate->entrance)
+		gate->entrance = gate->tap;
 	set_queue();
 	let_merge(gate);
 	/*
@@ -193,10 +242,26 @@ static int set_up(struct gate *gate, const char *via)
 	sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_ra", "0");
 	sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_dad", "0");
 	rc = link_set_up(gate->nl, gate->tap);
+	if (!rc && gate->outer) {
+		rc = addr_add(gate->nl, gate->tap, gate->outer->host, gate->outer->prefix_len);
+		rc = rc ? rc : neigh_add(gate->nl, gate->tap, gate->outer->peer, peer_mac);
+	}
 	if (!rc && add_side(gate, 0))
 		snprintf(gate->no_v4, sizeof(gate->no_v4), "%s", fail_text());
 	if (!rc && add_side(gate, 1))
 		snprintf(gate->no_v6, sizeof(gate->no_v6), "%s", fail_text());
+	return rc;
+}
+
+/* To the remote VTEP, and from it. A device that answers for others (proxy) passes no question on. */
+static int lead_into_tunnel(struct gate *gate)
+{
+	int rc = journal_fdb(gate->journal, far_mac, gate->outer->peer, gate->tap);
+
+	rc = rc ? rc : journal_fdb(gate->journal, peer_mac, gate->outer->peer, 0);
+	for (size_t i = 0; !rc && i < ARRAY_SIZE(sides); i++)
+		if (gate->lent[i])
+			rc = journal_neighbour(gate->journal, sides[i].peer, peer_mac);
 	return rc;
 }
 
@@ -212,8 +277,11 @@ static int attach(struct gate *gate, const struct gate_settings *settings)
 
 	memcpy(programs.peer_v4, gate->peer_v4, sizeof(programs.peer_v4));
 	memcpy(programs.peer_v6, gate->peer_v6, sizeof(programs.peer_v6));
+	memcpy(programs.far_mac, far_mac, sizeof(programs.far_mac));
 	if (settings->via)
 		programs.via = gate->entrance;
+	if (gate->outer)
+		programs.inner = gate->outer == &outer_sides[0] ? TUNNEL_HEAD_V4 : TUNNEL_HEAD_V6;
 	rc = gate_programs_load(&programs, &gate->programs);
 	rc = rc ? rc : tc_clsact_add(gate->nl, gate->tap);
 	rc = rc ? rc
@@ -222,9 +290,10 @@ static int attach(struct gate *gate, const struct gate_settings *settings)
 	if (rc || !settings->via)
 		return rc;
 	rc = journal_open(&place, "probe", settings->say, &gate->journal);
-	return rc ? rc
-		  : journal_bpf(gate->journal, TC_EGRESS, 1, gate_programs_out(gate->programs),
-				"tsum_gate_out");
+	rc = rc ? rc
+		: journal_bpf(gate->journal, TC_EGRESS, 1, gate_programs_out(gate->programs),
+			      "tsum_gate_out");
+	return rc || !gate->outer ? rc : lead_into_tunnel(gate);
 }
 
 int gate_open(const struct gate_settings *settings, struct gate **ret_gate)
@@ -238,13 +307,16 @@ int gate_open(const struct gate_settings *settings, struct gate **ret_gate)
 	gate->fd = -1;
 	inet_pton(AF_INET, GATE_PEER_V4, gate->peer_v4);
 	inet_pton(AF_INET6, GATE_PEER_V6, gate->peer_v6);
+	inet_pton(AF_INET, GATE_VTEP_V4, gate->vtep_v4);
+	inet_pton(AF_INET6, GATE_VTEP_V6, gate->vtep_v6);
 	/* What a killed run left on devices, first. */
 	rc = journal_recover(settings->say, &tally);
 	rc = rc ? rc : nl_open(-1, NETLINK_ROUTE, &gate->nl);
 	rc = rc ? rc : look_for_use(gate->nl, &sides[0]);
 	rc = rc ? rc : look_for_use(gate->nl, &sides[1]);
+	rc = rc || !settings->via ? rc : find_entrance(gate, settings->via);
 	rc = rc ? rc : open_tap(gate);
-	rc = rc ? rc : set_up(gate, settings->via);
+	rc = rc ? rc : set_up(gate);
 	if (rc)
 		return rc;
 	rc = attach(gate, settings);
@@ -311,13 +383,71 @@ int gate_entrance(const struct gate *gate)
 	return gate->entrance;
 }
 
-bool gate_answer(const struct gate *gate, const uint8_t *frame, size_t len)
+void gate_drops_of(const struct gate *gate, struct drops_of *ret_of)
+{
+	struct drops_of of = { .outer_port = gate->outer_port };
+
+	memcpy(of.v4, gate->peer_v4, sizeof(of.v4));
+	memcpy(of.v6, gate->peer_v6, sizeof(of.v6));
+	if (gate->outer == &outer_sides[0]) {
+		of.outer_family = AF_INET;
+		memcpy(of.outer, gate->vtep_v4, sizeof(gate->vtep_v4));
+	} else if (gate->outer) {
+		of.outer_family = AF_INET6;
+		memcpy(of.outer, gate->vtep_v6, sizeof(gate->vtep_v6));
+	}
+	*ret_of = of;
+}
+
+void gate_send(const struct gate *gate, const struct gate_way *way, const uint8_t *intact,
+	       const uint8_t *sent, size_t len)
+{
+	uint8_t wrapped[FRAME_MAX];
+
+	if (way->tunnel.family) {
+		if (tunnel_wrap(&way->tunnel, intact, sent, len, wrapped, sizeof(wrapped), &len))
+			return;
+		sent = wrapped;
+	}
+	/* A frame that the TAP does not take is lost, as on any wire; what is missing is sent again. */
+	if (write(gate->fd, sent, len) < 0)
+		return;
+}
+
+/* Whether it asked for the MAC address of one of the two. */
+static bool answer(const struct gate *gate, const struct gate_way *way, const uint8_t *frame,
+		   size_t len, const uint8_t *v4, const uint8_t *v6)
 {
 	uint8_t answer[NEIGHBOUR_ANSWER_MAX];
 	size_t answer_len;
 
-	if (neighbour_answer(frame, len, gate->peer_v4, gate->peer_v6, peer_mac, answer,
-			     &answer_len))
+	if (neighbour_answer(frame, len, v4, v6, peer_mac, answer, &answer_len))
 		return false;
-	return write(gate->fd, answer, answer_len) == (ssize_t)answer_len;
+	gate_send(gate, way, answer, answer, answer_len);
+	return true;
+}
+
+bool gate_take(const struct gate *gate, const uint8_t *frame, size_t len,
+	       struct gate_packet *ret_packet)
+{
+	struct gate_packet packet = { 0 };
+	size_t inner = 0, inner_len = len;
+
+	if (gate->outer) {
+		if (answer(gate, &packet.way, frame, len, gate->vtep_v4, gate->vtep_v6) ||
+		    tunnel_open(frame, len, gate->outer_port, &packet.way.tunnel, &inner,
+				&inner_len))
+			return false;
+	}
+	if (inner_len < ETH_HLEN ||
+	    answer(gate, &packet.way, frame + inner, inner_len, gate->peer_v4, gate->peer_v6))
+		return false;
+	memcpy(packet.way.own_mac, gate->outer ? peer_mac : frame + inner, 6);
+	memcpy(packet.way.remote_mac, frame + inner + 6, 6);
+	if (gate->outer)
+		tunnel_judge(frame, len, inner, inner_len, &packet.judged);
+	else
+		packet_judge(LINK_ETHERNET, frame, len, len, &packet.judged);
+	*ret_packet = packet;
+	return true;
 }

@@ -14,7 +14,8 @@
 
 #include "base/cleanup.h"
 
-const char *const probe_by_names[] = { "unknown", "nobody", "socket", "conntrack", "rule", NULL };
+const char *const probe_by_names[] = { "unknown", "nobody",    "socket", "conntrack",
+				       "rule",	  "outer-udp", NULL };
 
 static bool is_csum(const struct drop *drop)
 {
@@ -29,13 +30,16 @@ static bool is_here(const struct drop *drop, uint32_t netns)
 }
 
 /* By the kernel's own word where it gives one, else by the counters. */
-static enum probe_by who_caught(const struct circumstances *around)
+static enum probe_by who_caught(const struct talk_evidence *evidence,
+				const struct circumstances *around)
 {
 	for (unsigned int i = 0; i < around->drop_count; i++) {
 		const struct drop *drop = &around->drop[i];
 
 		if (drop->outbound)
 			continue;
+		if (is_csum(drop) && drop->tunnelled)
+			return BY_OUTER_UDP;
 		/* Dropped while it was read from a socket's queue, it has left its device behind. */
 		if (is_csum(drop) && (!drop->netns || is_here(drop, around->target_netns)))
 			return BY_SOCKET;
@@ -44,6 +48,9 @@ static enum probe_by who_caught(const struct circumstances *around)
 		if (!strcmp(drop->reason, "NETFILTER_DROP"))
 			return BY_RULE;
 	}
+	/* An outer checksum has its say first. */
+	if (around->damaged && evidence->outer_sum && around->host_udp_errors >= around->damaged)
+		return BY_OUTER_UDP;
 	if (around->damaged && around->target_errors >= around->damaged)
 		return BY_SOCKET;
 	if (around->damaged && around->host_errors >= around->damaged)
@@ -193,7 +200,7 @@ void judge_in(const struct check *check, const struct talk_evidence *evidence,
 		unknown(ret, around->no_merging);
 	} else if (check->shape == SHAPE_MERGED && !evidence->merged) {
 		unknown(ret, "GRO merged nothing, so nothing was shown of merged packets");
-	} else if (check->shape == SHAPE_NO_CHECK) {
+	} else if (check->shape == SHAPE_NO_CHECK && who_caught(evidence, around) != BY_OUTER_UDP) {
 		unknown(ret,
 			"damage under no checksum did not arrive: something on the way checks more");
 	} else if (!letter_is(check, evidence, TREAT_PAIR, ARRIVED_DAMAGED)) {
@@ -205,7 +212,7 @@ void judge_in(const struct check *check, const struct talk_evidence *evidence,
 		   !all_are(check, evidence, TREAT_FIELD, dropped)) {
 		unknown(ret, "the connection ended before every letter had its answer");
 	} else {
-		ret->by = who_caught(around);
+		ret->by = who_caught(evidence, around);
 		ret->verdict = VERDICT_VERIFIED;
 		if (ret->by == BY_UNKNOWN)
 			unknown(ret,

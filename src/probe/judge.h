@@ -16,6 +16,7 @@ enum probe_by {
 	BY_SOCKET, /* the TCP or UDP that the target's socket belongs to */
 	BY_CONNTRACK, /* the host: its conntrack refused to translate, and the host's own TCP or UDP dropped it */
 	BY_RULE, /* a firewall rule */
+	BY_OUTER_UDP, /* the host's UDP, by the checksum of the tunnel packet around it */
 	BYS
 };
 
@@ -27,6 +28,7 @@ struct drop {
 	const char *reason; /* as the kernel names it: "TCP_CSUM" */
 	uint32_t netns; /* inode; 0: not known */
 	bool outbound; /* from the target */
+	bool tunnelled; /* with its outer headers on */
 	uint64_t packets;
 };
 
@@ -42,6 +44,7 @@ struct circumstances {
 	unsigned int drop_count;
 	/* How far the counters of wrong sums of the protocol rose over the whole target. */
 	uint64_t target_errors, host_errors;
+	uint64_t host_udp_errors; /* the host's of UDP, whatever the protocol */
 	unsigned int
 		damaged; /* letters whose damage a checksum sees, over the whole target and protocol */
 	const char *no_merging; /* why nothing can be merged here, or NULL */

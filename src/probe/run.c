@@ -21,6 +21,7 @@
 #include "bpf/drop.h"
 #include "net/conntrack.h"
 #include "net/counter.h"
+#include "probe/conclude.h"
 #include "probe/reach.h"
 #include "probe/warm.h"
 
@@ -144,7 +145,8 @@ static int gate_ready(void *owner, uint32_t events)
 
 	(void)events;
 	for (unsigned int i = 0; i < FRAMES_A_ROUND; i++) {
-		struct packet_judgement judged;
+		struct gate_packet packet;
+		const struct packet_flow *flow = &packet.judged.flow;
 		const struct open_talk *open;
 		ssize_t len = read(gate_fd(run->gate), run->frame, sizeof(run->frame));
 
@@ -152,16 +154,14 @@ static int gate_ready(void *owner, uint32_t events)
 			return 0;
 		if (len < 0)
 			return fail_errno(-errno, "cannot read from device " GATE_DEVICE);
-		if (gate_answer(run->gate, run->frame, (size_t)len))
+		if (!gate_take(run->gate, run->frame, (size_t)len, &packet) ||
+		    !is_for_peer(run, flow))
 			continue;
-		packet_judge(LINK_ETHERNET, run->frame, (size_t)len, (size_t)len, &judged);
-		if (!is_for_peer(run, &judged.flow))
-			continue;
-		if (!run->is_warm && judged.flow.dst_port == WARM_PORT)
-			warm_frame(&run->warm, &judged);
-		open = run->by_port[judged.flow.dst_port];
+		if (!run->is_warm && flow->dst_port == WARM_PORT)
+			warm_frame(&run->warm, &packet.judged);
+		open = run->by_port[flow->dst_port];
 		if (open)
-			talk_frame(open->talk, run->frame, &judged);
+			talk_frame(open->talk, &packet);
 	}
 	return 0;
 }
@@ -319,16 +319,27 @@ static int interrupted(void *owner, int signo)
 
 /* What is known around the n-th conversation of all, which had port FIRST_PORT + n. */
 struct arounds {
+	const struct run *run;
 	struct circumstances *around;
 	size_t count;
 };
+
+/* Another probe, of a namespace beside, has the same peer. */
+static bool is_known(const struct run *run, uint32_t netns)
+{
+	for (size_t i = 0; netns && i < run->inventory->space_count; i++)
+		if (netns_number(run, i) == netns)
+			return true;
+	return !netns;
+}
 
 static void take_drop(void *owner, const struct drop_key *key, const char *reason, uint64_t packets)
 {
 	const struct arounds *all = owner;
 	struct circumstances *around;
 
-	if (key->port < FIRST_PORT || key->port >= FIRST_PORT + all->count)
+	if (key->port < FIRST_PORT || key->port >= FIRST_PORT + all->count ||
+	    !is_known(all->run, key->netns))
 		return;
 	around = &all->around[key->port - FIRST_PORT];
 	if (around->drop_count < DROPS_MAX)
@@ -336,6 +347,7 @@ static void take_drop(void *owner, const struct drop_key *key, const char *reaso
 			.reason = reason,
 			.netns = key->netns,
 			.outbound = key->outbound,
+			.tunnelled = key->tunnelled,
 			.packets = packets,
 		};
 }
@@ -348,47 +360,9 @@ static bool sysctl_is_on(const char *path)
 	return file && fscanf(file, "%d", &value) == 1 && value;
 }
 
-static unsigned int damaged_letters(const struct probe_target *target, uint8_t proto)
-{
-	unsigned int damaged = 0;
-
-	for (size_t i = 0; i < target->check_count; i++) {
-		const struct check *check = target->check[i].check;
-
-		for (unsigned int k = 0; check->letters[k] != TREAT_END; k++)
-			damaged += check->proto == proto && check->shape != SHAPE_NO_CHECK &&
-				   (check->letters[k] == TREAT_PAYLOAD ||
-				    check->letters[k] == TREAT_FIELD);
-	}
-	return damaged;
-}
-
 static uint64_t errors_of(const struct counters *counters, uint8_t proto)
 {
 	return proto == IPPROTO_TCP ? counters->tcp_in_csum_errors : counters->udp_in_csum_errors;
-}
-
-static enum verdict verdict_of_target(const struct probe_target *target)
-{
-	unsigned int seen[VERDICTS] = { 0 };
-
-	for (size_t i = 0; i < target->check_count; i++) {
-		const struct probe_check *check = &target->check[i];
-
-		/* Fragments or merged packets that do not come through are no way in to judge. */
-		if (!check->in.inherent &&
-		    (check->in.verdict != VERDICT_BLOCKED || check->check->shape == SHAPE_SINGLE))
-			seen[check->in.verdict]++;
-		if (check->out.verdict == VERDICT_DELIVERS_CORRUPT)
-			seen[VERDICT_DELIVERS_CORRUPT]++;
-	}
-	seen[VERDICT_BLOCKED] += target->cut_off;
-	if (seen[VERDICT_DELIVERS_CORRUPT])
-		return VERDICT_DELIVERS_CORRUPT;
-	if (seen[VERDICT_UNKNOWN] || target->vanished[0])
-		return VERDICT_UNKNOWN;
-	return seen[VERDICT_VERIFIED] && !seen[VERDICT_BLOCKED] ? VERDICT_VERIFIED
-								: VERDICT_BLOCKED;
 }
 
 static void judge_target(struct run *run, struct probe_target *target, size_t number,
@@ -408,25 +382,26 @@ static void judge_target(struct run *run, struct probe_target *target, size_t nu
 		around[i].host_netns = netns_number(run, 0);
 		around[i].host_forwards =
 			check->family == AF_INET ? run->forwards_v4 : run->forwards_v6;
-		around[i].damaged = damaged_letters(target, proto);
+		around[i].damaged = conclude_damaged(target, proto);
 		around[i].target_errors = errors_of(&after, proto) - errors_of(before, proto);
 		around[i].host_errors =
 			errors_of(host_after, proto) - errors_of(&run->host_before, proto);
+		around[i].host_udp_errors = errors_of(host_after, IPPROTO_UDP) -
+					    errors_of(&run->host_before, IPPROTO_UDP);
 		if (gate_merges(run->gate, &around[i].no_merging))
 			around[i].no_merging = NULL;
 		judge_in(check->check, &check->evidence, &around[i], &check->in);
 		judge_out(check->check, &check->evidence, &check->out);
 	}
-	target->verdict = verdict_of_target(target);
+	target->verdict = conclude_target(target);
 }
 
 static int judge_all(struct run *run)
 {
 	size_t talks = run->next_port - FIRST_PORT, at = 0;
 	_cleanup_free_ struct circumstances *around = calloc(talks + 1, sizeof(*around));
-	struct arounds all = { .around = around, .count = talks };
+	struct arounds all = { .run = run, .around = around, .count = talks };
 	struct counters host_after = run->host_before;
-	bool rank[VERDICTS] = { false };
 
 	if (!around)
 		return fail(-ENOMEM, "out of memory");
@@ -440,14 +415,8 @@ static int judge_all(struct run *run)
 
 		judge_target(run, target, i, &around[at], &host_after);
 		at += target->check_count;
-		if (!target->isolated)
-			rank[target->verdict] = true;
 	}
-	run->probe->verdict = rank[VERDICT_DELIVERS_CORRUPT] ? VERDICT_DELIVERS_CORRUPT
-			      : rank[VERDICT_UNKNOWN]	     ? VERDICT_UNKNOWN
-			      : rank[VERDICT_BLOCKED]	     ? VERDICT_BLOCKED
-			      : rank[VERDICT_VERIFIED]	     ? VERDICT_VERIFIED
-							     : VERDICT_BLOCKED;
+	run->probe->verdict = conclude(run->probe);
 	return 0;
 }
 
@@ -480,6 +449,7 @@ static void cleanup_run(struct run **run)
 static int set_up(struct run *run, size_t count)
 {
 	struct rlimit files;
+	struct drops_of of;
 	int rc;
 
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
@@ -494,7 +464,8 @@ static int set_up(struct run *run, size_t count)
 	rc = gate_open(&run->settings->gate, &run->gate);
 	if (rc)
 		return rc;
-	if (drops_open(gate_peer(run->gate, AF_INET), gate_peer(run->gate, AF_INET6), &run->drops))
+	gate_drops_of(run->gate, &of);
+	if (drops_open(&of, &run->drops))
 		run->probe->no_drops = "drop reasons cannot be watched here";
 	warm_begin(&run->warm, run->gate, WARM_PORT);
 	rc = counters_read(-1, &run->host_before);

@@ -35,60 +35,6 @@
 #define STALL_NS UINT64_C(100000000) /* then what did not arrive is sent again */
 #define STALLS_MAX 10
 
-/* A letter: its number, the peer's port, and the same words in all. */
-#define LETTER_FORMAT                                                                              \
-	"#%u at %04x. a letter of truesum's to a container. Its bits may change on their way: "    \
-	"what is read of it shows if anybody looks..."
-
-/* Where it is damaged. In the second half, which is the second of two fragments. */
-enum {
-	AT_NUMBER = 1,
-	AT_FLIP = 75, /* 'e', which has the bit that falls */
-	AT_UP = 80, /* 'a', and at an even distance 'w': one bit rises, the same one falls */
-	AT_DOWN = 84,
-	AT_VARIANT = 100,
-};
-
-const struct check check_rows[] = {
-	{ "tcp",
-	  IPPROTO_TCP,
-	  SHAPE_SINGLE,
-	  true,
-	  true,
-	  { TREAT_INTACT, TREAT_PAYLOAD, TREAT_FIELD, TREAT_PAIR, TREAT_INTACT } },
-	{ "tcp-merged",
-	  IPPROTO_TCP,
-	  SHAPE_MERGED,
-	  true,
-	  true,
-	  { TREAT_INTACT, TREAT_INTACT, TREAT_PAYLOAD, TREAT_INTACT, TREAT_PAIR, TREAT_INTACT } },
-	{ "udp",
-	  IPPROTO_UDP,
-	  SHAPE_SINGLE,
-	  true,
-	  true,
-	  { TREAT_INTACT, TREAT_PAYLOAD, TREAT_FIELD, TREAT_PAIR, TREAT_INTACT } },
-	{ "udp-merged",
-	  IPPROTO_UDP,
-	  SHAPE_MERGED,
-	  true,
-	  true,
-	  { TREAT_INTACT, TREAT_INTACT, TREAT_PAYLOAD, TREAT_INTACT, TREAT_PAIR, TREAT_INTACT } },
-	{ "udp-fragments",
-	  IPPROTO_UDP,
-	  SHAPE_FRAGMENTS,
-	  true,
-	  true,
-	  { TREAT_INTACT, TREAT_PAYLOAD, TREAT_FIELD, TREAT_PAIR, TREAT_INTACT } },
-	{ "udp-no-check",
-	  IPPROTO_UDP,
-	  SHAPE_NO_CHECK,
-	  true,
-	  false,
-	  { TREAT_INTACT, TREAT_PAYLOAD, TREAT_INTACT } },
-};
-const size_t check_row_count = ARRAY_SIZE(check_rows);
-
 struct talk {
 	const struct gate *gate;
 	const struct check *check;
@@ -99,7 +45,7 @@ struct talk {
 		spoke_ns; /* the start; when the word, the letters were last sent */
 	unsigned int stalls;
 	bool done, spoke;
-	uint8_t own_mac[6], remote_mac[6]; /* as the target's frames were addressed */
+	struct gate_way way; /* back to the target, as its packets came */
 	uint8_t remote[16]; /* the target as the peer sees it, behind NAT perhaps */
 	uint16_t remote_port;
 	uint32_t heard; /* TCP: the next sequence number of the target's */
@@ -108,33 +54,6 @@ struct talk {
 	uint8_t partial[LETTER_LEN]; /* TCP: the letter being read */
 	struct talk_evidence evidence;
 };
-
-static void write_letter(const struct talk *talk, unsigned int number, uint8_t letter[LETTER_LEN])
-{
-	char text[2 * LETTER_LEN];
-
-	snprintf(text, sizeof(text), LETTER_FORMAT, number, talk->port);
-	memcpy(letter, text, LETTER_LEN);
-}
-
-static void damage_letter(enum treatment treatment, uint8_t letter[LETTER_LEN])
-{
-	switch (treatment) {
-	case TREAT_PAYLOAD:
-		letter[AT_FLIP] ^= 0x04;
-		break;
-	case TREAT_FIELD:
-		letter[AT_VARIANT] ^= 0x06;
-		break;
-	case TREAT_PAIR:
-		letter[AT_UP] ^= 0x02;
-		letter[AT_DOWN] ^= 0x02;
-		break;
-	case TREAT_END:
-	case TREAT_INTACT:
-		break;
-	}
-}
 
 static void begin_frame(struct talk *talk, struct build *build)
 {
@@ -149,29 +68,28 @@ static void begin_frame(struct talk *talk, struct build *build)
 		.ack = talk->heard,
 		.no_check = talk->check->shape == SHAPE_NO_CHECK,
 	};
-	memcpy(build->src_mac, talk->own_mac, 6);
-	memcpy(build->dst_mac, talk->remote_mac, 6);
+	memcpy(build->src_mac, talk->way.own_mac, 6);
+	memcpy(build->dst_mac, talk->way.remote_mac, 6);
 	memcpy(build->src, gate_peer(talk->gate, talk->family), len);
 	memcpy(build->dst, talk->remote, len);
 }
 
-/* A frame that the TAP does not take is lost, as on any wire; what is missing is sent again. */
-static void put_frame(const struct talk *talk, const uint8_t *frame, size_t len)
-{
-	if (write(gate_fd(talk->gate), frame, len) < 0)
-		return;
-}
-
-static void put_in_fragments(struct talk *talk, const uint8_t *frame, const struct built *built)
+/* Cuts the same two fragments out of the intact frame and of the one to be sent. */
+static void send_in_fragments(struct talk *talk, const uint8_t *intact, const uint8_t *sent,
+			      const struct built *built)
 {
 	size_t all = built->len - built->transport, half = (all / 2 + 7) & ~(size_t)7, len;
-	uint8_t fragment[FRAME_MAX];
+	uint8_t fragment[FRAME_MAX], before[FRAME_MAX];
 	uint32_t id = (uint32_t)talk->port << 8 | talk->id;
 
-	if (!build_fragment(frame, built, 0, half, id, fragment, sizeof(fragment), &len))
-		put_frame(talk, fragment, len);
-	if (!build_fragment(frame, built, half, all - half, id, fragment, sizeof(fragment), &len))
-		put_frame(talk, fragment, len);
+	for (size_t start = 0; start < all; start += half) {
+		size_t take = start ? all - half : half;
+
+		if (build_fragment(intact, built, start, take, id, before, FRAME_MAX, &len) ||
+		    build_fragment(sent, built, start, take, id, fragment, FRAME_MAX, &len))
+			return;
+		gate_send(talk->gate, &talk->way, before, fragment, len);
+	}
 }
 
 static bool is_last(const struct talk *talk, unsigned int number)
@@ -179,20 +97,14 @@ static bool is_last(const struct talk *talk, unsigned int number)
 	return number + 1 == talk->letter_count;
 }
 
-/* One bit; not the only one that is set: a UDP field of 0 says that there is no checksum (RFC 768). */
-static void damage_field(uint8_t field[2])
-{
-	field[0] ^= field[0] == 0x04 && !field[1] ? 0x08 : 0x04;
-}
-
 static void send_letter(struct talk *talk, unsigned int number, enum treatment treatment)
 {
-	uint8_t letter[LETTER_LEN], frame[FRAME_MAX];
+	uint8_t letter[LETTER_LEN], intact[FRAME_MAX], frame[FRAME_MAX];
 	bool held = talk->check->shape == SHAPE_MERGED && !is_last(talk, number);
 	struct build build;
 	struct built built;
 
-	write_letter(talk, number, letter);
+	letter_write(number, talk->port, letter);
 	begin_frame(talk, &build);
 	build.seq = SEGMENT_FIRST_SEQ + 1 + number * LETTER_LEN;
 	build.tcp_flags = held ? TH_ACK : TH_ACK | TH_PUSH; /* PSH: GRO lets it through at once */
@@ -202,22 +114,18 @@ static void send_letter(struct talk *talk, unsigned int number, enum treatment t
 	build.payload = letter;
 	build.payload_len = LETTER_LEN;
 	if (treatment != TREAT_PAYLOAD)
-		damage_letter(treatment, letter);
-	if (build_frame(&build, frame, sizeof(frame), &built))
+		letter_damage(treatment, letter);
+	if (build_frame(&build, intact, sizeof(intact), &built))
 		return;
+	memcpy(frame, intact, built.len);
 	if (treatment == TREAT_PAYLOAD)
-		damage_letter(treatment, frame + built.payload);
+		letter_damage(treatment, frame + built.payload);
 	if (treatment == TREAT_FIELD)
-		damage_field(frame + built.field);
+		letter_damage_field(frame + built.field);
 	if (talk->check->shape == SHAPE_FRAGMENTS)
-		put_in_fragments(talk, frame, &built);
+		send_in_fragments(talk, intact, frame, &built);
 	else
-		put_frame(talk, frame, built.len);
-}
-
-static bool is_seen(enum treatment treatment)
-{
-	return treatment == TREAT_PAYLOAD || treatment == TREAT_FIELD;
+		gate_send(talk->gate, &talk->way, intact, frame, built.len);
 }
 
 static void send_letters(struct talk *talk)
@@ -227,13 +135,13 @@ static void send_letters(struct talk *talk)
 
 	for (unsigned int i = 0; i < talk->letter_count; i++) {
 		send_letter(talk, i, letters[i]);
-		if (tcp && is_seen(letters[i]) && talk->check->shape == SHAPE_SINGLE)
+		if (tcp && letter_is_seen(letters[i]) && talk->check->shape == SHAPE_SINGLE)
 			send_letter(talk, i, TREAT_INTACT);
 	}
 	/* Between merged segments a copy would break the run. */
 	for (unsigned int i = 0;
 	     tcp && talk->check->shape == SHAPE_MERGED && i < talk->letter_count; i++)
-		if (is_seen(letters[i]))
+		if (letter_is_seen(letters[i]))
 			send_letter(talk, i, TREAT_INTACT);
 	talk->spoke = true;
 	talk->spoke_ns = clock_ns();
@@ -260,7 +168,7 @@ static void send_syn_ack(struct talk *talk)
 	build.tcp_flags = TH_SYN | TH_ACK;
 	build.mss = 1000;
 	if (!build_frame(&build, frame, sizeof(frame), &built))
-		put_frame(talk, frame, built.len);
+		gate_send(talk->gate, &talk->way, frame, frame, built.len);
 }
 
 static void note_sums(struct talk *talk, const struct packet_judgement *judged)
@@ -290,8 +198,9 @@ static void note_sums(struct talk *talk, const struct packet_judgement *judged)
 	}
 }
 
-void talk_frame(struct talk *talk, const uint8_t *frame, const struct packet_judgement *judged)
+void talk_frame(struct talk *talk, const struct gate_packet *packet)
 {
+	const struct packet_judgement *judged = &packet->judged;
 	bool tcp = talk->check->proto == IPPROTO_TCP;
 
 	note_sums(talk, judged);
@@ -299,8 +208,8 @@ void talk_frame(struct talk *talk, const uint8_t *frame, const struct packet_jud
 	    judged->flow.family != talk->family || judged->verdict == SUM_BAD)
 		return;
 	talk->evidence.met = true;
-	memcpy(talk->own_mac, frame, 6);
-	memcpy(talk->remote_mac, frame + 6, 6);
+	talk->evidence.outer_sum = packet->way.tunnel.family && !packet->way.tunnel.no_check;
+	talk->way = packet->way;
 	memcpy(talk->remote, judged->flow.src, sizeof(talk->remote));
 	talk->remote_port = judged->flow.src_port;
 	if (!tcp) {
@@ -322,7 +231,7 @@ void talk_frame(struct talk *talk, const uint8_t *frame, const struct packet_jud
 
 static void take_letter(struct talk *talk, const uint8_t got[LETTER_LEN])
 {
-	unsigned int number = (unsigned int)(got[AT_NUMBER] - '0');
+	unsigned int number = letter_number(got);
 	struct talk_evidence *evidence = &talk->evidence;
 	uint8_t intact[LETTER_LEN], damaged[LETTER_LEN];
 	enum arrival arrival;
@@ -331,16 +240,16 @@ static void take_letter(struct talk *talk, const uint8_t got[LETTER_LEN])
 		number = (unsigned int)((talk->stream_len - 1) / LETTER_LEN);
 	if (number >= talk->letter_count)
 		return;
-	write_letter(talk, number, intact);
+	letter_write(number, talk->port, intact);
 	memcpy(damaged, intact, sizeof(damaged));
-	damage_letter(talk->check->letters[number], damaged);
+	letter_damage(talk->check->letters[number], damaged);
 	arrival = !memcmp(got, intact, LETTER_LEN)    ? ARRIVED_INTACT
 		  : !memcmp(got, damaged, LETTER_LEN) ? ARRIVED_DAMAGED
 						      : ARRIVED_OTHER;
 	/* A datagram may come twice, damaged and intact: the damaged one counts. */
 	if (arrival > evidence->arrived[number])
 		evidence->arrived[number] = arrival;
-	if (arrival >= ARRIVED_DAMAGED && is_seen(talk->check->letters[number]) &&
+	if (arrival >= ARRIVED_DAMAGED && letter_is_seen(talk->check->letters[number]) &&
 	    !evidence->has_damaged) {
 		evidence->has_damaged = true;
 		evidence->damaged_letter = (uint8_t)number;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One check of a probe: a conversation between a socket in the target's namespace, which connects out, and
- * the peer behind the gate, which truesum plays too. The peer answers in letters of LETTER_LEN bytes, some
- * of them damaged on purpose; what the socket reads of each is the evidence.
+ * the peer behind the gate, which truesum plays too. The peer answers in letters, some of them damaged on
+ * purpose; what the socket reads of each is the evidence.
  */
 #ifndef TRUESUM_PROBE_TALK_H
 #define TRUESUM_PROBE_TALK_H
@@ -12,34 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "packet/verdict.h"
 #include "probe/gate.h"
-
-#define LETTER_LEN 128
-#define LETTERS_MAX 8
-
-/* What the peer does to a letter. */
-enum treatment {
-	TREAT_END, /* no letter: the list ends */
-	TREAT_INTACT,
-	TREAT_PAYLOAD, /* one payload bit flipped under the original's checksum */
-	TREAT_FIELD, /* another content with its right checksum, of which one bit is flipped */
-	TREAT_PAIR, /* two flips that cancel: no checksum sees it, so this must arrive */
-};
-
-enum check_shape { SHAPE_SINGLE, SHAPE_MERGED, SHAPE_NO_CHECK, SHAPE_FRAGMENTS };
-
-/* One check, as a row of a table. */
-struct check {
-	const char *name; /* "tcp", "tcp-merged", ... */
-	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
-	enum check_shape shape;
-	bool v4, v6; /* the families it exists for */
-	enum treatment letters[LETTERS_MAX + 1];
-};
-
-extern const struct check check_rows[];
-extern const size_t check_row_count;
+#include "probe/letter.h"
 
 /* What the socket read of a letter. */
 enum arrival {
@@ -71,8 +45,8 @@ uint16_t talk_port(const struct talk *talk);
 const struct check *talk_check(const struct talk *talk);
 int talk_family(const struct talk *talk);
 
-/* A frame from the target to the peer's port, already judged. */
-void talk_frame(struct talk *talk, const uint8_t *frame, const struct packet_judgement *judged);
+/* What came out of the gate from the target to the peer's port. */
+void talk_frame(struct talk *talk, const struct gate_packet *packet);
 
 /* The socket is readable or writable. */
 void talk_socket(struct talk *talk);
@@ -95,6 +69,7 @@ struct talk_evidence {
 	uint32_t tx_good, tx_bad, tx_unfinished; /* sums of the frames from the target */
 	uint32_t tx_stored, tx_computed; /* of the first wrong one */
 	bool merged; /* GRO merged letters */
+	bool outer_sum; /* the letters came in tunnel packets with a checksum of their own */
 	struct sockaddr_storage local; /* the socket's own address */
 };
 void talk_evidence(const struct talk *talk, struct talk_evidence *ret);

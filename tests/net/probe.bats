@@ -24,7 +24,7 @@ lab() {
 	jq -r --arg topology "$1" --arg behaviour "$2" '[.cells[] |
 		select(.topology == $topology and .behaviour == $behaviour and .mitigation == "none" and (.skipped | not)) |
 		.verdict + if .verdict == "verified" then
-			":" + {container: "socket", host: "conntrack", rule: "rule"}[.caught_by] else "" end] |
+			":" + {container: "socket", host: "conntrack", rule: "rule", "outer-udp": "outer-udp"}[.caught_by] else "" end] |
 		unique | join(" ")' "$LAB"
 }
 
@@ -131,18 +131,100 @@ lying() {
 	stop veth
 }
 
-# The probe enters behind the tunnel, where an outer checksum has had its say: both are as without one.
-@test "probe: VXLAN, as in the lab without outer checksum" {
+# The lab's lying NIC vouches for one checksum of a packet, the outer one; the probe's for both, as cards that know
+# tunnels do.
+@test "probe: VXLAN without outer checksum, as in the lab; a NIC that vouches falsely defeats it" {
 	build routed
 	build vxlan off
 	like_lab vxlan "--via vx0" -:v0
 	lying $CORRUPT --via vx0
 }
 
-@test "probe: VXLAN with outer checksum, as in the lab without" {
+@test "probe: VXLAN with outer checksum, as in the lab; a NIC that vouches falsely defeats it" {
 	build routed
 	build vxlan on
+	like_lab vxlan-csum "--via vx0" -:v0
+	FILTER=$WHOLE lying $CORRUPT --via vx0
+	# UDP without a checksum of its own is verified by the outer one, and that is no exception to count for nothing.
+	probe -n C --via vx0
+	[ "$(json '[.targets[].checks[] | select(.shape == "no-checksum" and .direction == "in") | .verdict + .by] | unique[]')" = verifiedouter-udp ]
+	[ "$(json '[.targets[].checks[] | select(.direction == "out") | .verdict] | unique[]')" = verified ]
+}
+
+@test "probe: VXLAN over IPv6, without and with outer checksum, as in the lab" {
+	build routed
+	build vxlan off 6
 	like_lab vxlan "--via vx0" -:v0
+	world ip link del vx0
+	world ip -n R link del vx0
+	build vxlan on 6
+	like_lab vxlan-csum "--via vx0" -:v0
+}
+
+@test "probe: VXLAN bound to a device, without learning, answering for others, on another port" {
+	local as
+	build routed
+	for as in "dev nic" "dev nic nolearning" "dev nic nolearning proxy l2miss l3miss" "dstport 9999" \
+		"dev nic dstport 9999"; do
+		# shellcheck disable=SC2086 # words
+		build vxlan on 4 $as
+		# Into the tunnel by an address of the probe's own.
+		build beside_vxlan
+		probe -n C --via vx0
+		expect 0 verified:outer-udp
+		world ip link del vx0
+		world ip -n R link del vx0
+	done
+}
+
+@test "probe: VXLAN as a bridge's port, its containers beyond the host's routing" {
+	build vxlan on
+	build bridged_vxlan
+	probe -n D --via vx0
+	expect 0 verified:outer-udp
+	run ! grep -q 02:74:73:75:6d <(world bridge fdb show)
+}
+
+@test "probe: VXLAN and no drop reasons: the counters say who caught it" {
+	build routed
+	build vxlan on
+	# Without BTF none can be read.
+	world mount -t tmpfs tsum-test /sys/kernel/btf || skip "no /sys/kernel/btf to hide"
+	probe -n C --via vx0
+	expect 0 verified:outer-udp
+	probe -p 1 --via vx0
+	expect 0 verified:outer-udp
+	world ip link set vx0 type vxlan noudpcsum 2>/dev/null || {
+		world ip link del vx0
+		world ip -n R link del vx0
+		build vxlan off
+	}
+	probe -n C --via vx0
+	expect 0 verified:socket
+}
+
+@test "probe: VXLAN that a firewall lets only known VTEPs into is blocked, by the rule" {
+	build routed
+	build vxlan on
+	world nft 'table inet t { chain input { type filter hook input priority 0; ip saddr != 10.5.0.1 udp dport 4789 drop; }; }'
+	probe -n C --via vx0
+	blocked 'a firewall rule on the host drops what comes back to it' "$WHOLE"
+}
+
+@test "probe: VXLAN that it cannot be a VTEP of is refused" {
+	build routed
+	world ip link add vx1 type vxlan external dstport 4789
+	refuses 3 'cannot be a remote VTEP of vx1.*external' --via vx1 -n C
+	world ip link del vx1
+	world ip link add vx1 type vxlan external gpe dstport 4790
+	refuses 3 'cannot be a remote VTEP of vx1' --via vx1 -n C
+	build vxlan on
+	world ip addr add 198.51.100.9/24 dev nic
+	refuses 3 '198\.51\.100\.2 .*needs that documentation address' --via vx0 -n C
+	# Without --via it does not need it.
+	probe -n C
+	expect 0 verified:socket
+	run ! world ip link show tsumprobe
 }
 
 @test "probe: macvlan needs --via, and is as in the lab" {
@@ -485,6 +567,24 @@ none_on_the_wire() {
 	expect 0 verified:socket
 }
 
+# Its own packets are VXLAN, too: tcpdump looks into all that is on the wire.
+@test "probe: nothing of it is on the wire, with --via a VXLAN device, whose own packets are" {
+	build routed
+	build vxlan on 4 dev nic
+	start wire ip netns exec R tcpdump -lnvi r0 udp port 4789
+	wait_for "grep -q 'listening on' $WORK/wire.err"
+	world bash -c 'echo >/dev/udp/10.8.0.1/9'
+	probe -n C --via vx0
+	expect 0 verified:outer-udp
+	build beside_vxlan
+	probe -n C --via vx0
+	expect 0 verified:outer-udp
+	sleep 0.3
+	stop wire
+	grep -q '10\.8\.0\.2\.[0-9]* > 10\.8\.0\.1\.9' "$WORK/wire.out"
+	run ! grep -E '192\.0\.2\.|198\.51\.100\.|2001:db8' "$WORK/wire.out"
+}
+
 @test "probe: nothing of it is on the wire where a bridge leads past the host" {
 	build l2bridge
 	none_on_the_wire probe -n C
@@ -514,7 +614,8 @@ state() {
 		ip $at -o neigh | awk '$1 !~ /^fe80/ { print "neighbour", $1, $3 }' | sort
 		tc $at qdisc
 	done
-	for dev in lo nic v0; do
+	bridge fdb show dev vx0 | grep -E "permanent|02:74:73:75:6d"
+	for dev in lo nic v0 vx0; do
 		tc filter show dev $dev ingress
 		tc filter show dev $dev egress
 		ethtool -k $dev
@@ -544,7 +645,7 @@ settled() {
 }
 # Everybody knows everybody, so that the probe finds no neighbour that was not there.
 meet() {
-	for to in 10.6.0.2 fd06::2 10.5.0.1 fd05::1; do echo >/dev/udp/$to/9; done 2>/dev/null
+	for to in 10.6.0.2 fd06::2 10.5.0.1 fd05::1 10.8.0.1 fd08::1; do echo >/dev/udp/$to/9; done 2>/dev/null
 	ip netns exec C bash -c "for to in 10.6.0.1 fd06::1; do echo >/dev/udp/\$to/9; done" 2>/dev/null
 	sleep 0.1
 }
@@ -553,20 +654,27 @@ END
 
 @test "probe: --dry-run says what it would do, and changes nothing" {
 	build routed
+	build vxlan on
 	world bash -c "$(state)"'
 		state >"$WORK/before"
 		"$TRUESUM" probe --dry-run >"$WORK/plan" || exit
 		"$TRUESUM" probe --dry-run --via nic --as-if lying-nic -n C >"$WORK/plan.via" || exit
+		"$TRUESUM" probe --dry-run --via vx0 -n C >"$WORK/plan.vxlan" || exit
 		settled' || false
 	grep -q 'TAP device tsumprobe' "$WORK/plan"
 	grep -qx '  C' "$WORK/plan"
 	grep -qx '  host' "$WORK/plan"
 	grep -q 'nic' "$WORK/plan.via"
+	run ! grep -q 'VTEP' "$WORK/plan.via"
+	grep -q '198\.51\.100\.1/30 .*vx0' "$WORK/plan.vxlan"
+	grep -q 'two forwarding entries .*vx0' "$WORK/plan.vxlan"
 	run ! grep -qx '  host' "$WORK/plan.via"
 }
 
-@test "probe: nothing is left, by the TAP, by the NIC, by the container's own veth, after an interruption" {
+@test "probe: nothing is left, by the TAP, by the NIC, by a VXLAN, by the container's own veth, after an interruption" {
 	build routed
+	build vxlan on
+	build beside_vxlan
 	build nat 1
 	world bash -c "$(state)"'
 		meet
@@ -576,6 +684,8 @@ END
 		"$TRUESUM" probe -n C --via nic >/dev/null || exit
 		settled || exit
 		"$TRUESUM" probe -n C --via v0 >/dev/null
+		settled || exit
+		"$TRUESUM" probe -n C --via vx0 >/dev/null || exit
 		settled || exit
 		for signal in INT TERM; do
 			sysctl -qw net.ipv4.ip_forward=0
@@ -594,6 +704,8 @@ sigkills() {
 	local seed=$1
 	shift
 	build routed
+	build vxlan on
+	build beside_vxlan
 	build nat 1
 	world env SEED="$seed" bash -c "$(state)"'
 		meet
@@ -625,4 +737,25 @@ sigkills() {
 
 @test "probe: 25 more with --via leave nothing after the next run" {
 	sigkills 2 --via nic
+}
+
+@test "probe: 25 more with --via a VXLAN device leave nothing after the next run" {
+	sigkills 3 --via vx0
+}
+
+# The addresses that it lent go by themselves, after two minutes.
+@test "probe: after SIGKILL, clean takes the forwarding entries, neighbours and filter off a VXLAN device" {
+	build routed
+	build vxlan on
+	build beside_vxlan
+	world sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 # so that it takes a while
+	start killed "$TRUESUM" probe -n C --via vx0
+	wait_for "world ip neigh show dev vx0 | grep -q 2001:db8"
+	[ "$(world bridge fdb show dev vx0 | grep -c '02:74:73:75:6d:0[23] .*permanent')" = 2 ]
+	stop killed KILL || true
+	world "$TRUESUM" clean >"$WORK/clean"
+	grep -q 'vx0: forwarding entry removed' "$WORK/clean"
+	grep -q 'vx0: neighbour removed' "$WORK/clean"
+	run ! grep -q . <(world bridge fdb show dev vx0 | grep 02:74; world ip neigh show dev vx0 | grep -E '192\.0\.2|2001:db8'
+		world tc filter show dev vx0 egress; world ls /run/truesum)
 }

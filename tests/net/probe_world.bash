@@ -156,16 +156,45 @@ mesos() {
 		action mirred egress redirect dev nic
 }
 
-# Packets come by an overlay whose other VTEP is R. The outer checksum: on or off.
+# vxlan on|off [4|6 [ARG...]]: packets come by an overlay whose other VTEP is R. The outer checksum; the family of the
+# outer packets; what else `ip link` shall know.
 vxlan() {
-	local csum=udpcsum
-	[ "$1" = on ] || csum=noudpcsum
-	ip link add vx0 type vxlan id 4 dstport 4789 local 10.5.0.2 remote 10.5.0.1 "$csum"
-	ip -n R link add vx0 type vxlan id 4 dstport 4789 local 10.5.0.1 remote 10.5.0.2 "$csum"
+	local csum=() here=10.5.0.2 there=10.5.0.1
+	case $1${2:-4} in
+	on4) csum=(udpcsum) ;;
+	off4) csum=(noudpcsum) ;;
+	on6) csum=(noudp6zerocsumtx) ;;
+	off6) csum=(udp6zerocsumtx udp6zerocsumrx) ;;
+	esac
+	[ "${2:-4}" = 4 ] || here=fd05::2 there=fd05::1
+	[[ " $* " == *" dstport "* ]] || set -- "$1" "${2:-4}" dstport 4789 "${@:3}"
+	ip link add vx0 type vxlan id 4 local "$here" remote "$there" "${csum[@]}" "${@:3}"
+	ip -n R link add vx0 type vxlan id 4 local "$there" remote "$here" "${csum[@]}" dstport 4789
 	addresses - vx0 8 2
 	addresses R vx0 8 1
 	ip route replace default via 10.8.0.1
 	ip -6 route replace default via fd08::1
+}
+
+# Container D is the neighbour of R's end of the overlay, by a bridge.
+bridged_vxlan() {
+	ip addr flush dev vx0
+	beside_vxlan
+	space D
+	ip link add br0 type bridge
+	ip link add v9 type veth peer name eth0 netns D
+	ip link set vx0 master br0
+	ip link set v9 master br0
+	ip link set v9 up
+	ip link set br0 up
+	addresses D eth0 8 3
+	gateway D 8 1
+}
+
+# Only what is for the overlay goes there.
+beside_vxlan() {
+	ip route replace default via 10.5.0.1
+	ip -6 route replace default via fd05::1
 }
 
 stacked() {

@@ -18,7 +18,7 @@
 #define TARGET 2000
 #define OTHER 3000
 
-/* Checks as in probe/talk.c; the judge knows them by their rows only. */
+/* Checks as in probe/letter.c; the judge knows them by their rows only. */
 static const struct check tcp = {
 	"tcp", IPPROTO_TCP, SHAPE_SINGLE,
 	true,  true,	    { TREAT_INTACT, TREAT_PAYLOAD, TREAT_FIELD, TREAT_PAIR, TREAT_INTACT }
@@ -315,6 +315,121 @@ static void test_by_counters(void **state)
 	}
 }
 
+/* ---- Inside a tunnel ---- */
+
+static struct circumstances around_tunnelled(const char *reason, bool outbound)
+{
+	struct circumstances around = around_drop(reason, HOST, outbound);
+
+	around.drop[0].tunnelled = true;
+	return around;
+}
+
+/* What the host dropped with its outer headers on; without them the same is conntrack's. */
+static void test_outer_by_drops(void **state)
+{
+	struct circumstances around = around_tunnelled("UDP_CSUM", false);
+	struct talk_evidence evidence = read_as("iiidi");
+	struct judgement judged;
+
+	(void)state;
+	judge_in(&tcp, &evidence, &around, &judged);
+	assert_int_equal(judged.verdict, VERDICT_VERIFIED);
+	assert_int_equal(judged.by, BY_OUTER_UDP);
+	/* The host's own socket, too, is behind the outer checksum. */
+	around.target_is_host = true;
+	around.target_netns = HOST;
+	judge_in(&tcp, &evidence, &around, &judged);
+	assert_int_equal(judged.by, BY_OUTER_UDP);
+	around.drop[0].tunnelled = false;
+	judge_in(&tcp, &evidence, &around, &judged);
+	assert_int_equal(judged.by, BY_SOCKET);
+	around = around_tunnelled("NETFILTER_DROP", false);
+	judge_in(&tcp, &evidence, &around, &judged);
+	assert_int_equal(judged.by, BY_RULE);
+	around = around_tunnelled("UDP_CSUM", true);
+	judge_in(&tcp, &evidence, &around, &judged);
+	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
+}
+
+/* A rule that lets no VTEP in is told as any other. */
+static void test_outer_blocked(void **state)
+{
+	struct circumstances around = around_tunnelled("NETFILTER_DROP", false);
+	struct talk_evidence evidence = read_as("nnnnn");
+	struct judgement judged;
+
+	(void)state;
+	judge_in(&tcp, &evidence, &around, &judged);
+	assert_int_equal(judged.verdict, VERDICT_BLOCKED);
+	assert_non_null(strstr(judged.reason, "a firewall rule on the host drops what comes back"));
+}
+
+static const struct {
+	bool outer_sum;
+	uint64_t target, host, host_udp;
+	enum probe_by by;
+} outer_counters[] = {
+	{ true, 0, 0, 4, BY_OUTER_UDP }, /* TCP: the host's UDP counts it */
+	{ true, 0, 4, 4, BY_OUTER_UDP }, /* UDP: the host's own counter is the same one */
+	{ true, 4, 4, 4, BY_OUTER_UDP }, /* the target is the host */
+	{ true, 0, 0, 3, BY_UNKNOWN },
+	{ true, 4, 0, 0, BY_SOCKET }, /* an outer checksum that was vouched for */
+	{ false, 0, 4, 4, BY_CONNTRACK },
+	{ false, 4, 0, 4, BY_SOCKET },
+	{ false, 0, 0, 4, BY_UNKNOWN },
+};
+
+static void test_outer_by_counters(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(outer_counters); i++) {
+		struct talk_evidence evidence = read_as("iiidi");
+		struct circumstances around = around_nothing();
+		struct judgement judged;
+
+		around.has_drops = false;
+		around.target_errors = outer_counters[i].target;
+		around.host_errors = outer_counters[i].host;
+		around.host_udp_errors = outer_counters[i].host_udp;
+		evidence.outer_sum = outer_counters[i].outer_sum;
+		judge_in(&tcp, &evidence, &around, &judged);
+		if (judged.by != outer_counters[i].by)
+			fail_msg("row %zu: by %s", i, probe_by_names[judged.by]);
+	}
+}
+
+/* Without a checksum of its own it is verified by the outer one, and by nobody else. */
+static void test_outer_no_check(void **state)
+{
+	static const struct check with_pair = {
+		"udp-no-check", IPPROTO_UDP,
+		SHAPE_NO_CHECK, true,
+		false,		{ TREAT_INTACT, TREAT_PAYLOAD, TREAT_PAIR, TREAT_INTACT }
+	};
+	struct circumstances around = around_tunnelled("UDP_CSUM", false);
+	struct talk_evidence evidence = read_as("indi");
+	struct judgement judged;
+
+	(void)state;
+	judge_in(&with_pair, &evidence, &around, &judged);
+	assert_int_equal(judged.verdict, VERDICT_VERIFIED);
+	assert_int_equal(judged.by, BY_OUTER_UDP);
+	assert_false(judged.inherent);
+	around.drop[0].tunnelled = false;
+	judge_in(&with_pair, &evidence, &around, &judged);
+	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
+	/* Nothing shows that damage gets through. */
+	around.drop[0].tunnelled = true;
+	evidence = read_as("inni");
+	judge_in(&with_pair, &evidence, &around, &judged);
+	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
+	evidence = read_as("iddi");
+	judge_in(&with_pair, &evidence, &around, &judged);
+	assert_int_equal(judged.verdict, VERDICT_DELIVERS_CORRUPT);
+	assert_true(judged.inherent);
+}
+
 /* ---- Blocked, and why ---- */
 
 static const struct {
@@ -470,6 +585,10 @@ int main(void)
 		cmocka_unit_test(test_by_drops),
 		cmocka_unit_test(test_by_drops_on_the_host),
 		cmocka_unit_test(test_by_counters),
+		cmocka_unit_test(test_outer_by_drops),
+		cmocka_unit_test(test_outer_blocked),
+		cmocka_unit_test(test_outer_by_counters),
+		cmocka_unit_test(test_outer_no_check),
 		cmocka_unit_test(test_blocked),
 		cmocka_unit_test(test_out),
 		cmocka_unit_test(test_names),
