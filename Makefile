@@ -124,28 +124,41 @@ $(BUILD)/unit/%: tests/unit/%.c $(PARTS)
 
 # src/sum and src/packet for other processors too: little-endian arm64 and big-endian s390x under qemu-user.
 PURE     := $(wildcard src/packet/*.c src/sum/*.c) src/base/fail.c src/base/options.c
-PORTABLE := $(foreach to,native aarch64 s390x,$(patsubst tests/portable/%.c,$(BUILD)/portable/$(to)/%,$(wildcard \
+MACHINES := native aarch64 s390x
+PORTABLE := $(foreach to,$(MACHINES),$(patsubst tests/portable/%.c,$(BUILD)/portable/$(to)/%,$(wildcard \
 	    tests/portable/test_*.c)))
 CC_native  := $(CC)
 CC_aarch64 := aarch64-linux-gnu-gcc -static
 CC_s390x   := s390x-linux-gnu-gcc -static
+PORTABLE_CC = $(CC_$1) -std=gnu17 $(WARN) -O2 -g -D_GNU_SOURCE -Isrc -MMD -MP
 
 portable: $(PORTABLE)
 
-.SECONDEXPANSION:
-$(BUILD)/portable/%: tests/portable/$$(notdir $$*).c $(PURE) $(wildcard src/packet/*.h src/sum/*.h)
-	@mkdir -p $(@D)
-	$(say) TEST $@
-	$(Q)$(CC_$(firstword $(subst /, ,$*))) -std=gnu17 $(WARN) -O2 -g -D_GNU_SOURCE -Isrc -o $@ $< $(PURE) -lm
+define portable_rules
+$(BUILD)/portable/$1/obj/%.o: src/%.c
+	@mkdir -p $$(@D)
+	$$(say) CC '$$< $1'
+	$$(Q)$(call PORTABLE_CC,$1) -c -o $$@ $$<
+
+$(BUILD)/portable/$1/test_%: tests/portable/test_%.c $(PURE:src/%.c=$(BUILD)/portable/$1/obj/%.o)
+	$$(say) TEST $$@
+	$$(Q)$(call PORTABLE_CC,$1) -o $$@ $$(filter %.c %.o,$$^) -lm
+endef
+$(foreach machine,$(MACHINES),$(eval $(call portable_rules,$(machine))))
 
 # Parsers alone, built with their own sanitizers and coverage.
-FUZZED  := $(PURE) $(wildcard src/pcap/*.c)
+FUZZED    := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(PURE) $(wildcard src/pcap/*.c))
+FUZZ_SAN  := -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_CC    = $(CLANG) -std=gnu17 -g -O1 -D_GNU_SOURCE -Isrc -pthread -MMD -MP $(FUZZ_SAN)
+
+$(BUILD)/fuzz/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(say) CC '$< for fuzzers'
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZED)
-	@mkdir -p $(@D)
 	$(say) FUZZ $@
-	$(Q)$(CLANG) -std=gnu17 -g -O1 -D_GNU_SOURCE -Isrc -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -pthread -o $@ $< $(FUZZED) -lz -lzstd -lm
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) -lz -lzstd -lm
 
 FUZZ_SECONDS ?= 60
 fuzz: deps-test
@@ -206,7 +219,8 @@ clean:
 	$(Q)rm -rf build
 
 -include $(OBJS:.o=.d) $(SKELS:.skel.h=.bpf.d)
--include $(UNITS:=.d) $(BENCHES:=.d)
+-include $(UNITS:=.d) $(BENCHES:=.d) $(PORTABLE:=.d) $(FUZZERS:=.d) $(FUZZED:.o=.d)
+-include $(foreach machine,$(MACHINES),$(PURE:src/%.c=$(BUILD)/portable/$(machine)/obj/%.d))
 
 # ---- The real kernel: kernel/ and docs/kernel.md -------------------------------------------------------------
 PACKAGES_KERNEL  := qemu-system-x86 kmod gcc-12 make patch xz-utils jq netcat-openbsd tcpdump iproute2 ethtool nftables
