@@ -104,10 +104,10 @@ lab: deps
 	$(Q)$(MAKE) -j$(CPUS) all
 	$(Q)$(SUDO) $(PROG) lab
 
+# The checks of form take what the tests leave of the processors, while these wait.
 test: deps-test
 	$(Q)$(MAKE) -j$(CPUS) all tests portable toolbox fuzzers
-	$(Q)$(MAKE) lint
-	$(Q)$(SUDO) tests/run $(BUILD)
+	$(Q){ chrt --idle 0 tests/lint $(LINTFLAGS); echo "exit code $$?"; } 2>&1 | $(SUDO) tests/run $(BUILD) -
 
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -168,9 +168,10 @@ fuzz: deps-test
 		$$fuzzer -max_total_time=$(FUZZ_SECONDS) $$new tests/fuzz/corpus/$${fuzzer##*/fuzz_}; \
 		rm -r $$new; done
 
+LINTFLAGS = $(filter-out -fsanitize% -fno-sanitize%,$(ALLCFLAGS))
 lint: $(SKELS) $(BUILD)/gen/report_css.h
 	@echo "lint"
-	$(Q)tests/lint $(filter-out -fsanitize% -fno-sanitize%,$(ALLCFLAGS))
+	$(Q)tests/lint $(LINTFLAGS)
 
 # Programs for tests and measurements: a packet generator that shares no code with src/, and what judges by it.
 GENERATOR := $(patsubst %,tests/tools/%.c,packets pieces headers transports hurt plain_sum)
