@@ -11,7 +11,7 @@ CPUS      := $(shell nproc)
 ARCH      := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 
 PACKAGES_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libmnl-dev libnftables-dev \
-		  libjansson-dev zlib1g-dev libzstd-dev
+		  libjansson-dev zlib1g-dev libzstd-dev libcap-ng-dev libseccomp-dev
 PACKAGES_TEST  := libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool nftables iptables conntrack procps time jq mandoc clang-format \
 		  containernetworking-plugins busybox-static \
 		  clang-tidy cppcheck shellcheck chromium libclang-rt-14-dev \
@@ -20,7 +20,7 @@ PACKAGES_TEST  := libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool nft
 
 comma     := ,
 SANFLAGS  := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
-LIBS      := libbpf libmnl libnftables jansson zlib libzstd
+LIBS      := libbpf libmnl libnftables jansson zlib libzstd libcap-ng libseccomp
 PKGCFLAGS  = $(shell pkg-config --cflags $(LIBS))
 PKGLIBS    = $(shell pkg-config --libs $(LIBS))
 CFLAGS    ?= -O2 -g
@@ -60,10 +60,10 @@ help:
 	@echo 'make          build $(PROG) (V=1: show commands; SAN=1: with ASan and UBSan)'
 	@echo 'make lint     formatting, static analysis, shellcheck'
 	@echo 'make fuzz     run the fuzzers for FUZZ_SECONDS each (default 60)'
-	@echo 'make bench    measure sums, captures and the lab against their limits, and quote the figures'
+	@echo 'make bench    measure sums, captures, mitigations and the lab, and quote the figures'
 	@echo 'make mass     ten million generated packets: no false alarm, nothing missed'
 	@echo 'make kernel-lab  the lab on real kernels with and without the 2016 statement (docs/kernel.md)'
-	@echo 'make install  install program, man page and completions under PREFIX ($(PREFIX))'
+	@echo 'make install  install program, man page, completions and service under PREFIX ($(PREFIX))'
 	@echo 'make clean    remove build/'
 
 all: $(PROG)
@@ -147,7 +147,8 @@ endef
 $(foreach machine,$(MACHINES),$(eval $(call portable_rules,$(machine))))
 
 # Parsers alone, built with their own sanitizers and coverage.
-FUZZED    := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(PURE) $(wildcard src/pcap/*.c))
+FUZZED    := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(PURE) $(wildcard src/pcap/*.c) \
+	     $(addprefix src/guard/,cni.c oci.c order.c) src/base/term.c)
 FUZZ_SAN  := -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_CC    = $(CLANG) -std=gnu17 -g -O1 -D_GNU_SOURCE -Isrc -pthread -MMD -MP $(FUZZ_SAN)
 
@@ -158,7 +159,7 @@ $(BUILD)/fuzz/obj/%.o: src/%.c
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZED)
 	$(say) FUZZ $@
-	$(Q)$(FUZZ_CC) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) -lz -lzstd -lm
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) -ljansson -lz -lzstd -lm
 
 FUZZ_SECONDS ?= 60
 fuzz: deps-test
@@ -175,19 +176,25 @@ lint: $(SKELS) $(BUILD)/gen/report_css.h
 
 # Programs for tests and measurements: a packet generator that shares no code with src/, and what judges by it.
 GENERATOR := $(patsubst %,tests/tools/%.c,packets pieces headers transports hurt plain_sum)
-TOOLBOX   := $(patsubst %,$(BUILD)/tools/%,generate mass layers limit libpcap_loop)
+TOOLBOX   := $(patsubst %,$(BUILD)/tools/%,generate mass layers limit libpcap_loop guard_load downpour mark)
 
 .PHONY: toolbox mass
 toolbox: $(TOOLBOX)
 
 $(BUILD)/tools/generate: WITH = $(GENERATOR)
 $(BUILD)/tools/mass: WITH = $(GENERATOR) $(PARTS) $(PKGLIBS)
-$(BUILD)/tools/layers $(BUILD)/tools/limit: WITH = $(PARTS) $(PKGLIBS)
+$(BUILD)/tools/layers $(BUILD)/tools/limit $(BUILD)/tools/guard_load $(BUILD)/tools/mark: WITH = $(PARTS) $(PKGLIBS)
 $(BUILD)/tools/libpcap_loop: WITH = $(PARTS) $(PKGLIBS) -lpcap
 $(BUILD)/tools/%: tests/tools/%.c $(GENERATOR) tests/tools/packets.h tests/tools/plain_sum.h $(PARTS)
 	@mkdir -p $(@D)
 	$(say) TOOL $@
 	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) -o $@ $< $(WITH) -lm
+
+# For containers that have nothing else.
+$(BUILD)/tools/downpour: tests/tools/downpour.c
+	@mkdir -p $(@D)
+	$(say) TOOL $@
+	$(Q)$(CC) -std=gnu17 $(WARN) -O2 -g -D_GNU_SOURCE -static -o $@ $<
 
 mass: deps-test
 	$(Q)$(MAKE) all toolbox
@@ -208,6 +215,9 @@ bench: deps-test
 	$(Q)$(BUILD)/bench/sum_bench
 	$(Q)tests/bench.d/pcap_bench $(PROG) $(BUILD)/tools
 	$(Q)$(SUDO) tests/bench.d/probe_bench $(PROG)
+	$(Q)$(SUDO) $(PROG) guard cost
+	$(Q)$(SUDO) tests/bench.d/guard_latency $(PROG) $(BUILD)/tools
+	$(Q)$(SUDO) tests/bench.d/guard_starts $(PROG)
 	$(Q)$(SUDO) tests/bench $(PROG)
 
 install: all
@@ -215,6 +225,13 @@ install: all
 	install -D -m 644 man/truesum.1 $(DESTDIR)$(PREFIX)/share/man/man1/truesum.1
 	install -D -m 644 completions/truesum.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/truesum
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,@PREFIX@,$(PREFIX),' contrib/truesum-guard.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/truesum-guard.service
+	for file in $$(find contrib -type f ! -name '*.service'); do \
+		install -D -m $$([ -x $$file ] && echo 755 || echo 644) $$file \
+			$(DESTDIR)$(PREFIX)/share/doc/truesum/examples/$${file#contrib/} || exit 1; \
+	done
 
 clean:
 	$(Q)rm -rf build

@@ -75,6 +75,29 @@ int marks_open(struct marks **ret_marks)
 	return 0;
 }
 
+int mark_load_reset(int *ret_fd)
+{
+	struct mark_bpf *skeleton;
+	const struct bpf_program *program;
+	int fd;
+
+	libbpf_set_print(NULL);
+	skeleton = mark_bpf__open();
+	if (!skeleton)
+		return fail_errno(-errno, "cannot read our own BPF programs");
+	program = skeleton->progs.tsum_reset;
+	fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, names[MARK_RESET], "Dual BSD/GPL",
+			   bpf_program__insns(program), bpf_program__insn_cnt(program), NULL);
+	mark_bpf__destroy(skeleton);
+	if (is_our_trouble(fd))
+		return fail_errno(fd, "cannot load BPF programs (run as root)");
+	if (fd < 0)
+		return fail(-EOPNOTSUPP, "BPF that marks packets (kernel 5.8 and later): %s",
+			    strerror(-fd));
+	*ret_fd = fd;
+	return 0;
+}
+
 void marks_close(struct marks *marks)
 {
 	if (!marks)

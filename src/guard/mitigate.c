@@ -19,7 +19,7 @@
 #define CONNTRACK_CHECKSUM "net/netfilter/nf_conntrack_checksum"
 
 struct mitigator {
-	struct marks *marks;
+	int reset_fd; /* -1: not loaded yet */
 };
 
 static int put_rx_off(struct mitigator *mitigator, struct journal *journal)
@@ -30,13 +30,11 @@ static int put_rx_off(struct mitigator *mitigator, struct journal *journal)
 
 static int put_reset(struct mitigator *mitigator, struct journal *journal)
 {
-	int rc = mitigator->marks ? 0 : marks_open(&mitigator->marks), fd;
+	int rc = mitigator_ready(mitigator);
 
-	if (rc)
-		return rc;
-	fd = marks_fd(mitigator->marks, MARK_RESET);
-	return fd < 0 ? fd
-		      : journal_bpf(journal, TC_INGRESS, RESET_PRIORITY, fd, mark_name(MARK_RESET));
+	return rc ? rc
+		  : journal_bpf(journal, TC_INGRESS, RESET_PRIORITY, mitigator->reset_fd,
+				mark_name(MARK_RESET));
 }
 
 static int put_conntrack_checksum(struct mitigator *mitigator, struct journal *journal)
@@ -152,14 +150,24 @@ enum guard_mitigation guard_mitigation_of(const json_t *record)
 
 int mitigator_new(struct mitigator **ret_mitigator)
 {
-	*ret_mitigator = calloc(1, sizeof(**ret_mitigator));
-	return *ret_mitigator ? 0 : fail(-ENOMEM, "out of memory");
+	struct mitigator *mitigator = calloc(1, sizeof(*mitigator));
+
+	if (!mitigator)
+		return fail(-ENOMEM, "out of memory");
+	mitigator->reset_fd = -1;
+	*ret_mitigator = mitigator;
+	return 0;
+}
+
+int mitigator_ready(struct mitigator *mitigator)
+{
+	return mitigator->reset_fd < 0 ? mark_load_reset(&mitigator->reset_fd) : 0;
 }
 
 void mitigator_free(struct mitigator *mitigator)
 {
-	if (mitigator)
-		marks_close(mitigator->marks);
+	if (mitigator && mitigator->reset_fd >= 0)
+		close(mitigator->reset_fd);
 	free(mitigator);
 }
 

@@ -39,6 +39,9 @@ enum guard_mitigation guard_mitigation_of(const json_t *record);
 /* The BPF programs, loaded when first needed. */
 struct mitigator;
 int mitigator_new(struct mitigator **ret_mitigator);
+
+/* Loads them now; -EOPNOTSUPP or -EPERM with a sentence where that cannot be. */
+int mitigator_ready(struct mitigator *mitigator);
 void mitigator_free(struct mitigator *mitigator);
 void mitigator_cleanup(struct mitigator **mitigator);
 
@@ -54,8 +57,8 @@ int mitigate(struct mitigator *mitigator, struct journal *journal,
  * Opens the place's journal, puts on all mitigations of the mask (GUARD_BIT()), and keeps it. The first error
  * is returned; the others are put on in spite of it. *ret_changed (may be NULL): something was changed.
  */
-int guard_protect(struct mitigator *mitigator, const struct journal_place *place,
-		  uint32_t mitigations, bool *ret_changed);
+int guard_protect(struct mitigator *mitigator, const struct journal_place *place, uint32_t mask,
+		  bool *ret_changed);
 
 /* Undoes everything that is kept of the place. 0 where nothing is. */
 int guard_unprotect(const struct journal_place *place);

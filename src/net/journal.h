@@ -25,9 +25,11 @@
 #ifndef TRUESUM_NET_JOURNAL_H
 #define TRUESUM_NET_JOURNAL_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "net/netns.h"
 #include "net/tc.h"
 
 struct journal;
@@ -107,15 +109,25 @@ bool journal_has_bpf(const struct journal *journal, enum tc_direction direction,
 /* Whether anything was set since it was opened. */
 bool journal_has_changed(const struct journal *journal);
 
+/* What it says now: ledger_free() (net/ledger.h). */
+struct ledger;
+int journal_kept_ledger(const struct journal *journal, struct ledger *ret_ledger);
+
 /* How many changes it holds, and undoing those above such a number, latest first. */
 int journal_kept_count(const struct journal *journal, size_t *ret_count);
 int journal_kept_undo_to(struct journal *journal, size_t count);
 
 /*
+ * Undoes the changes that `keep` is false for, latest first, wherever they stand among the others; a clsact
+ * stays as long as a BPF filter does. The others are in force all the time.
+ */
+int journal_kept_undo_but(struct journal *journal, bool (*keep)(const json_t *record, void *data),
+			  void *data);
+
+/*
  * Hands every kept journal's content to `fn`, which may call journal_kept_drop(); goes on after an error,
  * returns the first. 0 where there is none.
  */
-struct ledger;
 typedef int (*journal_kept_fn)(const struct ledger *ledger, void *data);
 int journal_kept_each(journal_kept_fn fn, void *data);
 
@@ -124,5 +136,16 @@ int journal_kept_each(journal_kept_fn fn, void *data);
  * changed meanwhile stays.
  */
 int journal_kept_drop(const struct ledger *ledger);
+
+/* The same by the place itself; 0 where nothing is kept of it. */
+int journal_kept_forget(const struct netns_id *netns, int index);
+
+/* Whether journals can be kept here; -errno with a sentence. */
+int journal_kept_ready(void);
+/*
+ * Alone among those who put changes on many places and take them back as one, until the descriptor is
+ * closed; waits for another. Not needed to open a journal.
+ */
+int journal_kept_lock(int *ret_fd);
 
 #endif

@@ -61,6 +61,16 @@ static int take_known(struct journal *journal, const struct journal_place *place
 	return rc ? rc : journal_append_head(journal, place, NULL);
 }
 
+int journal_kept_ready(void)
+{
+	int rc = journal_make_folder(JOURNAL_FOLDER);
+
+	rc = rc ? rc : journal_make_folder(KEPT_FOLDER);
+	if (!rc && access(KEPT_FOLDER, W_OK) < 0)
+		return fail_errno(-errno, "cannot write in " KEPT_FOLDER " (run as root)");
+	return rc;
+}
+
 int journal_open_kept(const struct journal_place *place, struct journal **ret_journal)
 {
 	_cleanup_(journal_cleanup) struct journal *journal = calloc(1, sizeof(*journal));
@@ -71,8 +81,7 @@ int journal_open_kept(const struct journal_place *place, struct journal **ret_jo
 	journal->fd = journal->netns_fd = -1;
 	journal->kept = true;
 	rc = journal_at(journal, place);
-	rc = rc ? rc : journal_make_folder(JOURNAL_FOLDER);
-	rc = rc ? rc : journal_make_folder(KEPT_FOLDER);
+	rc = rc ? rc : journal_kept_ready();
 	if (rc)
 		return rc;
 	write_path(journal->path, sizeof(journal->path), &journal->netns, place->index);
@@ -81,6 +90,29 @@ int journal_open_kept(const struct journal_place *place, struct journal **ret_jo
 	if (!rc)
 		*ret_journal = TAKE_PTR(journal);
 	return rc;
+}
+
+int journal_kept_ledger(const struct journal *journal, struct ledger *ret_ledger)
+{
+	return ledger_read(journal->fd, ret_ledger);
+}
+
+int journal_kept_lock(int *ret_fd)
+{
+	_cleanup_close_ int fd = -1;
+	int rc = journal_make_folder(JOURNAL_FOLDER);
+
+	rc = rc ? rc : journal_make_folder(KEPT_FOLDER);
+	if (rc)
+		return rc;
+	fd = open(KEPT_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno(-errno, "cannot open " KEPT_FOLDER);
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return fail_errno(-errno, "cannot lock " KEPT_FOLDER);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
 }
 
 int journal_kept_count(const struct journal *journal, size_t *ret_count)
@@ -150,6 +182,73 @@ int journal_kept_undo_to(struct journal *journal, size_t count)
 	return ledger_read(journal->fd, &journal->known);
 }
 
+/* Puts a new file with these changes in the place of the old one. */
+static int rewrite(struct journal *journal, const struct ledger *ledger)
+{
+	_cleanup_close_ int fd = -1;
+	char fresh[sizeof(journal->path) + 8];
+	const json_t *record;
+	size_t i;
+	int rc;
+
+	/* A dot in front: nobody takes it for a journal if it stays. */
+	snprintf(fresh, sizeof(fresh), KEPT_FOLDER "/.%s", journal->path + sizeof(KEPT_FOLDER));
+	fd = open(fresh, O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		return fail_errno(-errno, "cannot write %s", fresh);
+	rc = json_dumpfd(ledger->head, fd, JSON_COMPACT) || write(fd, "\n", 1) != 1;
+	json_array_foreach(ledger->changes, i, record)
+		rc = rc || json_dumpfd(record, fd, JSON_COMPACT) || write(fd, "\n", 1) != 1;
+	if (rc || rename(fresh, journal->path) < 0) {
+		unlink(fresh);
+		return fail(-EIO, "cannot write %s", journal->path);
+	}
+	close(journal->fd);
+	journal->fd = TAKE_FD(fd);
+	journal->end = lseek(journal->fd, 0, SEEK_END);
+	ledger_free(&journal->known);
+	journal->known = LEDGER_INIT;
+	return ledger_read(journal->fd, &journal->known);
+}
+
+static bool is_kind(const json_t *record, const char *kind)
+{
+	const char *text = json_string_value(json_object_get(record, "kind"));
+
+	return text && !strcmp(text, kind);
+}
+
+int journal_kept_undo_but(struct journal *journal, bool (*keep)(const json_t *record, void *data),
+			  void *data)
+{
+	_cleanup_(ledger_free) struct ledger stay = LEDGER_INIT, go = LEDGER_INIT;
+	_cleanup_close_ int folder = -1;
+	bool needs_clsact = false;
+	unsigned int changes = 0;
+	json_t *record;
+	size_t i;
+	int rc = ledger_read(journal->fd, &stay);
+
+	journal_lock_folder(&folder);
+	go.head = json_incref(stay.head);
+	go.changes = json_array();
+	go.netns = stay.netns;
+	go.index = stay.index;
+	json_array_foreach(stay.changes, i, record)
+		needs_clsact |= is_kind(record, "bpf") && keep(record, data);
+	for (i = 0; !rc && i < json_array_size(stay.changes);) {
+		record = json_array_get(stay.changes, i);
+		if (is_kind(record, "clsact") ? needs_clsact : keep(record, data)) {
+			i++;
+			continue;
+		}
+		json_array_append(go.changes, record);
+		json_array_remove(stay.changes, i);
+	}
+	rc = rc ? rc : ledger_undo(&go, 0, journal->netns_fd, NULL, &changes);
+	return rc ? rc : rewrite(journal, &stay);
+}
+
 bool journal_kept_has_clsact(const struct netns_id *netns, int index)
 {
 	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
@@ -215,6 +314,23 @@ int journal_kept_drop(const struct ledger *ledger)
 		return rc == -ENOENT ? 0 : rc;
 	rc = ledger_read(fd, &now);
 	if (!rc && json_equal(now.head, ledger->head))
+		unlink(path);
+	return rc;
+}
+
+int journal_kept_forget(const struct netns_id *netns, int index)
+{
+	_cleanup_(ledger_free) struct ledger now = LEDGER_INIT;
+	_cleanup_close_ int fd = -1;
+	char path[64];
+	int rc;
+
+	write_path(path, sizeof(path), netns, index);
+	rc = open_locked(path, 0, &fd);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	rc = ledger_read(fd, &now);
+	if (!rc && ledger_is_of(&now, netns, index))
 		unlink(path);
 	return rc;
 }

@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
@@ -99,6 +100,56 @@ int link_get_by_index(struct nl *nl, int index, struct link_info *ret_info)
 	if (rc)
 		return fail_errno(rc, "no device with index %d", index);
 	*ret_info = info;
+	return 0;
+}
+
+struct list {
+	struct link_info *link;
+	size_t count;
+};
+
+static int take_listed(const struct nlmsghdr *message, void *data)
+{
+	struct list *list = data;
+	struct link_info *more = realloc(list->link, (list->count + 1) * sizeof(*more));
+
+	if (!more) {
+		errno = ENOMEM;
+		return MNL_CB_ERROR;
+	}
+	list->link = more;
+	more[list->count] = (struct link_info){ 0 };
+	return take_link(message, &more[list->count++]);
+}
+
+static int by_index(const void *one, const void *other)
+{
+	const struct link_info *a = one, *b = other;
+
+	return (a->index > b->index) - (a->index < b->index);
+}
+
+int link_list(struct nl *nl, struct link_info **ret_link, size_t *ret_count)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct list list = { 0 };
+	int rc;
+
+	do {
+		struct nlmsghdr *request = nl_request(buffer, RTM_GETLINK, NLM_F_DUMP);
+
+		mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+		list.count = 0;
+		rc = nl_talk(nl, request, take_listed, &list);
+	} while (rc == -EINTR);
+	if (rc) {
+		free(list.link);
+		return rc;
+	}
+	if (list.count)
+		qsort(list.link, list.count, sizeof(*list.link), by_index);
+	*ret_link = list.link;
+	*ret_count = list.count;
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include <net/if.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "net/nl.h"
@@ -26,6 +27,9 @@ int link_get(struct nl *nl, const char *name, struct link_info *ret_info);
 
 /* The same by index, which stays a device's in its namespace while names change. */
 int link_get_by_index(struct nl *nl, int index, struct link_info *ret_info);
+
+/* All of the namespace, by index; *ret_link is the caller's to free. */
+int link_list(struct nl *nl, struct link_info **ret_link, size_t *ret_count);
 
 /* A veth pair: `name` here, `peer` in the namespace peer_netns (-1: here). */
 int link_add_veth(struct nl *nl, const char *name, const char *peer, int peer_netns);

@@ -31,6 +31,16 @@ static int route_of(const struct space *space, const char *peer, struct route *r
 	return rc ? rc : route_get(nl, peer, ret_route);
 }
 
+const struct device *reach_device(const struct inventory *inventory, size_t space, int family)
+{
+	const struct space *here = &inventory->space[space];
+	struct route route = { 0 };
+
+	if (route_of(here, family == AF_INET ? GATE_PEER_V4 : GATE_PEER_V6, &route))
+		return NULL;
+	return device_by_index(here, route.oif);
+}
+
 static int no_way(char *why, size_t size, const struct space *space, const struct device *device,
 		  bool first)
 {

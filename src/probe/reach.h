@@ -17,4 +17,7 @@
 int reach_gate(const struct inventory *inventory, size_t space, int family, int entrance,
 	       unsigned int *ret_forwards, char *why, size_t size);
 
+/* The target's own device by which its route to the peer leads; NULL where there is no such route. */
+const struct device *reach_device(const struct inventory *inventory, size_t space, int family);
+
 #endif

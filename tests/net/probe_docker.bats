@@ -1,73 +1,41 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum probe` on a real Docker engine, with its own root and socket, in namespaces of its own.
+# `truesum probe` and `guard` on a real Docker engine, with its own root and socket, in namespaces of its own.
 #
 # IPv4 leaves Docker's bridges masqueraded, so that the host's connection tracking looks at what comes back:
 # damage is not translated, arrives at the host itself, and the host's own TCP or UDP drops it. Hence
 # "verified by conntrack" with and without the 2016 statement on the container's veth, until either
 # nf_conntrack_checksum is off or the NIC vouched already. IPv6 is routed: the container's own socket is
 # the only one that looks, and with the statement nobody does.
-# shellcheck disable=SC2016 # the scripts expand in the world, not here
 
 bats_require_minimum_version 1.5.0
-# shellcheck source=tests/net/probe_world.bash
-source "$BATS_TEST_DIRNAME/probe_world.bash"
+# shellcheck source=tests/net/guard_world.bash
+source "$BATS_TEST_DIRNAME/guard_world.bash"
+# shellcheck source=tests/net/docker_world.bash
+source "$BATS_TEST_DIRNAME/docker_world.bash"
 
-GROUP=tsum-docker-$$ # cgroups are the machine's
-ENGINE=$BATS_TEST_DIRNAME/../../build/engine
 V4='select(.family == 4)'
 V6='select(.family == 6)'
 WHOLE='select(.shape != "fragments")'
 
-# Debian's engine, unpacked: an installed one would be started on the machine itself.
 setup_file() {
-	[ "$(id -u)" = 0 ] || skip "docker: needs root"
 	local said
-	said=$("$BATS_TEST_DIRNAME/../tools/fetch_engine" "$ENGINE" 2>&1) || skip "docker: $(tail -n 1 <<<"$said")"
+	said=$(fetch_engine) || skip "docker: $(tail -n 1 <<<"$said")"
 }
 
 setup() {
-	local root=$ENGINE/root
-	PATH=$root/usr/bin:$root/usr/sbin:$PATH
-	export LD_LIBRARY_PATH
-	LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-gnu):$(echo "$root"/lib/*-linux-gnu)
-	[ -x /bin/busybox ] || skip "docker: no /bin/busybox for an image (Debian: busybox-static)"
-	start_world 60
-	world bash -euc '
-		mount -t sysfs sys /sys
-		mount -t tmpfs cgroups /sys/fs/cgroup
-		for controller in cpu cpuacct cpuset memory devices freezer blkio pids; do
-			mkdir "/sys/fs/cgroup/$controller"
-			mount -t cgroup -o "$controller" cgroup "/sys/fs/cgroup/$controller"
-		done 2>/dev/null || {
-			umount -R /sys/fs/cgroup
-			mount -t cgroup2 cgroup /sys/fs/cgroup
-		}
-		mkdir -p /run/engine/root/bin /run/engine/etc /run/engine/work
-		# The engine keeps a key in /etc/docker.
-		mount -t overlay etc -o lowerdir=/etc,upperdir=/run/engine/etc,workdir=/run/engine/work /etc
-		cp /bin/busybox /run/engine/root/bin/sleep' >"$WORK/mounts" 2>&1 ||
-		skip "docker: no cgroups or overlays here: $(tail -n 1 "$WORK/mounts")"
-	start engine dockerd --data-root /run/engine/data --exec-root /run/engine/exec --pidfile /run/engine/pid \
-		--cgroup-parent "/$GROUP" --storage-driver vfs \
-		-H unix:///run/docker.sock --ipv6 --fixed-cidr-v6 fd0d::/64
-	wait_for "docker version >/dev/null 2>&1 || ! world kill -0 $(cat "$WORK/engine.pid")"
-	docker version >/dev/null 2>&1 || skip "docker: the engine does not start: $(tail -n 1 "$WORK/engine.err")"
-	world bash -c 'tar -C /run/engine/root -c . | DOCKER_HOST=unix:///run/docker.sock docker import - box' >/dev/null
+	use_engine
+	start_guard_world 60
+	mount_for_containers || skip "docker: no cgroups or overlays here: $(tail -n 1 "$WORK/mounts")"
+	start_engine --ipv6 --fixed-cidr-v6 fd0d::/64 ||
+		skip "docker: the engine does not start: $(tail -n 1 "$WORK/engine.err")"
 	docker run -d --name web -p 8080:80 box /bin/sleep 60 >"$WORK/id" 2>"$WORK/run.err" ||
 		skip "docker: no container runs here: $(tail -n 1 "$WORK/run.err")"
 }
 
-docker() { world env DOCKER_HOST=unix:///run/docker.sock docker "$@"; }
-
-# The world's end ends the engine and its containers; their cgroups are left, empty.
 teardown() {
 	end_world
-	local controller
-	for controller in /sys/fs/cgroup /sys/fs/cgroup/*; do
-		[ ! -d "$controller/$GROUP" ] ||
-			wait_for "find '$controller/$GROUP' -depth -type d -exec rmdir {} + 2>/dev/null || [ ! -d '$controller/$GROUP' ]"
-	done
+	remove_groups
 }
 
 # veth_of NAME: its container's end on the host, as the probe names it
@@ -135,4 +103,24 @@ veth_of() { json ".targets[] | select(.name == \"$1\") | .interfaces[0].other_en
 	[ "$(json '.targets[] | select(.name == "alone") | .isolated')" = true ]
 	probe -c inside
 	[ "$(json '.targets[0].name')" = host ]
+}
+
+@test "docker: guard finds what helps IPv6, which nobody translates, and puts all back" {
+	probe -c web
+	vouch veth - "$(veth_of web)"
+	protects "-c web" veth:reset
+	# IPv4's conntrack verified it before.
+	world sysctl -qw net.netfilter.nf_conntrack_checksum=0
+	protects "-c web" veth:reset
+	stop veth
+}
+
+@test "docker: guard against a NIC that vouches falsely, on the container alone" {
+	protects "-c web --as-if lying-nic" veth:reset
+	apply 0 -c web --as-if lying-nic
+	[ "$(on web)" = reset ]
+	docker kill web >/dev/null
+	guard status
+	[ "$status" = 0 ]
+	grep -q '^Nothing is put on' "$WORK/out"
 }

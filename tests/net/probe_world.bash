@@ -217,6 +217,7 @@ setup() {
 
 # start_world SECONDS: it ends by itself then
 start_world() {
+	rm -f "$WORK/ready"
 	unshare -n -m -p -f --mount-proc --kill-child bash -euc \
 		". '$WORLD_FILE'; host; touch '$WORK/ready'; exec sleep $1" >"$WORK/world" 2>&1 3>&- &
 	UNSHARE=$!
@@ -251,7 +252,7 @@ build() {
 	world bash -euc '. "$0"; "$@"' "$WORLD_FILE" "$@"
 }
 
-declare -A JOB
+declare -gA JOB # bats reads this in a function
 # start NAME COMMAND...: in the world, in the background; stop NAME ends it and takes its exit code.
 start() {
 	local name=$1

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* guard/explain.c: what counts as better, and why something cannot be protected. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "guard/explain.h"
+#include "guard/mitigate.h"
+
+static const struct check tcp = { .name = "tcp", .proto = IPPROTO_TCP, .shape = SHAPE_SINGLE },
+			  merged = { .name = "udp-merged",
+				     .proto = IPPROTO_UDP,
+				     .shape = SHAPE_MERGED },
+			  bare = { .name = "udp-no-check",
+				   .proto = IPPROTO_UDP,
+				   .shape = SHAPE_NO_CHECK };
+
+static void add(struct probe_target *target, const struct check *check, int family, enum verdict in,
+		enum verdict out)
+{
+	target->check[target->check_count++] = (struct probe_check){
+		.check = check,
+		.family = family,
+		.in = { .verdict = in,
+			.inherent = check == &bare && in == VERDICT_DELIVERS_CORRUPT },
+		.out = { .verdict = out },
+	};
+	if (in == VERDICT_DELIVERS_CORRUPT && check != &bare)
+		target->verdict = in;
+	if (out == VERDICT_DELIVERS_CORRUPT)
+		target->verdict = out;
+}
+
+static const char *words(const struct probe_target *target, const struct plight *plight)
+{
+	static char text[400];
+
+	explain(target, plight, text, sizeof(text));
+	return text;
+}
+
+static void test_why(void **state)
+{
+	const struct plight container = { .device = "eth0", .tried = GUARD_BIT(GUARD_RX_OFF) };
+	const struct plight host = { .is_host = true, .device = "" };
+	const struct plight nowhere = { .device = "" };
+	struct probe_target target = { .verdict = VERDICT_VERIFIED };
+
+	(void)state;
+	add(&target, &bare, AF_INET, VERDICT_DELIVERS_CORRUPT, VERDICT_VERIFIED);
+	assert_string_equal(words(&target, &container), "");
+	add(&target, &merged, AF_INET, VERDICT_DELIVERS_CORRUPT, VERDICT_VERIFIED);
+	add(&target, &merged, AF_INET6, VERDICT_DELIVERS_CORRUPT, VERDICT_VERIFIED);
+	assert_ptr_equal(strstr(words(&target, &container), "udp-merged v4 v6: packets that GRO"),
+			 words(&target, &container));
+	assert_non_null(strstr(words(&target, &host), "--via"));
+	assert_non_null(strstr(words(&target, &nowhere), "no device of its own"));
+	add(&target, &tcp, AF_INET6, VERDICT_DELIVERS_CORRUPT, VERDICT_VERIFIED);
+	assert_string_equal(words(&target, &container),
+			    "udp-merged v4 v6, tcp v6: tried, without effect: rx-off");
+}
+
+static void test_what_is_sent(void **state)
+{
+	const struct plight container = { .device = "eth0" };
+	struct probe_target target = { .verdict = VERDICT_VERIFIED };
+
+	(void)state;
+	add(&target, &tcp, AF_INET, VERDICT_VERIFIED, VERDICT_DELIVERS_CORRUPT);
+	assert_non_null(strstr(words(&target, &container), "--tunnel"));
+}
+
+static void test_blocked(void **state)
+{
+	const struct plight container = { .device = "eth0" };
+	struct probe_target target = { .verdict = VERDICT_BLOCKED, .no_v4 = "it has no route" };
+
+	(void)state;
+	assert_string_equal(words(&target, &container), "it has no route");
+	target.no_v4[0] = '\0';
+	add(&target, &tcp, AF_INET6, VERDICT_BLOCKED, VERDICT_BLOCKED);
+	snprintf(target.check[0].in.reason, sizeof(target.check[0].in.reason), "a rule");
+	assert_string_equal(words(&target, &container), "tcp v6: a rule");
+	target.isolated = true;
+	assert_string_equal(words(&target, &container), "");
+}
+
+static struct grievance of(enum verdict one, enum verdict other)
+{
+	struct probe_target target = { .verdict = VERDICT_VERIFIED };
+
+	add(&target, &tcp, AF_INET, one, VERDICT_VERIFIED);
+	add(&target, &merged, AF_INET, other, VERDICT_VERIFIED);
+	return grievance_of(&target);
+}
+
+static void test_better(void **state)
+{
+	const enum verdict bad = VERDICT_DELIVERS_CORRUPT, good = VERDICT_VERIFIED;
+
+	(void)state;
+	assert_true(grievance_is_less(of(good, good), of(bad, bad)));
+	assert_true(grievance_is_less(of(good, bad), of(bad, bad)));
+	assert_false(grievance_is_less(of(bad, bad), of(bad, bad)));
+	/* What GRO did not merge this time proves nothing, but the other check does. */
+	assert_true(grievance_is_less(of(good, VERDICT_UNKNOWN), of(bad, bad)));
+	assert_false(grievance_is_less(of(VERDICT_UNKNOWN, VERDICT_UNKNOWN), of(bad, bad)));
+	/* To cut a container off is no protection. */
+	assert_false(grievance_is_less(of(VERDICT_BLOCKED, VERDICT_BLOCKED), of(bad, bad)));
+	assert_false(grievance_is_less(of(good, VERDICT_BLOCKED), of(bad, bad)));
+	assert_true(grievance_is_more(of(bad, good), of(good, good)));
+	assert_true(grievance_is_more(of(VERDICT_UNKNOWN, good), of(good, good)));
+	assert_false(grievance_is_more(of(good, good), of(good, good)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_why),
+		cmocka_unit_test(test_what_is_sent),
+		cmocka_unit_test(test_blocked),
+		cmocka_unit_test(test_better),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* guard/policy.c: what is written is read again, and a file that is no policy is told. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fail.h" /* before cmocka has a macro of that name */
+
+#include <cmocka.h>
+
+#include "guard/mitigate.h"
+#include "guard/policy.h"
+
+static char path[] = "/tmp/tsum-policy-XXXXXX";
+
+static int make_file(void **state)
+{
+	int fd = mkstemp(path);
+
+	(void)state;
+	return fd < 0 || close(fd);
+}
+
+static int remove_file(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+static void test_round_trip(void **state)
+{
+	struct policy policy = { .kernel = "6.1.0-unheard",
+				 .proven = 1700000000,
+				 .verdict = VERDICT_VERIFIED,
+				 .host = GUARD_BIT(GUARD_CONNTRACK_CHECKSUM) },
+		      read;
+
+	(void)state;
+	assert_int_equal(policy_add_kind(&policy, "veth", GUARD_BIT(GUARD_RX_OFF)), 0);
+	assert_int_equal(policy_add_kind(&policy, "veth", GUARD_BIT(GUARD_RESET)), 0);
+	assert_int_equal(policy_add_kind(&policy, "", GUARD_BIT(GUARD_RESET)), 0);
+	assert_int_equal(policy_add_device(&policy, "eth0", GUARD_BIT(GUARD_RESET)), 0);
+	assert_int_equal(policy_add_device(&policy, "a\"b\\c", GUARD_BIT(GUARD_TX_OFF)), 0);
+	assert_int_equal(policy_write(path, &policy), 0);
+	assert_int_equal(policy_read(path, &read), 0);
+	assert_int_equal(read.kind_count, 2);
+	assert_int_equal(policy_of_kind(&read, "veth"),
+			 GUARD_BIT(GUARD_RX_OFF) | GUARD_BIT(GUARD_RESET));
+	assert_int_equal(policy_of_kind(&read, ""), GUARD_BIT(GUARD_RESET));
+	assert_int_equal(policy_of_kind(&read, "macvlan"), 0);
+	assert_int_equal(read.device_count, 2);
+	assert_string_equal(read.device[1].device, "a\"b\\c");
+	assert_int_equal(read.device[1].mitigations, GUARD_BIT(GUARD_TX_OFF));
+	assert_int_equal(read.host, policy.host);
+	assert_string_equal(read.kernel, policy.kernel);
+	assert_int_equal(read.proven, policy.proven);
+	assert_int_equal(read.verdict, VERDICT_VERIFIED);
+}
+
+static void test_an_empty_one(void **state)
+{
+	struct policy policy = { 0 }, read;
+
+	(void)state;
+	assert_int_equal(policy_write(path, &policy), 0);
+	assert_int_equal(policy_read(path, &read), 0);
+	assert_int_equal(read.kind_count + read.device_count + read.host, 0);
+}
+
+static void test_too_much(void **state)
+{
+	struct policy policy = { 0 };
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < POLICY_KINDS_MAX; i++) {
+		snprintf(name, sizeof(name), "kind%d", i);
+		assert_int_equal(policy_add_kind(&policy, name, 1), 0);
+	}
+	assert_int_equal(policy_add_kind(&policy, "kind0", 2), 0);
+	assert_int_equal(policy_add_kind(&policy, "another", 1), -E2BIG);
+	for (int i = 0; i < POLICY_DEVICES_MAX; i++) {
+		snprintf(name, sizeof(name), "eth%d", i);
+		assert_int_equal(policy_add_device(&policy, name, 1), 0);
+	}
+	assert_int_equal(policy_add_device(&policy, "another", 1), -E2BIG);
+	/* As many as fit survive the file, too. */
+	assert_int_equal(policy_write(path, &policy), 0);
+	assert_int_equal(policy_read(path, &policy), 0);
+	assert_int_equal(policy.kind_count, POLICY_KINDS_MAX);
+	assert_int_equal(policy.device_count, POLICY_DEVICES_MAX);
+}
+
+static void write_text(const char *text)
+{
+	FILE *file = fopen(path, "we");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+#define REST "\"containers\":[],\"devices\":[],\"host\":[]}"
+
+static void test_broken_files(void **state)
+{
+	static const char *const broken[] = {
+		"",
+		"nonsense",
+		"[]",
+		"{}",
+		"{\"version\":2,\"kernel\":\"k\",\"proven\":1,\"verdict\":\"verified\"," REST,
+		"{\"version\":1,\"kernel\":\"k\",\"proven\":-1,\"verdict\":\"verified\"," REST,
+		"{\"version\":1,\"kernel\":\"k\",\"proven\":\"1\",\"verdict\":\"verified\"," REST,
+		"{\"version\":1,\"kernel\":\"k\",\"proven\":1,\"verdict\":\"fine\"," REST,
+		"{\"version\":1,\"kernel\":1,\"proven\":1,\"verdict\":\"verified\"," REST,
+		"{\"version\":1,\"kernel\":\"k\",\"proven\":1,\"verdict\":\"verified\",\"containers\":{},"
+		"\"devices\":[],\"host\":[]}",
+		"{\"version\":1,\"kernel\":\"k\",\"proven\":1,\"verdict\":\"verified\",\"containers\":"
+		"[{\"kind\":\"veth\",\"mitigations\":[\"prayer\"]}],\"devices\":[],\"host\":[]}",
+		"{\"version\":1,\"kernel\":\"k\",\"proven\":1,\"verdict\":\"verified\",\"containers\":"
+		"[{\"kind\":\"\",\"mitigations\":[]}],\"devices\":[],\"host\":[]}",
+		"{\"version\":1,\"kernel\":\"k\",\"proven\":1,\"verdict\":\"verified\",\"containers\":[],"
+		"\"devices\":[{\"device\":\"longer than any name\",\"mitigations\":[]}],\"host\":[]}",
+		"{\"version\":1,\"kernel\":\"k\",\"proven\":1,\"verdict\":\"verified\",\"containers\":[],"
+		"\"devices\":[],\"host\":[1]}",
+	};
+	struct policy policy = { .proven = 42 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++) {
+		write_text(broken[i]);
+		assert_int_equal(policy_read(path, &policy), -EBADMSG);
+		assert_non_null(strstr(fail_text(), path));
+		assert_int_equal(policy.proven, 42); /* untouched */
+	}
+	write_text("{\"version\":1,\"kernel\":\"k\",\"proven\":1,\"verdict\":\"verified\"," REST);
+	assert_int_equal(policy_read(path, &policy), 0);
+	assert_int_equal(policy_read("/nonexistent/policy.json", &policy), -ENOENT);
+	assert_true(policy_write("/nonexistent/policy.json", &policy) < 0);
+}
+
+static void test_ends(void **state)
+{
+	(void)state;
+	assert_true(policy_is_end("veth"));
+	assert_true(policy_is_end(""));
+	assert_true(policy_is_end("ipvlan"));
+	assert_false(policy_is_end("bridge"));
+	assert_false(policy_is_end("vxlan"));
+	assert_false(policy_is_end("wireguard"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_an_empty_one),
+		cmocka_unit_test(test_too_much),   cmocka_unit_test(test_broken_files),
+		cmocka_unit_test(test_ends),
+	};
+
+	return cmocka_run_group_tests(tests, make_file, remove_file);
+}
