@@ -12,6 +12,11 @@ __truesum_commands() {
 	"$1" --help 2>/dev/null | awk '/^Commands:/ { on = 1; next } on && !NF { exit } on { print $1 }'
 }
 
+# The first words of the paragraph "Subcommands:"; nothing for a command without.
+__truesum_subcommands() {
+	"$1" "$2" --help 2>/dev/null | awk '/^Subcommands:/ { on = 1; next } on && !NF { exit } on { print $1 }'
+}
+
 # The options in a help text, short and long.
 __truesum_options() {
 	awk '/^  (-[A-Za-z],|   ) --[a-z]/ {
@@ -110,7 +115,7 @@ __truesum_value() {
 	NAME | DIR | PLACE)
 		__truesum_offer "$(__truesum_values "$help" "$option")"
 		;;
-	IF)
+	IF | DEV)
 		# Of another namespace the devices are not known here.
 		[[ " ${COMP_WORDS[*]} " == *" -n "* || " ${COMP_WORDS[*]} " == *" --netns "* ]] ||
 			__truesum_offer "$(compgen -G '/sys/class/net/*' | sed 's,.*/,,')"
@@ -135,7 +140,7 @@ __truesum_value() {
 
 _truesum() {
 	local program=${COMP_WORDS[0]/#~\//$HOME/} command=${COMP_WORDS[1]} help
-	local joint="" cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local words=("$command") subcommands joint="" cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
@@ -149,8 +154,17 @@ _truesum() {
 		previous=${COMP_WORDS[COMP_CWORD - 2]} joint=yes
 	fi
 	[[ " $(__truesum_commands "$program" | tr '\n' ' ')" == *" $command "* ]] || return
+	subcommands=$(__truesum_subcommands "$program" "$command")
+	if [[ $subcommands ]]; then
+		if ((COMP_CWORD == 2)); then
+			__truesum_offer "$subcommands"
+			return
+		fi
+		[[ " ${subcommands//$'\n'/ } " == *" ${COMP_WORDS[2]} "* ]] || return
+		words+=("${COMP_WORDS[2]}")
+	fi
 	# --help is the last option; below it there are examples.
-	help=$("$program" "$command" --help 2>/dev/null | sed '/--help/q')
+	help=$("$program" "${words[@]}" --help 2>/dev/null | sed '/--help/q')
 	if [[ $previous == -* ]] && __truesum_value "$help" "$previous" "$joint"; then
 		return
 	elif [[ $cur == -* ]]; then

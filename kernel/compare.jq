@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The comparison as one object: $host, $unfixed, $fixed hold the lab's objects, $original original.jq's, $host_end
-# the lab's with rx off on the host's end.
+# the lab's with rx off on the host's end, $guard what guard did on the unfixed and the fixed kernel.
 #
 #   rows[]      a way in: topology, family, proto, nic; what happened there without and with rx-off in
 #               the container {none, rx_off}: emulated (host, veth-2016), unfixed, host (as it is), fixed;
 #               result: agree, differ, not-here (one of the kernels lacks it), unknown
 #   host_end[]  routed, rx off on the host's end of the veth: it must change nothing
+#   guard[]     what guard found of a routed container, what it put on, what was found then, the container's rx
+#               offload meanwhile: on the unfixed kernel rx-off must be chosen, on the fixed one nothing
 #   original[]  see original.jq
 #   exit_code   0 all agree, 1 not, 3 something was not found out
 
@@ -44,16 +46,25 @@ by_key($host; "veth-2016") as $emulated | by_key($host; "native") as $native
 	| {family: $family, emulated: $a, unfixed: $b, fixed: $c}
 	| .result = if [.emulated, .unfixed] == ["DELIVERED", "DELIVERED"] and .fixed == "container" then "agree"
 		elif [.[]] | any(. == "unknown" or . == "not here") then "unknown" else "differ" end] as $host_ends
+| [$guard[] | .apply.targets[0] as $target
+	| {before: $target.before, mitigations: $target.mitigations, after: $target.after, rx, code,
+		probes: .apply.probes, seconds: .apply.seconds}]
+	| [{kernel: "unfixed", want: ["delivers-corrupt", ["rx-off"], "verified", "off"]},
+		{kernel: "fixed", want: ["verified", [], "verified", "on"]}] as $wanted
+	| [., $wanted] | transpose | map(.[0] as $did | .[1] as $how | $did + {kernel: $how.kernel,
+		result: (if $did == null or $did.before == "unknown" or $did.before == "blocked" then "unknown"
+			elif [$did.before, $did.mitigations, $did.after, $did.rx.protected] == $how.want and $did.code == 0
+				and $did.rx.before == "on" and $did.rx.after == "on" then "agree" else "differ" end)}) as $guards
 | {
 	command: "kernel-lab", host_kernel: $host[0].kernel, guest_kernel: $fixed[0].kernel,
 	seconds: {prepare: $prepare, all: $all}, captures: $captures,
 	counts: (reduce $rows[].result as $result ({agree: 0, differ: 0, "not-here": 0, unknown: 0}; .[$result] += 1)),
-	rows: $rows, host_end: $host_ends, original: $original
+	rows: $rows, host_end: $host_ends, guard: $guards, original: $original
 }
 | .counts.cured = ([$rows[] | select(.unfixed.none == "DELIVERED" and .fixed.none != "DELIVERED"
 	and .unfixed.rx_off == .fixed.none)] | length)
 | .all_agree = (.counts.differ == 0 and .counts.unknown == 0 and .counts.agree > 0
-	and ([.host_end[].result] | all(. == "agree")) and ([.original[].as_described] | all) and (.original | length) == 6)
+	and ([.host_end[].result, .guard[].result] | all(. == "agree")) and ([.original[].as_described] | all) and (.original | length) == 6)
 | .exit_code = if .all_agree then 0
-	elif .counts.differ > 0 or ([.host_end[].result] | any(. == "differ")) or ([.original[].as_described] | all | not)
+	elif .counts.differ > 0 or ([.host_end[].result, .guard[].result] | any(. == "differ")) or ([.original[].as_described] | all | not)
 	then 1 else 3 end

@@ -44,6 +44,12 @@ def titles: {"tcp plain": "TCP; the NIC verifies nothing", "tcp honest": "TCP; t
 ([["", "emulated", "real unfixed", "real fixed", "agree"]]
 	+ (.host_end | map(["v\(.family)", .emulated, .unfixed, .fixed, (.result | agreement)])) | table),
 "",
+"truesum guard apply, of a container that is routed to",
+"",
+([["", "before", "put on", "after", "rx offload there", "as it should"]]
+	+ (.guard | map([.kernel, .before // "", (.mitigations // [] | join(", ") | if . == "" then "nothing" else . end), .after // "",
+		(.rx // {} | "\(.before), \(.protected), \(.after)"), (.result | agreement)])) | table),
+"",
 "The original experiment: a line a second to nc, everything damaged for ten seconds",
 "",
 ([["", "sent meanwhile", "read meanwhile", "read damaged", "the rest came", "checksum errors", "as described"]]

@@ -8,10 +8,14 @@
 int command_lab(int argc, char **argv);
 int command_probe(int argc, char **argv);
 int command_audit(int argc, char **argv);
+int command_guard(int argc, char **argv);
 int command_corrupt(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_recv(int argc, char **argv);
 int command_pcap(int argc, char **argv);
 int command_clean(int argc, char **argv);
+
+/* `truesum` called as a CNI plugin: its request is in the environment and on standard input. */
+int command_cni(void);
 
 #endif

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@ static const struct {
 	{ "probe", command_probe, "does this running container verify what it receives?" },
 	{ "audit", command_audit,
 	  "which offloads, sysctls and kernels decide that, and what is wrong" },
+	{ "guard", command_guard,
+	  "protect every container from its first packet on, at a stated cost" },
 	{ "corrupt", command_corrupt, "damage chosen packets on a device, and stop cleanly" },
 	{ "send", command_send, "send numbered lines to another machine" },
 	{ "recv", command_recv, "receive them and check every byte" },
@@ -66,6 +69,8 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "--help";
 
 	fill_standard_descriptors();
+	if (argc == 1 && getenv("CNI_COMMAND"))
+		return finish(command_cni());
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(name, commands[i].name))
 			return finish(commands[i].run(argc - 1, argv + 1));

@@ -13,71 +13,25 @@
 #include "base/options.h"
 #include "base/term.h"
 #include "cmd/probe_report.h"
+#include "cmd/targets.h"
 #include "command.h"
 
-#define WISHES_MAX 256
 #define PROGRESS_NS UINT64_C(1000000000)
 
-enum wish_kind { WISH_PID, WISH_NETNS, WISH_CONTAINER };
-
-/* A target as it was named. */
-struct wish {
-	enum wish_kind kind;
-	const char *text;
-};
-
 struct request {
-	struct wish wish[WISHES_MAX];
-	size_t wish_count;
+	struct targets targets;
 	struct gate_settings gate;
-	bool all, dry_run, json, ktap;
+	bool dry_run, json, ktap;
 	uint64_t started_ns;
 };
 
-struct wish_list {
-	struct request *request;
-	enum wish_kind kind;
-};
-
-static int add_wish(const char *value, void *target)
-{
-	const struct wish_list *list = target;
-	struct request *request = list->request;
-	uint64_t pid;
-
-	if (request->wish_count == WISHES_MAX)
-		return fail(-EINVAL, "more than %d targets; use --all", WISHES_MAX);
-	if (list->kind == WISH_PID && parse_number(value, 1, 1 << 22, &pid))
-		return -EINVAL;
-	request->wish[request->wish_count++] = (struct wish){ list->kind, value };
-	return 0;
-}
-
-static int parse_as_if(const char *value, void *target)
-{
-	if (strcmp(value, "lying-nic") != 0)
-		return fail(-EINVAL, "'%.40s' is not known; known: lying-nic", value);
-	*(bool *)target = true;
-	return 0;
-}
-
 static int parse_options(int argc, char **argv, struct request *request)
 {
-	struct wish_list pids = { request, WISH_PID }, spaces = { request, WISH_NETNS },
-			 containers = { request, WISH_CONTAINER };
 	/* clang-format off */
 	const struct option_row rows[] = {
 		{ .type = OPTION_HEADING, .help = "Targets; each may be given several times" },
-		{ .type = OPTION_FLAG, .name = "all", .letter = 'a', .target = &request->all,
-		  .help = "every network namespace with a process or a name, the host\n"
-			  "included (default)" },
-		{ .type = OPTION_CALL, .name = "container", .letter = 'c', .value = "ID|NAME",
-		  .target = &containers, .parse = add_wish,
-		  .help = "a container: its id, the beginning of it, or Docker's name" },
-		{ .type = OPTION_CALL, .name = "pid", .letter = 'p', .value = "PID", .target = &pids,
-		  .parse = add_wish, .help = "the network namespace of a process" },
-		{ .type = OPTION_CALL, .name = "netns", .letter = 'n', .value = "NAME|PATH",
-		  .target = &spaces, .parse = add_wish, .help = "a network namespace by name or path" },
+		TARGETS_ALL_ROW(&request->targets),
+		TARGETS_NAMED_ROWS(&request->targets),
 		{ .type = OPTION_HEADING, .help = "What is tried" },
 		{ .type = OPTION_CALL, .name = "as-if", .value = "WHAT", .target = &request->gate.vouching,
 		  .parse = parse_as_if,
@@ -118,43 +72,6 @@ static int parse_options(int argc, char **argv, struct request *request)
 		fprintf(stderr, "truesum probe: --dry-run is told in words only, without --json\n");
 		rc = -EINVAL;
 	}
-	return rc;
-}
-
-static int find(const struct inventory *inventory, const struct wish *wish, size_t *ret_space)
-{
-	switch (wish->kind) {
-	case WISH_PID:
-		return inventory_by_pid(inventory, (pid_t)strtol(wish->text, NULL, 10), ret_space);
-	case WISH_NETNS:
-		return inventory_by_netns(inventory, wish->text, ret_space);
-	case WISH_CONTAINER:
-		return inventory_by_container(inventory, wish->text, ret_space);
-	}
-	return -EINVAL;
-}
-
-/* The numbers of the spaces meant, each once. */
-static int choose(const struct inventory *inventory, const struct request *request, size_t *spaces,
-		  size_t *ret_count)
-{
-	size_t count = 0, space = 0;
-	int rc = 0;
-
-	if (request->all || !request->wish_count) {
-		for (count = 0; count < inventory->space_count; count++)
-			spaces[count] = count;
-	}
-	for (size_t i = 0; !rc && i < request->wish_count; i++) {
-		bool again = false;
-
-		rc = find(inventory, &request->wish[i], &space);
-		for (size_t k = 0; !rc && k < count; k++)
-			again |= spaces[k] == space;
-		if (!rc && !again)
-			spaces[count++] = space;
-	}
-	*ret_count = count;
 	return rc;
 }
 
@@ -272,8 +189,7 @@ int command_probe(int argc, char **argv)
 	rc = inventory_take(NULL, &inventory);
 	if (rc)
 		return could_not();
-	spaces = calloc(inventory.space_count + request.wish_count + 1, sizeof(*spaces));
-	rc = spaces ? choose(&inventory, &request, spaces, &count) : fail(-ENOMEM, "out of memory");
+	rc = targets_choose(&request.targets, &inventory, &spaces, &count);
 	if (rc)
 		return could_not();
 	if (request.dry_run) {

@@ -30,6 +30,22 @@ commands() {
 	"$TRUESUM" --help | awk '/^Commands:/ { on = 1; next } on && !NF { exit } on { print $1 }'
 }
 
+# subcommands COMMAND: of it; most have none
+subcommands() {
+	"$TRUESUM" "$1" --help | awk '/^Subcommands:/ { on = 1; next } on && !NF { exit } on { print $1 }'
+}
+
+# Those and the subcommands: "guard apply".
+all_commands() {
+	local command subcommand
+	for command in $(commands); do
+		echo "$command"
+		for subcommand in $(subcommands "$command"); do
+			echo "$command $subcommand"
+		done
+	done
+}
+
 # Options as "-t, --topology list", one a line, sorted; from a help text on standard input. Descriptions
 # begin in column 31, behind two blanks at least, or on the next line. --help is the last option.
 options_of_help() {
@@ -82,8 +98,10 @@ known() {
 }
 
 @test "--help: exit 0, nothing on standard error, at most 100 columns, no blanks at line ends" {
-	local command
-	for command in "" $(commands); do
+	local command all
+	mapfile -t all < <(echo && all_commands)
+	[ "${#all[@]}" -gt 10 ]
+	for command in "${all[@]}"; do
 		# shellcheck disable=SC2086 # no word for the program's own help
 		run --separate-stderr "$TRUESUM" $command --help
 		[ "$status" -eq 0 ]
@@ -100,13 +118,15 @@ known() {
 	needs_mandoc
 	local command help
 	[ "$(commands | wc -l)" -ge 5 ]
-	for command in $(commands); do
-		help=$("$TRUESUM" "$command" --help)
+	[ "$(all_commands | grep -cE '^guard (apply|status|revert)$')" -eq 3 ]
+	while read -r command; do
+		# shellcheck disable=SC2086 # a subcommand is a second word
+		help=$("$TRUESUM" $command --help)
 		[ "$(options_of_help <<<"$help" | wc -l)" -eq \
 			"$(sed '/ --help /q' <<<"$help" | grep -cE '^ {2,6}(-[A-Za-z], )?--[a-z]')" ]
 		echo "$command: < in --help only, > in the page only"
 		same_options "$PAGE" "$command" "$help"
-	done
+	done < <(all_commands)
 }
 
 @test "that comparison notices an option that either side lacks, and another short form or value" {
@@ -130,16 +150,17 @@ known() {
 @test "no text names an option that does not exist" {
 	needs_mandoc
 	local command all
-	all=$(for command in "" $(commands); do
+	all=$( (echo && all_commands) | while read -r command; do
 		# shellcheck disable=SC2086 # no word for the program's own help
 		"$TRUESUM" $command --help
 	done | mentions)
-	for command in $(commands); do
+	while read -r command; do
+		# shellcheck disable=SC2086 # a subcommand is a second word
 		run comm -23 <(section "$PAGE" "truesum $command" | mentions) \
-			<("$TRUESUM" "$command" --help | mentions)
+			<("$TRUESUM" $command --help | mentions)
 		echo "$command: $output"
 		[ -z "$output" ]
-	done
+	done < <(all_commands)
 	[ "$(rendered "$PAGE" | mentions | wc -l)" -gt 30 ]
 	comm -23 <(rendered "$PAGE" | mentions) <(echo "$all") >"$BATS_TEST_TMPDIR/unknown"
 	cat "$BATS_TEST_TMPDIR/unknown"
@@ -198,6 +219,24 @@ compare_keys() {
 		ip link add v0 type veth peer name v1
 		"$TRUESUM" probe --json
 		"$TRUESUM" probe --json --as-if lying-nic || true' | compare_keys probe
+	# One container gets what the policy says then, the other does not.
+	# shellcheck disable=SC2016
+	unshare -n -m -p -f --mount-proc bash -ec 'mount -t tmpfs tsum-test /run
+		mount -t tmpfs tsum-test /var/lib
+		ip link set lo up
+		for n in 1 2; do
+			ip netns add C$n
+			ip link add v$n type veth peer name eth0 netns C$n
+			ip addr add 10.$n.0.1/24 dev v$n
+			ip link set v$n up
+			ip -n C$n addr add 10.$n.0.2/24 dev eth0
+			ip -n C$n link set eth0 up
+			ip -n C$n route add default via 10.$n.0.1
+		done
+		sysctl -qw net.ipv4.ip_forward=1
+		"$TRUESUM" guard apply --json -n C1 --mitigation rx-off
+		"$TRUESUM" guard status --json
+		"$TRUESUM" guard revert --json' | compare_keys guard
 	# A datagram is missing, so that there is a gap.
 	# shellcheck disable=SC2016
 	unshare -n bash -ec 'ip link set lo up
@@ -216,13 +255,30 @@ compare_keys() {
 	local command
 	[ "$(complete_words "")" = "$(commands; printf '%s\n' --help --version)" ]
 	[ "$(complete_words cor)" = corrupt ]
-	for command in $(commands); do
-		diff <(complete_words "$command" - | grep -- ^-- | sort) \
-			<("$TRUESUM" "$command" --help | options_of_help | grep -oE -- '--[a-z-]+' | sort)
-		diff <(complete_words "$command" - | grep -v -- ^-- | sort) \
-			<("$TRUESUM" "$command" --help | options_of_help | grep -oE -- '^-[A-Za-z]' | sort)
-	done
+	while read -r command; do
+		# shellcheck disable=SC2086 # a subcommand is a second word
+		diff <(complete_words $command - | grep -- ^-- | sort) \
+			<("$TRUESUM" $command --help | options_of_help | grep -oE -- '--[a-z-]+' | sort)
+		# shellcheck disable=SC2086
+		diff <(complete_words $command - | grep -v -- ^-- | sort) \
+			<("$TRUESUM" $command --help | options_of_help | grep -oE -- '^-[A-Za-z]' | sort)
+	done < <(all_commands)
+	[ "$(complete_words guard "")" = "$(subcommands guard)" ]
+	[ "$(complete_words guard re)" = revert ]
+	[ -z "$(complete_words guard nosuch -)" ]
 	[ "$(complete_words lab --topo)" = --topology ]
+}
+
+@test "completion offers every subcommand, and the options of each" {
+	local sub
+	[ "$(complete_words guard "")" = "$(subcommands guard)" ]
+	[ "$(complete_words guard co)" = cost ]
+	for sub in $(subcommands guard); do
+		"$TRUESUM" guard "$sub" --help >/dev/null 2>&1 || continue
+		diff <(complete_words guard "$sub" - | grep -- ^-- | sort) \
+			<("$TRUESUM" guard "$sub" --help | options_of_help | grep -oE -- '--[a-z-]+' | sort)
+	done
+	[ "$(complete_words guard cost --pa)" = --pairs ]
 }
 
 @test "completion offers exactly the values that the program knows" {
@@ -233,6 +289,8 @@ compare_keys() {
 		diff <(complete_words lab --$option "") <(known lab --$option nosuch)
 	done
 	diff <(complete_words lab --live "") <(known lab --topology nosuch)
+	diff <(complete_words guard apply --mitigation "" | grep -vxE "auto|all") \
+		<("$TRUESUM" guard apply --mitigation nosuch 2>&1 | sed -n 's/.*known: \(.*\), all, auto (see .*/\1/p' | sed 's/, /\n/g')
 	diff <(complete_words corrupt --pattern "") <(known corrupt --pattern nosuch)
 	diff <(complete_words corrupt --where "") <(known corrupt --dev lo --where nosuch)
 	[ "$(complete_words corrupt --direction "" | sort | xargs)" = "egress ingress" ]

@@ -36,6 +36,11 @@ setup_file() {
 	jq -e '[.rows[] | select(.topology == "routed" and .proto == "tcp" and .nic == "plain" and .result == "agree"
 		and .unfixed == {none: "DELIVERED", rx_off: "container"}
 		and .fixed == {none: "container", rx_off: "container"})] | length == 2' <<<"$output"
+	jq -c '.guard[]' <<<"$output"
+	# guard finds the cure of 2016 on the one, and nothing to cure on the other.
+	jq -e '[.guard[] | [.kernel, .before, (.mitigations | join(",")), .after, .rx.protected, .rx.after, .result]] ==
+		[["unfixed", "delivers-corrupt", "rx-off", "verified", "off", "on", "agree"],
+		 ["fixed", "verified", "", "verified", "on", "on", "agree"]]' <<<"$output"
 	jq -e '.counts.agree >= 150 and (.host_end | length) == 2 and (.original | length) == 6' <<<"$output"
 	[ "$SECONDS" -le 180 ]
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum probe` on networks that the reference CNI plugins make, called as a runtime calls them.
+# `truesum probe` and `guard` on networks that the reference CNI plugins make, called as a runtime calls them.
 
 bats_require_minimum_version 1.5.0
-# shellcheck source=tests/net/probe_world.bash
-source "$BATS_TEST_DIRNAME/probe_world.bash"
+# shellcheck source=tests/net/guard_world.bash
+source "$BATS_TEST_DIRNAME/guard_world.bash"
 
 for PLUGINS in /usr/lib/cni /opt/cni/bin; do
 	[ -x "$PLUGINS/host-local" ] && break
@@ -17,7 +17,7 @@ CORRUPT=delivers-corrupt
 setup() {
 	[ "$(id -u)" = 0 ] || skip "cni: needs root"
 	[ -x "$PLUGINS/host-local" ] || skip "cni: no plugins (Debian: containernetworking-plugins)"
-	start_world 60
+	start_guard_world 60
 	build space C
 }
 
@@ -105,4 +105,19 @@ with_statement() {
 	expect 0 verified:socket
 	probe -n C --via nic --as-if lying-nic
 	expect 1 $CORRUPT
+}
+
+@test "cni: guard protects behind ptp and bridge, and puts all back" {
+	cni ADD ptp
+	probe -n C
+	vouch veth - "$(veth)"
+	protects "" veth:reset
+	stop veth
+	cni DEL ptp
+	cni ADD bridge '"bridge": "cni0", "isGateway": true, "ipMasq": true'
+	probe -n C
+	vouch veth - "$(veth)"
+	world sysctl -qw net.netfilter.nf_conntrack_checksum=0
+	protects "" veth:reset
+	stop veth
 }

@@ -1,0 +1,485 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# `truesum guard apply`, `status` and `revert`: under emulated defects a mitigation is found that works, or it is said why
+# there is none; everything verifies then; and everything is put back to the byte.
+# shellcheck disable=SC2016,SC2030,SC2031 # $status is one test's; the scripts expand in the world, not here
+
+bats_require_minimum_version 1.5.0
+# shellcheck source=tests/net/guard_world.bash
+source "$BATS_TEST_DIRNAME/guard_world.bash"
+
+MARK=${MARK:-$BATS_TEST_DIRNAME/../../build/tools/mark}
+
+setup() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+	unshare -n -m -p -f --mount-proc true 2>/dev/null || skip "needs network, mount and PID namespaces"
+	start_guard_world 120
+}
+
+# mark NS|- DEV DIRECTION PROGRAM PRIORITY: from now on
+mark() {
+	local in=()
+	[ -x "$MARK" ] || skip "no $MARK (make toolbox)"
+	[ "$1" = - ] || in=(ip netns exec "$1")
+	world "${in[@]}" "$MARK" "${@:2}" 2>"$WORK/why" || skip "$(cat "$WORK/why")"
+}
+
+# statement NS|- DEV: the veth end does what veth did before Linux 4.4, as faithfully as the lab has it
+statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
+
+# ---- What is found ---------------------------------------------------------------------------------------------
+
+@test "guard: where everything verifies there is nothing to do" {
+	build routed
+	state >"$WORK/before"
+	guard apply
+	[ "$status" = 0 ]
+	grep -q '^Nothing to do: every target verifies what it receives, 3 of 3' "$WORK/out"
+	state | diff "$WORK/before" -
+	apply 0
+	[ "$(json .probes)" = 1 ]
+	[ "$(on policy)" = "" ]
+	guard status
+	[ "$status" = 0 ]
+	grep -q '^Nothing is put on' "$WORK/out"
+	grep -q 'nothing is needed' "$WORK/out"
+	guard revert
+	[ "$status" = 0 ]
+	unchanged
+}
+
+@test "guard: routed over a veth that vouches: claims are taken back in the container" {
+	build routed
+	vouch veth - v0
+	protects "" veth:reset
+	stop veth
+}
+
+@test "guard: with the statement of 2016 rx-off is the narrowest, with GRO in the container, too" {
+	build routed
+	statement - v0
+	protects "" veth:rx-off
+	world ip netns exec C ethtool -K eth0 gro on
+	protects "" veth:rx-off
+	world tc qdisc del dev v0 clsact
+}
+
+@test "guard: a container behind a container, both veths with the statement: each gets it on its own end" {
+	build nested
+	statement - v0
+	statement M w0
+	protects "" veth:rx-off
+	# The first one's claim goes through the second, so alone C's own is not enough.
+	apply 0 -n C
+	[ "$(on C)" = reset ]
+	[ "$(json '.targets[0].tried | join(" ")')" = rx-off ]
+	guard revert
+}
+
+@test "guard: routed to a bridge" {
+	build bridge
+	vouch veth - v0
+	protects "" veth:reset
+	stop veth
+}
+
+@test "guard: a bridge with the NIC as a port" {
+	build l2bridge
+	vouch veth - v0
+	protects "--via nic -n C" veth:reset
+	stop veth
+}
+
+@test "guard: NAT without conntrack's look at it" {
+	build routed
+	build nat 0
+	vouch veth - v0
+	protects "" veth:reset
+	stop veth
+}
+
+@test "guard: behind a VXLAN device" {
+	build routed
+	build vxlan off
+	vouch veth - v0
+	protects "--via vx0 -n C -p 1" veth:reset
+	stop veth
+}
+
+@test "guard: a NIC that vouches falsely: taken back where packets enter, which spares the containers" {
+	build routed
+	protects "--via nic --as-if lying-nic" nic:reset
+	apply 0 --as-if lying-nic -n C
+	[ "$(on C)" = reset ]
+	guard revert
+	# Of the host itself nothing can be said without the device.
+	apply 1 --as-if lying-nic
+	[ "$(on C)" = reset ]
+	[ "$(json '.targets[] | select(.name == "host") | .after')" = delivers-corrupt ]
+	json '.targets[] | select(.name == "host") | .reason' | grep -q -- '--via'
+	guard revert
+}
+
+@test "guard: a macvlan over a NIC that vouches falsely" {
+	build stacked macvlan
+	protects "--via nic --as-if lying-nic -n C" macvlan:reset
+}
+
+@test "guard: packets merged after somebody vouched cannot be reached, and that is said" {
+	build nested
+	# Datagrams go singly into M, which forwards them merged.
+	world ethtool -K v0 tso off gso off tx-udp-segmentation off
+	world ip netns exec M ethtool -K eth0 gro on rx-udp-gro-forwarding on ||
+		skip "no GRO of forwarded datagrams in this kernel"
+	world ip netns exec M sh -c 'echo 20000000 >/sys/class/net/eth0/gro_flush_timeout
+		echo 100 >/sys/class/net/eth0/napi_defer_hard_irqs'
+	vouch veth - v0
+	state >"$WORK/before"
+	# M holds them no longer than a tick of the clock: whether they meet is chance.
+	for _ in $(seq 20); do
+		guard apply
+		[ "$status" = 0 ] || break
+		guard revert
+	done
+	[ "$status" = 1 ] || skip "they did not meet, 20 times; tests/unit/test_explain.c has the words"
+	cat "$WORK/out"
+	grep -q '^Cannot protect: 1 of 4 targets delivers damaged data still' "$WORK/out"
+	grep -q '^C cannot be protected: udp-merged v6: packets that GRO merges after somebody vouched' "$WORK/out"
+	grep -qE '^C +eth0 +DELIVERS CORRUPT +DELIVERS CORRUPT +reset$' "$WORK/out"
+	guard revert
+	unchanged
+	stop veth
+}
+
+@test "guard: who vouches behind everything that can be put on cannot be helped, but conntrack can be made to look" {
+	build routed
+	mark C eth0 ingress tsum_vouch 30
+	state >"$WORK/before"
+	apply 1
+	[ "$(on C)" = "" ]
+	[ "$(json '.targets[] | select(.name == "C") | .tried | join(" ")')" = "rx-off reset" ]
+	json '.targets[] | select(.name == "C") | .reason' | grep -q 'tried, without effect: rx-off, reset$'
+	guard revert
+	unchanged
+	# Where everything is translated, the host refuses the damage before anybody vouches.
+	build nat 0
+	protects "" host:conntrack-checksum
+	[ "$(world sysctl -n net.netfilter.nf_conntrack_checksum)" = 0 ]
+	apply 0
+	world sysctl -qw net.netfilter.nf_conntrack_checksum=0
+	guard status
+	[ "$status" = 1 ]
+	grep -qE '^host +- +conntrack-checksum +DRIFTED' "$WORK/out"
+	guard revert
+	unchanged
+}
+
+@test "guard: what sends wrong checksums is beyond it, and that is said" {
+	build routed
+	start flip "$TRUESUM" corrupt --netns C --dev eth0 --match udp --offset 3
+	wait_for "world ip netns exec C tc filter show dev eth0 egress | grep -q tsum_corrupt"
+	state >"$WORK/before"
+	apply 1 -n C
+	[ "$(on C)" = "" ]
+	json '.targets[0].reason' | grep -q 'what it sends has wrong checksums'
+	guard revert
+	unchanged
+	stop flip
+}
+
+@test "guard: what cannot be probed gets nothing, unless it is ordered" {
+	build routed
+	vouch veth - v0
+	world ip -n C route del default
+	world ip -n C -6 route del default
+	state >"$WORK/before"
+	apply 3 -n C
+	[ "$(on C)" = "" ]
+	[ "$(json '.targets[0].after')" = blocked ]
+	json '.targets[0].reason' | grep -q 'no route'
+	guard revert
+	unchanged
+	stop veth
+}
+
+@test "guard: several containers, of which one delivers damage: only that one is touched" {
+	build routed
+	world bash -euc '. "$0"
+		space D
+		ip link add d0 type veth peer name eth0 netns D
+		addresses - d0 7 1
+		addresses D eth0 7 2
+		gateway D 7 1' "$WORLD_FILE"
+	vouch veth - d0
+	apply 0
+	[ "$(on D)" = reset ]
+	[ "$(on C)" = "" ]
+	guard revert -n C
+	grep -q '^There was nothing to put back' "$WORK/out"
+	[ "$(world ip netns exec D tc filter show dev eth0 ingress | grep -c tsum_reset)" -gt 0 ]
+	guard revert -n D
+	grep -q 'D eth0: reset taken off' "$WORK/out"
+	stop veth
+}
+
+@test "guard: IPv4 and IPv6 lead out by two devices: both get it" {
+	build routed
+	world bash -euc '
+		ip link add v1 type veth peer name eth1 netns C
+		ip addr add fd09::1/64 dev v1 nodad
+		ip link set v1 up
+		ip -n C addr add fd09::2/64 dev eth1 nodad
+		ip -n C link set eth1 up
+		ip -n C -6 route replace default via fd09::1
+		ip -n C -6 addr del fd06::2/64 dev eth0'
+	vouch veth0 - v0
+	vouch veth1 - v1
+	protects "" veth:reset
+	apply 0 -n C
+	[ "$(json '.targets[0].devices | join(" ")')" = "eth0 eth1" ]
+	guard revert
+	stop veth0
+	stop veth1
+}
+
+# ---- By name ---------------------------------------------------------------------------------------------------
+
+@test "guard: mitigations by name are put on, needed or not, and probed" {
+	build routed
+	state >"$WORK/before"
+	apply 0 -n C --mitigation rx-off,reset
+	[ "$(on C)" = "rx-off reset" ]
+	[ "$(json .policy.proven)" = 0 ]
+	[ "$(on policy)" = veth:rx-off,reset ]
+	world ip netns exec C ethtool -k eth0 | grep -q 'rx-checksumming: off'
+	# A policy for veths stays when there is a look at the host alone.
+	apply 0 -p 1
+	[ "$(on policy)" = veth:rx-off,reset ]
+	guard revert
+	unchanged
+
+	build vxlan off
+	state >"$WORK/before"
+	apply 0 -n C --mitigation tx-off --tunnel vx0
+	[ "$(on policy)" = vx0:tx-off ]
+	world ethtool -k vx0 | grep -q 'tx-checksum-ip-generic: off'
+	guard revert
+	unchanged
+}
+
+@test "guard: what was ordered and cannot be put on is told" {
+	build routed
+	apply 3 -n C --mitigation rx-off,tx-off --tunnel lo
+	json .problem | grep -q '^tx-off could not be put on lo of host: '
+	[ "$(on C)" = rx-off ]
+	guard revert
+}
+
+@test "guard: wrong usage is told, and nothing is done" {
+	build routed
+	state >"$WORK/before"
+	for args in "--mitigation nonesuch" "--mitigation tx-off" "--as-if nonesuch" "--dry-run --json"; do
+		# shellcheck disable=SC2086 # words
+		guard apply $args
+		[ "$status" = 2 ]
+		[ "$(wc -l <"$WORK/err")" = 1 ]
+	done
+	guard apply --mitigation nonesuch
+	grep -q 'known: rx-off, reset, conntrack-checksum, tx-off, all, auto' "$WORK/err"
+	for args in "--via nonesuch" "--tunnel nonesuch" "-n nonesuch"; do
+		# shellcheck disable=SC2086
+		guard apply $args
+		[ "$status" = 3 ]
+		grep -q nonesuch "$WORK/err"
+	done
+	unchanged
+}
+
+@test "guard: --dry-run says what would be tried, target by target, and changes nothing" {
+	build routed
+	vouch veth - v0
+	state >"$WORK/before"
+	guard apply --dry-run --via nic --tunnel nic
+	[ "$status" = 0 ]
+	grep -q '^  C: rx-off, reset on eth0$' "$WORK/out"
+	grep -q '^  reset on nic$' "$WORK/out"
+	grep -q '^  tx-off on nic$' "$WORK/out"
+	guard apply --dry-run --mitigation reset
+	grep -q '^  C: reset on eth0$' "$WORK/out"
+	unchanged
+	apply 0
+	state >"$WORK/protected"
+	guard revert --dry-run
+	[ "$status" = 0 ]
+	grep -q 'C eth0: reset would be taken off' "$WORK/out"
+	state | diff "$WORK/protected" -
+	guard revert
+	unchanged
+	stop veth
+}
+
+# ---- In the course of time ---------------------------------------------------------------------------------------
+
+@test "guard: drift is told, made anew, and put back to what was first" {
+	build routed
+	statement - v0
+	state >"$WORK/before"
+	apply 0
+	world ip netns exec C ethtool -K eth0 rx on
+	guard status
+	[ "$status" = 1 ]
+	grep -q '^Drifted: 1 of 1 change' "$WORK/out"
+	grep -qE '^C +eth0 +rx-off +DRIFTED +rx-checksum on$' "$WORK/out"
+	apply 0
+	[ "$(json '.targets[] | select(.name == "C") | .before')" = delivers-corrupt ]
+	[ "$(on C)" = rx-off ]
+	guard status
+	[ "$status" = 0 ]
+	grep -qE '^C +eth0 +rx-off +in force +rx-checksum on$' "$WORK/out"
+	guard revert
+	grep -q 'C eth0: rx-off, rx-checksum is again on' "$WORK/out"
+	unchanged
+}
+
+@test "guard: a filter that somebody removed is told, and put on again" {
+	build routed
+	vouch veth - v0
+	state >"$WORK/before"
+	apply 0
+	world ip netns exec C tc qdisc del dev eth0 clsact
+	guard status
+	[ "$status" = 1 ]
+	apply 0
+	[ "$(on C)" = reset ]
+	guard status
+	[ "$status" = 0 ]
+	guard revert
+	unchanged
+	stop veth
+}
+
+@test "guard: killed in the middle, by any signal: what was there is there again" {
+	build routed
+	vouch veth - v0
+	state >"$WORK/before"
+	for signal in KILL TERM INT; do
+		start apply "$TRUESUM" guard apply --via nic --as-if lying-nic
+		wait_for "world find /run/truesum/guard -type f | grep -q ."
+		stop apply "$signal" || true
+		[ "$signal" = KILL ] || {
+			# It takes back itself what it has put on.
+			[ -z "$(world find /run/truesum/guard -type f)" ]
+			state | diff "$WORK/before" -
+		}
+		guard revert
+		[ "$status" = 0 ]
+		unchanged
+	done
+	stop veth
+}
+
+@test "guard: two at a time wait for each other" {
+	build routed
+	vouch veth - v0
+	state >"$WORK/before"
+	start one "$TRUESUM" guard apply
+	start two "$TRUESUM" guard apply
+	wait "${JOB[one]}"
+	wait "${JOB[two]}"
+	guard status --json
+	[ "$(json '.changes | length')" = 1 ]
+	guard revert
+	unchanged
+	stop veth
+}
+
+@test "guard: another program's clsact and filters stay, whether they came before or after" {
+	build routed
+	vouch veth - v0
+	world ip netns exec C tc qdisc add dev eth0 clsact
+	world ip netns exec C tc filter add dev eth0 ingress prio 1 protocol ip u32 match ip dport 9 0xffff flowid 1:1
+	protects "" veth:reset
+	world ip netns exec C tc qdisc del dev eth0 clsact
+	apply 0
+	world ip netns exec C tc filter add dev eth0 ingress prio 9 protocol ip u32 match ip dport 9 0xffff flowid 1:1
+	guard revert
+	[ "$status" = 0 ]
+	world ip netns exec C tc filter show dev eth0 ingress >"$WORK/filters"
+	grep -q 'pref 9 u32' "$WORK/filters"
+	run -1 grep tsum "$WORK/filters"
+	stop veth
+}
+
+@test "guard: containers that are gone, and an earlier boot, are no drift" {
+	build routed
+	vouch veth - v0
+	apply 0
+	stop veth
+	world ip netns delete C
+	guard status
+	[ "$status" = 0 ]
+	grep -q '^Nothing is put on' "$WORK/out"
+	[ -z "$(world find /run/truesum/guard -type f)" ]
+	# The policy outlives them.
+	grep -q "containers' veth: reset" "$WORK/out"
+
+	build routed
+	vouch veth - v0
+	apply 0
+	world bash -c 'sed -i "s/\"boot\":\"[^\"]*\"/\"boot\":\"another\"/" /run/truesum/guard/*'
+	guard revert
+	[ "$status" = 0 ]
+	grep -q 'before the last boot is gone with it' "$WORK/out"
+	[ -z "$(world find /run/truesum/guard /var/lib/truesum -type f)" ]
+	[ "$(world ip netns exec C tc filter show dev eth0 ingress | grep -c tsum_reset)" -gt 0 ]
+	stop veth
+}
+
+@test "guard: a namespace that only a descriptor holds is put back, too" {
+	build routed
+	vouch veth - v0
+	apply 0
+	start holder bash -c 'exec 9</run/netns/C; exec sleep 60'
+	wait_for "world grep -q ^sleep /proc/$(cat "$WORK/holder.pid")/comm"
+	world umount -l /run/netns/C
+	guard status
+	[ "$status" = 0 ]
+	grep -q 'reset' "$WORK/out"
+	guard revert
+	[ "$status" = 0 ]
+	grep -q 'reset taken off' "$WORK/out"
+	world nsenter "--net=/proc/$(cat "$WORK/holder.pid")/fd/9" tc qdisc show dev eth0 >"$WORK/qdiscs"
+	run -1 grep clsact "$WORK/qdiscs"
+	stop veth
+	stop holder KILL || true
+}
+
+@test "guard: a broken record and a broken policy are told, and what can be put back is" {
+	build routed
+	vouch veth - v0
+	state >"$WORK/before"
+	apply 0
+	world sh -c 'echo nonsense >/run/truesum/guard/1-1; echo nonsense >/var/lib/truesum/policy.json'
+	guard status
+	[ "$status" = 3 ]
+	grep -q '/var/lib/truesum/policy.json: ' "$WORK/err"
+	guard revert
+	[ "$status" = 3 ]
+	grep -q '/run/truesum/guard/1-1' "$WORK/err"
+	state | diff "$WORK/before" -
+	world rm /run/truesum/guard/1-1
+	guard revert
+	[ "$status" = 0 ]
+	unchanged
+	stop veth
+}
+
+@test "guard: without privilege it says so" {
+	build routed
+	world cp "$TRUESUM" /run/tool
+	status=0
+	world setpriv --reuid 65534 --regid 65534 --clear-groups /run/tool guard apply >"$WORK/out" 2>"$WORK/err" || status=$?
+	cat "$WORK/err"
+	[ "$status" = 3 ]
+	[ "$(wc -l <"$WORK/err")" = 1 ]
+}
