@@ -131,7 +131,8 @@ static void connect_it(const struct container *container, unsigned long number, 
 	char host[IFNAMSIZ];
 
 	(void)container;
-	snprintf(host, sizeof(host), "lh%lu", number % 1000000000);
+	/* The kernel takes its time to remove an earlier run's. */
+	snprintf(host, sizeof(host), "l%x-%lx", (unsigned int)getpid(), number % 0x1000000);
 	if (link_add_veth(nl, host, "eth0", fd))
 		die("a veth pair");
 }
