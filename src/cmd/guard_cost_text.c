@@ -146,10 +146,10 @@ static void print_row(const struct cost_report *report, const struct cost_measur
 	print_packets(one);
 	snprintf(range, sizeof(range), "(%s..%s)", percent(low, one->cpu.change.low, ""),
 		 percent(high, one->cpu.change.high, ""));
-	printf(" %5.0f %5.0f  %s%7s%s %-12s", one->cpu.without, one->cpu.with,
+	printf(" %6.0f  %s%7s%s %-13s", one->cpu.without,
 	       term_style(color, one->cpu.measurable ? TERM_WARN : TERM_PLAIN),
 	       change_or_nm(change, &one->cpu), term_style(color, TERM_PLAIN), range);
-	printf(" %6.0f %6.0f %7s\n", one->throughput.without / 1e6, one->throughput.with / 1e6,
+	printf("  %6.0f %7s\n", one->throughput.without / 1e6,
 	       change_or_nm(change, &one->throughput));
 }
 
@@ -158,10 +158,10 @@ static void print_table(const struct cost_report *report)
 	const struct cost_result *result = &report->result;
 	bool color = term_color(stdout);
 
-	printf("%s                                  bytes a  CPU, ns per KiB                     "
+	printf("%s                                  bytes a  CPU, ns per KiB                "
 	       "  MB/s, busier thread\n"
-	       "  path        mitigation            packet  base  with   change (99 %%)       "
-	       "   base   with  change%s\n",
+	       "  path        mitigation            packet   base   change (99 %%)          base  "
+	       "change%s\n",
 	       term_style(color, TERM_BOLD), term_style(color, TERM_PLAIN));
 	for (size_t i = 0; i < result->count; i++)
 		print_row(report, &result->measured[i], color);
