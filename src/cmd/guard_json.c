@@ -9,16 +9,6 @@
 #include "base/term.h"
 #include "cmd/guard_report.h"
 
-static json_t *names(uint32_t mask)
-{
-	json_t *array = json_array();
-
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
-		if (mask & GUARD_BIT(i))
-			json_array_append_new(array, json_string(guard_mitigation_names[i]));
-	return array;
-}
-
 static json_t *devices(const char *first, const char *second)
 {
 	const char *const all[] = { first, second };
@@ -38,18 +28,19 @@ static json_t *policy_json(const struct policy *policy)
 	json_t *containers = json_array(), *host_devices = json_array();
 
 	for (size_t i = 0; i < policy->kind_count; i++)
-		json_array_append_new(containers,
-				      json_pack("{ss so}", "kind", policy->kind[i].kind,
-						"mitigations", names(policy->kind[i].mitigations)));
+		json_array_append_new(
+			containers,
+			json_pack("{ss so}", "kind", policy->kind[i].kind, "mitigations",
+				  guard_mitigations_compose(policy->kind[i].mitigations)));
 	for (size_t i = 0; i < policy->device_count; i++)
-		json_array_append_new(host_devices,
-				      json_pack("{ss so}", "device", policy->device[i].device,
-						"mitigations",
-						names(policy->device[i].mitigations)));
+		json_array_append_new(
+			host_devices,
+			json_pack("{ss so}", "device", policy->device[i].device, "mitigations",
+				  guard_mitigations_compose(policy->device[i].mitigations)));
 	return json_pack("{ss sI ss so so so}", "kernel", policy->kernel, "proven",
 			 (json_int_t)policy->proven, "verdict", verdict_names[policy->verdict],
 			 "containers", containers, "devices", host_devices, "host",
-			 names(policy->host));
+			 guard_mitigations_compose(policy->host));
 }
 
 /* Takes `object`. */
@@ -86,7 +77,8 @@ int guard_print_apply_json(const struct guard_result *result, const struct inven
 				  devices(target->device, target->device_v6), "isolated",
 				  target->isolated, "before", verdict_names[target->before],
 				  "after", verdict_names[target->after], "mitigations",
-				  names(target->kept), "tried", names(target->tried), "reason",
+				  guard_mitigations_compose(target->kept), "tried",
+				  guard_mitigations_compose(target->tried), "reason",
 				  target->reason));
 	}
 	json_object_set_new(root, "verdict", json_string(verdict_names[result->verdict]));
@@ -117,11 +109,11 @@ int guard_print_status_json(const struct guard_status *status, const struct inve
 					      change_json(&kept->place[i],
 							  &kept->change[kept->place[i].first + k]));
 	for (size_t i = 0; i < status->bare_count; i++)
-		json_array_append_new(bare,
-				      json_pack("{ss so so}", "name",
-						inventory->space[status->bare[i].space].name,
-						"devices", devices(status->bare[i].device, ""),
-						"lacks", names(status->bare[i].lacks)));
+		json_array_append_new(
+			bare, json_pack("{ss so so}", "name",
+					inventory->space[status->bare[i].space].name, "devices",
+					devices(status->bare[i].device, ""), "lacks",
+					guard_mitigations_compose(status->bare[i].lacks)));
 	json_object_set_new(root, "state", json_string(guard_state(kept)));
 	json_object_set_new(root, "reason", json_string(kept->why));
 	json_object_set_new(root, "kernel", json_string(status->kernel));

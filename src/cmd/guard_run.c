@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/options.h"
+#include "base/term.h"
 #include "cmd/guard.h"
 #include "command.h"
 #include "guard/daemon.h"
@@ -101,16 +102,6 @@ static const char *level_name(int level)
 				      : "info";
 }
 
-static json_t *names_of(uint32_t mask)
-{
-	json_t *names = json_array();
-
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
-		if (mask & GUARD_BIT(i))
-			json_array_append_new(names, json_string(guard_mitigation_names[i]));
-	return names;
-}
-
 /* json_string() refuses what is not UTF-8: then the sentence, which is printable, has to do. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
@@ -126,7 +117,7 @@ static void print_json(const struct news *news)
 
 	set_text(object, "namespace", news->space);
 	set_text(object, "device", news->device);
-	json_object_set_new(object, "mitigations", names_of(news->mitigations));
+	json_object_set_new(object, "mitigations", guard_mitigations_compose(news->mitigations));
 	json_object_set_new(object, "microseconds",
 			    news->ns ? json_integer((json_int_t)(news->ns / 1000)) : json_null());
 	set_text(object, "message", news->sentence);
@@ -158,18 +149,11 @@ static int could_not(void)
 
 static void print_device(const struct space *space, const struct device *device, uint32_t mask)
 {
-	char name[IFNAMSIZ + 1];
+	char name[IFNAMSIZ], words[96];
 
-	for (size_t i = 0; i < sizeof(device->name); i++)
-		name[i] = !device->name[i] || (device->name[i] >= ' ' && device->name[i] <= '~')
-				  ? device->name[i]
-				  : '?';
-	name[IFNAMSIZ] = '\0';
-	printf("  %s of %s:", name, space->name);
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
-		if (mask & GUARD_BIT(i))
-			printf(" %s", guard_mitigation_names[i]);
-	printf("%s\n", mask ? "" : " nothing");
+	term_printable(name, sizeof(name), device->name);
+	guard_mitigation_words(mask, " ", words, sizeof(words));
+	printf("  %s of %s: %s\n", name, space->name, *words ? words : "nothing");
 }
 
 static int print_plan(const struct request *request)

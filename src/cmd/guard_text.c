@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/term.h"
 #include "cmd/guard_report.h"
+#include "cmd/probe_report.h"
 #include "guard/explain.h"
 #include "guard/lock.h"
 
@@ -20,18 +21,6 @@ static int shown_width(const char *name)
 	size_t len = strlen(name);
 
 	return (int)(len > NAME_SHOWN ? NAME_SHOWN : len);
-}
-
-static enum term_style style_of(enum verdict verdict)
-{
-	static const enum term_style styles[VERDICTS] = {
-		[VERDICT_UNKNOWN] = TERM_WARN,
-		[VERDICT_VERIFIED] = TERM_GOOD,
-		[VERDICT_DELIVERS_CORRUPT] = TERM_BAD,
-		[VERDICT_BLOCKED] = TERM_WARN,
-	};
-
-	return styles[verdict];
 }
 
 /* ---- apply ---- */
@@ -93,7 +82,7 @@ static void print_verdict(enum verdict verdict)
 {
 	bool color = term_color(stdout);
 
-	printf("%s%-16s%s  ", term_style(color, style_of(verdict)),
+	printf("%s%-16s%s  ", term_style(color, verdict_style(verdict)),
 	       verdict == VERDICT_DELIVERS_CORRUPT ? "DELIVERS CORRUPT" : verdict_names[verdict],
 	       term_style(color, TERM_PLAIN));
 }

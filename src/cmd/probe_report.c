@@ -88,7 +88,7 @@ static enum verdict column_verdict(const struct probe_target *target, const stru
 	return worst;
 }
 
-static enum term_style style_of(enum verdict verdict)
+enum term_style verdict_style(enum verdict verdict)
 {
 	static const enum term_style styles[VERDICTS] = {
 		[VERDICT_UNKNOWN] = TERM_WARN,
@@ -114,7 +114,7 @@ static void print_cell(enum verdict verdict, enum probe_by by, bool color, int w
 		len = snprintf(text, sizeof(text), "DELIVERS CORRUPT");
 	else
 		len = snprintf(text, sizeof(text), "%s", verdict_names[verdict]);
-	printf("%s%s%s%*s", term_style(color, style_of(verdict)), text,
+	printf("%s%s%s%*s", term_style(color, verdict_style(verdict)), text,
 	       term_style(color, TERM_PLAIN), width > len ? width - len : 0, "");
 }
 

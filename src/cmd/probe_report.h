@@ -3,7 +3,10 @@
 #ifndef TRUESUM_CMD_PROBE_REPORT_H
 #define TRUESUM_CMD_PROBE_REPORT_H
 
+#include "base/term.h"
 #include "probe/run.h"
+
+enum term_style verdict_style(enum verdict verdict);
 
 /* The verdict first, a row a target, then the evidence of what is unsafe or not proven. */
 void probe_print(const struct probe *probe, const struct inventory *inventory, bool lying);

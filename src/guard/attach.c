@@ -143,17 +143,6 @@ static int do_add(struct work *work)
 
 /* ---- CHECK ---- */
 
-static void name_all(uint32_t mask, char *text, size_t size)
-{
-	size_t used = 0;
-
-	*text = '\0';
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS && used < size; i++)
-		if (mask & GUARD_BIT(i))
-			used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
-						 guard_mitigation_names[i]);
-}
-
 static int check_device(struct work *work, const struct attached_device *device)
 {
 	const struct journal_place place = { .netns_fd = work->netns_fd,
@@ -180,7 +169,7 @@ static int check_device(struct work *work, const struct attached_device *device)
 		return refuse(work, CNI_IO, rc);
 	if (!(wanted & ~in_force))
 		return 0;
-	name_all(wanted & ~in_force, missing, sizeof(missing));
+	guard_mitigation_words(wanted & ~in_force, ", ", missing, sizeof(missing));
 	cni_fail(work->error, CNI_UNPROTECTED, "%s is not protected any more: %s was taken off",
 		 link.name, missing);
 	cni_detail(work->error,

@@ -62,13 +62,8 @@ int attachment_ready(void)
 
 static json_t *compose_device(const struct attached_device *device)
 {
-	json_t *names = json_array();
-
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
-		if (device->mitigations & GUARD_BIT(i))
-			json_array_append_new(names, json_string(guard_mitigation_names[i]));
 	return json_pack("{s:i, s:s, s:o}", "index", device->index, "device", device->device,
-			 "mitigations", names);
+			 "mitigations", guard_mitigations_compose(device->mitigations));
 }
 
 static json_t *compose(const struct attachment *attachment, const char *where)
@@ -110,25 +105,14 @@ int attachment_write(const struct attachment_key *key, const struct attachment *
 
 static int take_device(const json_t *json, struct attached_device *device)
 {
-	const json_t *names, *name;
+	const json_t *names;
 	const char *text;
-	size_t i;
 
 	if (json_unpack((json_t *)json, "{s:i, s:s, s:o}", "index", &device->index, "device", &text,
 			"mitigations", &names))
 		return -EBADMSG;
 	snprintf(device->device, sizeof(device->device), "%s", text);
-	json_array_foreach(names, i, name) {
-		unsigned int number = 0;
-
-		while (number < GUARD_MITIGATIONS && json_is_string(name) &&
-		       strcmp(guard_mitigation_names[number], json_string_value(name)))
-			number++;
-		if (number == GUARD_MITIGATIONS || !json_is_string(name))
-			return -EBADMSG;
-		device->mitigations |= GUARD_BIT(number);
-	}
-	return 0;
+	return guard_mitigations_take(names, &device->mitigations);
 }
 
 static int take(const json_t *root, struct attachment *attachment)

@@ -126,17 +126,17 @@ static int read_policy(struct guard_daemon *daemon)
 
 static void say_policy(struct guard_daemon *daemon)
 {
-	char words[300] = "";
+	char words[300] = "", mitigations[96];
 	size_t len = 0;
 
-	for (size_t i = 0; i < daemon->policy.kind_count; i++)
-		for (unsigned int k = 0; k < GUARD_MITIGATIONS; k++)
-			if (daemon->policy.kind[i].mitigations & GUARD_BIT(k) &&
-			    len < sizeof(words))
-				len += (size_t)snprintf(words + len, sizeof(words) - len,
-							"%s%s on %s", len ? ", " : "",
-							guard_mitigation_names[k],
-							daemon->policy.kind[i].kind);
+	for (size_t i = 0; i < daemon->policy.kind_count && len < sizeof(words); i++) {
+		guard_mitigation_words(daemon->policy.kind[i].mitigations, " and ", mitigations,
+				       sizeof(mitigations));
+		if (*mitigations)
+			len += (size_t)snprintf(words + len, sizeof(words) - len, "%s%s on %s",
+						len ? ", " : "", mitigations,
+						daemon->policy.kind[i].kind);
+	}
 	tell(&daemon->teller, NEWS_STATE, LOG_INFO, NULL, NULL, 0, 0, "policy: containers get %s",
 	     *words ? words : "nothing, as they need nothing");
 }

@@ -63,10 +63,7 @@ __attribute__((format(printf, 3, 4))) static void add(char *text, size_t size, c
 
 void mitigation_words(uint32_t mask, char *text, size_t size)
 {
-	*text = '\0';
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
-		if (mask & GUARD_BIT(i))
-			add(text, size, "%s%s", *text ? ", " : "", guard_mitigation_names[i]);
+	guard_mitigation_words(mask, ", ", text, size);
 	if (!*text)
 		add(text, size, "-");
 }

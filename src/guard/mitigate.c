@@ -3,6 +3,7 @@
 #include "guard/mitigate.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -122,6 +123,49 @@ static const struct {
 
 const char *const guard_mitigation_names[] = { "rx-off", "reset", "conntrack-checksum", "tx-off",
 					       NULL };
+
+void guard_mitigation_words(uint32_t mask, const char *between, char *text, size_t size)
+{
+	size_t used = 0;
+
+	*text = '\0';
+	for (unsigned int i = 0; i < GUARD_MITIGATIONS && used < size; i++)
+		if (mask & GUARD_BIT(i))
+			used += (size_t)snprintf(text + used, size - used, "%s%s",
+						 used ? between : "", guard_mitigation_names[i]);
+}
+
+json_t *guard_mitigations_compose(uint32_t mask)
+{
+	json_t *names = json_array();
+
+	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
+		if (mask & GUARD_BIT(i))
+			json_array_append_new(names, json_string(guard_mitigation_names[i]));
+	return names;
+}
+
+int guard_mitigations_take(const json_t *names, uint32_t *ret_mask)
+{
+	uint32_t mask = 0;
+	size_t i;
+	const json_t *name;
+
+	json_array_foreach(names, i, name) {
+		unsigned int number = 0;
+
+		while (number < GUARD_MITIGATIONS && json_is_string(name) &&
+		       strcmp(guard_mitigation_names[number], json_string_value(name)))
+			number++;
+		if (number == GUARD_MITIGATIONS || !json_is_string(name))
+			return -EBADMSG;
+		mask |= GUARD_BIT(number);
+	}
+	if (!json_is_array(names))
+		return -EBADMSG;
+	*ret_mask = mask;
+	return 0;
+}
 
 const char *guard_mitigation_about(enum guard_mitigation mitigation)
 {

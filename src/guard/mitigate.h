@@ -27,6 +27,13 @@ enum guard_mitigation {
 /* "rx-off", "reset", ...; NULL-terminated, for parse_names(). */
 extern const char *const guard_mitigation_names[];
 
+/* Those of a mask, in order, with `between` between them ("rx-off, reset"); empty: none. Cut where `size` is too small. */
+void guard_mitigation_words(uint32_t mask, const char *between, char *text, size_t size);
+
+/* The same as an array of names; the caller's, NULL without memory. And back: -EBADMSG where it is none. */
+json_t *guard_mitigations_compose(uint32_t mask);
+int guard_mitigations_take(const json_t *names, uint32_t *ret_mask);
+
 /* What it does, in a clause: "rx checksum offload off". */
 const char *guard_mitigation_about(enum guard_mitigation mitigation);
 

@@ -11,7 +11,6 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "base/options.h"
 #include "guard/mitigate.h"
 
 #define HARDWARE "hardware"
@@ -76,22 +75,6 @@ int policy_add_device(struct policy *policy, const char *device, uint32_t mitiga
 
 /* ---- Reading ---- */
 
-static int take_names(const json_t *names, uint32_t *ret_mask)
-{
-	uint32_t mask = 0, bit;
-	size_t i;
-	const json_t *name;
-
-	json_array_foreach(names, i, name) {
-		if (!json_is_string(name) || parse_names(json_string_value(name), "mitigation",
-							 guard_mitigation_names, &bit))
-			return -EBADMSG;
-		mask |= bit;
-	}
-	*ret_mask = mask;
-	return json_is_array(names) ? 0 : -EBADMSG;
-}
-
 /* Rows of {`key`: name, "mitigations": [...]}. */
 static int take_rows(const json_t *rows, const char *key, struct policy *policy,
 		     int (*add)(struct policy *policy, const char *name, uint32_t mitigations))
@@ -104,7 +87,7 @@ static int take_rows(const json_t *rows, const char *key, struct policy *policy,
 		uint32_t mask;
 
 		if (!name || !*name || strlen(name) >= IFNAMSIZ ||
-		    take_names(json_object_get(row, "mitigations"), &mask) ||
+		    guard_mitigations_take(json_object_get(row, "mitigations"), &mask) ||
 		    add(policy, name, mask))
 			return -EBADMSG;
 	}
@@ -132,7 +115,7 @@ static int take_policy(const json_t *root, struct policy *policy)
 	if (take_rows(json_object_get(root, "containers"), "kind", policy, policy_add_kind) ||
 	    take_rows(json_object_get(root, "devices"), "device", policy, policy_add_device))
 		return -EBADMSG;
-	return take_names(json_object_get(root, "host"), &policy->host);
+	return guard_mitigations_take(json_object_get(root, "host"), &policy->host);
 }
 
 int policy_read(const char *path, struct policy *ret_policy)
@@ -158,32 +141,24 @@ int policy_read(const char *path, struct policy *ret_policy)
 
 /* ---- Writing ---- */
 
-static json_t *names_of(uint32_t mask)
-{
-	json_t *names = json_array();
-
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
-		if (mask & GUARD_BIT(i))
-			json_array_append_new(names, json_string(guard_mitigation_names[i]));
-	return names;
-}
-
 static json_t *compose(const struct policy *policy)
 {
 	json_t *containers = json_array(), *devices = json_array();
 
 	for (size_t i = 0; i < policy->kind_count; i++)
-		json_array_append_new(containers, json_pack("{s:s, s:o}", "kind",
-							    policy->kind[i].kind, "mitigations",
-							    names_of(policy->kind[i].mitigations)));
+		json_array_append_new(
+			containers,
+			json_pack("{s:s, s:o}", "kind", policy->kind[i].kind, "mitigations",
+				  guard_mitigations_compose(policy->kind[i].mitigations)));
 	for (size_t i = 0; i < policy->device_count; i++)
-		json_array_append_new(devices, json_pack("{s:s, s:o}", "device",
-							 policy->device[i].device, "mitigations",
-							 names_of(policy->device[i].mitigations)));
+		json_array_append_new(
+			devices,
+			json_pack("{s:s, s:o}", "device", policy->device[i].device, "mitigations",
+				  guard_mitigations_compose(policy->device[i].mitigations)));
 	return json_pack("{s:i, s:s, s:I, s:s, s:o, s:o, s:o}", "version", 1, "kernel",
 			 policy->kernel, "proven", (json_int_t)policy->proven, "verdict",
 			 verdict_names[policy->verdict], "containers", containers, "devices",
-			 devices, "host", names_of(policy->host));
+			 devices, "host", guard_mitigations_compose(policy->host));
 }
 
 int policy_write(const char *path, const struct policy *policy)

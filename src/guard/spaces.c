@@ -202,37 +202,12 @@ void spaces_each(struct spaces *spaces, void (*fn)(void *owner, struct guard_spa
 
 /* ---- Numbers ---- */
 
-static int take_nsid(const struct nlmsghdr *message, void *data)
-{
-	const struct nlattr *attr;
-	int *ret_nsid = data;
-
-	mnl_attr_for_each(attr, message, sizeof(struct rtgenmsg))
-		if (mnl_attr_get_type(attr) == NETNSA_NSID &&
-		    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
-			*ret_nsid = (int)mnl_attr_get_u32(attr);
-	return MNL_CB_OK;
-}
-
-static int ask_nsid(struct spaces *spaces, int fd)
-{
-	char buffer[NL_REQUEST_SIZE];
-	struct nlmsghdr *request = nl_request(buffer, RTM_GETNSID, 0);
-	int nsid = NETNSA_NSID_NOT_ASSIGNED;
-
-	mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg));
-	mnl_attr_put_u32(request, NETNSA_FD, (uint32_t)fd);
-	if (nl_talk(spaces->nl, request, take_nsid, &nsid))
-		return NETNSA_NSID_NOT_ASSIGNED;
-	return nsid;
-}
-
 /* The number of what is open, given where it has none. Another may give it one at the same moment. */
 static int need_nsid(struct spaces *spaces, int fd, bool *ret_had_none)
 {
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request;
-	int nsid = ask_nsid(spaces, fd);
+	int nsid = nl_nsid(spaces->nl, fd);
 
 	*ret_had_none = nsid < 0;
 	if (nsid >= 0)
@@ -242,7 +217,7 @@ static int need_nsid(struct spaces *spaces, int fd, bool *ret_had_none)
 	mnl_attr_put_u32(request, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED);
 	mnl_attr_put_u32(request, NETNSA_FD, (uint32_t)fd);
 	nl_talk(spaces->nl, request, NULL, NULL);
-	return ask_nsid(spaces, fd);
+	return nl_nsid(spaces->nl, fd);
 }
 
 /* It may have one, too, which leads to nothing new. */
@@ -251,7 +226,7 @@ static void learn_own(struct spaces *spaces)
 	_cleanup_close_ int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	struct guard_space *space;
 
-	spaces->own_nsid = fd < 0 ? NETNSA_NSID_NOT_ASSIGNED : ask_nsid(spaces, fd);
+	spaces->own_nsid = fd < 0 ? NETNSA_NSID_NOT_ASSIGNED : nl_nsid(spaces->nl, fd);
 	space = spaces->own_nsid < 0 ? NULL : spaces_get(spaces, spaces->own_nsid);
 	if (space)
 		spaces_forget(spaces, space);
@@ -265,9 +240,8 @@ struct numbers {
 static int take_number(const struct nlmsghdr *message, void *data)
 {
 	struct numbers *numbers = data;
-	int nsid = NETNSA_NSID_NOT_ASSIGNED;
+	int nsid = nl_nsid_of(message);
 
-	take_nsid(message, &nsid);
 	if (nsid < 0)
 		return MNL_CB_OK;
 	if (numbers->count == numbers->capacity) {
@@ -377,7 +351,7 @@ int space_open(struct spaces *spaces, struct guard_space *space, int *ret_fd)
 	if (!space->resolved)
 		return fail(-ENOENT, "nothing leads to %s", space->name);
 	fd = open_way(space->path, space->pid);
-	if (fd >= 0 && ask_nsid(spaces, fd) == space->nsid) {
+	if (fd >= 0 && nl_nsid(spaces->nl, fd) == space->nsid) {
 		*ret_fd = TAKE_FD(fd);
 		return 0;
 	}

@@ -98,13 +98,9 @@ void tell(struct teller *teller, enum news_kind kind, int level, const char *spa
 void tell_device(struct teller *teller, enum news_kind kind, int level, const char *space,
 		 const char *device, uint32_t mitigations, uint64_t ns)
 {
-	char names[96] = "", after[48] = "";
-	size_t len = 0;
+	char names[96], after[48] = "";
 
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
-		if (mitigations & GUARD_BIT(i) && len < sizeof(names))
-			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
-						len ? ", " : "", guard_mitigation_names[i]);
+	guard_mitigation_words(mitigations, ", ", names, sizeof(names));
 	if (ns)
 		snprintf(after, sizeof(after), " (%llu us after it came)",
 			 (unsigned long long)(ns / 1000));

@@ -125,19 +125,15 @@ static void take_link(struct watch *watch, struct guard_space *space,
 
 static void take_nsid(struct watch *watch, const struct nlmsghdr *message)
 {
-	const struct nlattr *attr;
+	int nsid = nl_nsid_of(message);
 	struct guard_space *space;
 
-	mnl_attr_for_each(attr, message, sizeof(struct rtgenmsg)) {
-		int nsid = mnl_attr_get_type(attr) == NETNSA_NSID ? take_number(attr) : -1;
-
-		if (nsid < 0)
-			continue;
-		space = message->nlmsg_type == RTM_NEWNSID ? need_space(watch, nsid)
-							   : spaces_get(watch->spaces, nsid);
-		if (space && message->nlmsg_type == RTM_DELNSID)
-			spaces_forget(watch->spaces, space);
-	}
+	if (nsid < 0)
+		return;
+	space = message->nlmsg_type == RTM_NEWNSID ? need_space(watch, nsid)
+						   : spaces_get(watch->spaces, nsid);
+	if (space && message->nlmsg_type == RTM_DELNSID)
+		spaces_forget(watch->spaces, space);
 }
 
 static void take_message(struct watch *watch, int nsid, const struct nlmsghdr *message)

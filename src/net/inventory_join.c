@@ -9,7 +9,6 @@
  * asked what the far devices look like, which namespaces can say of others they have a number for.
  */
 #include <errno.h>
-#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,32 +151,6 @@ static bool may_be_in(const struct space *space, const struct open_ends *ends,
 	return false;
 }
 
-static int take_nsid(const struct nlmsghdr *message, void *data)
-{
-	const struct nlattr *attr;
-	int *ret_nsid = data;
-
-	mnl_attr_for_each(attr, message, sizeof(struct rtgenmsg))
-		if (mnl_attr_get_type(attr) == NETNSA_NSID &&
-		    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
-			*ret_nsid = (int)mnl_attr_get_u32(attr);
-	return MNL_CB_OK;
-}
-
-/* What the socket's namespace calls the other one; below 0: nothing. */
-static int ask_nsid(struct nl *nl, const struct space *other)
-{
-	char buffer[NL_REQUEST_SIZE];
-	struct nlmsghdr *request = nl_request(buffer, RTM_GETNSID, 0);
-	int nsid = NETNSA_NSID_NOT_ASSIGNED;
-
-	mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg));
-	mnl_attr_put_u32(request, NETNSA_FD, (uint32_t)other->fd);
-	if (nl_talk(nl, request, take_nsid, &nsid))
-		return NETNSA_NSID_NOT_ASSIGNED;
-	return nsid;
-}
-
 /* Every end known by this number is in space `found`, and the other end's other end is here. */
 static void close_ends(struct inventory *inventory, size_t here, struct open_ends *ends, int nsid,
 		       size_t found)
@@ -218,7 +191,7 @@ static void join(struct inventory *inventory, size_t here, bool ask_all)
 
 		if (i == here || (!ask_all && !may_be_in(space, &ends, &inventory->space[i])))
 			continue;
-		nsid = ask_nsid(nl, &inventory->space[i]);
+		nsid = nl_nsid(nl, inventory->space[i].fd);
 		if (nsid >= 0)
 			close_ends(inventory, here, &ends, nsid, i);
 		else if (!ask_all && !ends.face)

@@ -170,22 +170,6 @@ struct place {
 	struct link_info link;
 };
 
-static int undo_feature(const struct place *place, const json_t *record, bool *ret_changed)
-{
-	const char *feature;
-	int former, rc;
-	bool now;
-
-	if (json_unpack((json_t *)record, "{s:s, s:b}", "feature", &feature, "former", &former))
-		return fail(-EBADMSG, "a feature record is incomplete");
-	rc = feature_get(place->netns_fd, place->link.name, feature, &now);
-	if (rc || now == (bool)former)
-		return rc;
-	rc = feature_set(place->netns_fd, place->link.name, feature, former);
-	*ret_changed = !rc;
-	return rc;
-}
-
 static int holds_feature(const struct place *place, const json_t *record, bool *ret_holds)
 {
 	const char *feature;
@@ -197,6 +181,21 @@ static int holds_feature(const struct place *place, const json_t *record, bool *
 	rc = feature_get(place->netns_fd, place->link.name, feature, &now);
 	if (!rc)
 		*ret_holds = now != (bool)former;
+	return rc;
+}
+
+static int undo_feature(const struct place *place, const json_t *record, bool *ret_changed)
+{
+	bool holds = false;
+	int rc = holds_feature(place, record, &holds);
+	const char *feature;
+	int former;
+
+	if (rc || !holds)
+		return rc;
+	json_unpack((json_t *)record, "{s:s, s:b}", "feature", &feature, "former", &former);
+	rc = feature_set(place->netns_fd, place->link.name, feature, former);
+	*ret_changed = !rc;
 	return rc;
 }
 

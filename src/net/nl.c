@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <linux/genetlink.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,4 +183,35 @@ int nl_family(struct nl *nl, const char *name, uint16_t *ret_type)
 	genl->version = 1;
 	mnl_attr_put_strz(request, CTRL_ATTR_FAMILY_NAME, name);
 	return nl_talk(nl, request, take_family, ret_type);
+}
+
+int nl_nsid_of(const struct nlmsghdr *message)
+{
+	int nsid = NETNSA_NSID_NOT_ASSIGNED;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, message, sizeof(struct rtgenmsg))
+		if (mnl_attr_get_type(attr) == NETNSA_NSID &&
+		    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+			nsid = (int)mnl_attr_get_u32(attr);
+	return nsid;
+}
+
+static int take_nsid(const struct nlmsghdr *message, void *data)
+{
+	*(int *)data = nl_nsid_of(message);
+	return MNL_CB_OK;
+}
+
+int nl_nsid(struct nl *nl, int netns_fd)
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_GETNSID, 0);
+	int nsid = NETNSA_NSID_NOT_ASSIGNED;
+
+	mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg));
+	mnl_attr_put_u32(request, NETNSA_FD, (uint32_t)netns_fd);
+	if (nl_talk(nl, request, take_nsid, &nsid))
+		return NETNSA_NSID_NOT_ASSIGNED;
+	return nsid;
 }

@@ -27,6 +27,15 @@ struct nlmsghdr *nl_request(void *buffer, uint16_t type, uint16_t flags);
  */
 int nl_talk(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data);
 
+/*
+ * What the socket's namespace (NETLINK_ROUTE) calls the one that is open as netns_fd; below 0: nothing, or it
+ * could not be asked.
+ */
+int nl_nsid(struct nl *nl, int netns_fd);
+
+/* The number that a message about one tells (RTM_NEWNSID, RTM_DELNSID); below 0: none. */
+int nl_nsid_of(const struct nlmsghdr *message);
+
 /* Resolves a generic netlink family's number; -ENOENT where the kernel has no such family. */
 int nl_family(struct nl *nl, const char *name, uint16_t *ret_type);
 
