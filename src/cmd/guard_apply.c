@@ -194,7 +194,7 @@ static int apply(struct request *request, struct inventory *inventory, const siz
 	struct policy earlier;
 	int code, rc;
 
-	if (!policy_read(POLICY_FILE, &earlier))
+	if (!policy_current(POLICY_FILE, &earlier))
 		request->settings.policy = &earlier;
 	if (term_is(stderr))
 		request->settings.progress = show_progress;

@@ -161,7 +161,7 @@ static int print_plan(const struct request *request)
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	struct policy policy = { 0 };
 	uint32_t ordered = request->daemon.ordered;
-	int unproven = ordered ? 0 : daemon_policy(request->daemon.policy, &policy);
+	int unproven = ordered ? 0 : policy_current(request->daemon.policy, &policy);
 	char why[400];
 
 	snprintf(why, sizeof(why), "%s", fail_text());

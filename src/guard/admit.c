@@ -15,8 +15,6 @@
 #include "guard/policy.h"
 #include "net/journal.h"
 
-#define UNPROVEN (GUARD_BIT(GUARD_RX_OFF) | GUARD_BIT(GUARD_RESET))
-
 struct admission {
 	struct guard_order order;
 	admit_say_fn say;
@@ -79,7 +77,7 @@ static void read_policy(struct admission *admission)
 	if (admission->policy_is_read)
 		return;
 	admission->policy_is_read = true;
-	admission->is_unproven = policy_read(POLICY_FILE, &admission->policy) != 0;
+	admission->is_unproven = policy_current(POLICY_FILE, &admission->policy) != 0;
 	if (!admission->is_unproven)
 		return;
 	snprintf(sentence, sizeof(sentence), "%.200s; until then rx-off and reset are both put on",
@@ -94,7 +92,7 @@ uint32_t admission_wanted(struct admission *admission, const char *kind)
 	if (admission->order.is_named)
 		return admission->order.mitigations;
 	read_policy(admission);
-	mask = admission->is_unproven ? UNPROVEN : policy_of_kind(&admission->policy, kind);
+	mask = admission->is_unproven ? GUARD_UNPROVEN : policy_of_kind(&admission->policy, kind);
 	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
 		if (guard_mitigation_is_of_host((enum guard_mitigation)i))
 			mask &= ~GUARD_BIT(i);

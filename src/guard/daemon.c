@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <sys/utsname.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -36,7 +35,6 @@
 #define LOOK_EVERY_NS (60 * SECOND_NS)
 #define STATUS_EVERY_NS (5 * SECOND_NS)
 #define PROVE_SOON_NS (2 * SECOND_NS) /* after the first container came: it is being set up still */
-#define UNPROVEN (GUARD_BIT(GUARD_RX_OFF) | GUARD_BIT(GUARD_RESET))
 
 struct guard_daemon {
 	const struct daemon_settings *settings;
@@ -84,7 +82,7 @@ static uint32_t wanted(void *owner, const struct kept_device *device, bool is_ho
 		return daemon->settings->ordered;
 	if (daemon->has_policy)
 		return of_devices(policy_of_kind(&daemon->policy, device->kind));
-	return device->came ? UNPROVEN : device->has;
+	return device->came ? GUARD_UNPROVEN : device->has;
 }
 
 /* Of this namespace any device may be named by a policy that is yet to come. */
@@ -96,29 +94,9 @@ static bool concerns(void *owner, const struct watch_link *link, bool is_host)
 
 /* ---- The policy ---- */
 
-uint32_t daemon_unproven(void)
-{
-	return UNPROVEN;
-}
-
-int daemon_policy(const char *path, struct policy *ret_policy)
-{
-	struct policy policy;
-	struct utsname kernel;
-	int rc = policy_read(path, &policy);
-
-	if (rc)
-		return rc;
-	if (uname(&kernel) < 0 || strcmp(policy.kernel, kernel.release))
-		return fail(-ESTALE, "the policy was proven on Linux %s, this is %s", policy.kernel,
-			    kernel.release);
-	*ret_policy = policy;
-	return 0;
-}
-
 static int read_policy(struct guard_daemon *daemon)
 {
-	int rc = daemon_policy(daemon->settings->policy, &daemon->policy);
+	int rc = policy_current(daemon->settings->policy, &daemon->policy);
 
 	daemon->has_policy |= !rc;
 	return rc;
@@ -148,7 +126,7 @@ static int begin_policy(struct guard_daemon *daemon)
 	if (!rc && !daemon->settings->ordered)
 		say_policy(daemon);
 	else if (rc)
-		tell(&daemon->teller, NEWS_STATE, LOG_WARNING, NULL, NULL, UNPROVEN, 0,
+		tell(&daemon->teller, NEWS_STATE, LOG_WARNING, NULL, NULL, GUARD_UNPROVEN, 0,
 		     "%s; until a proof, new containers get rx-off and reset", fail_text());
 	return 0;
 }

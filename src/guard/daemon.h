@@ -27,13 +27,4 @@ struct daemon_settings {
  */
 int daemon_run(const struct daemon_settings *settings);
 
-struct policy;
-
-/*
- * The policy as a daemon would find it now. -ENOENT, -EBADMSG or -ESTALE (of another kernel) with a sentence
- * where there is none: then the devices of new containers get daemon_unproven() until a proof.
- */
-int daemon_policy(const char *path, struct policy *ret_policy);
-uint32_t daemon_unproven(void);
-
 #endif

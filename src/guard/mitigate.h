@@ -24,6 +24,9 @@ enum guard_mitigation {
 
 #define GUARD_BIT(mitigation) (UINT32_C(1) << (mitigation))
 
+/* What a new container's device gets while nobody knows what helps here: all that can be put on it. */
+#define GUARD_UNPROVEN (GUARD_BIT(GUARD_RX_OFF) | GUARD_BIT(GUARD_RESET))
+
 /* "rx-off", "reset", ...; NULL-terminated, for parse_names(). */
 extern const char *const guard_mitigation_names[];
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
@@ -135,6 +136,24 @@ int policy_read(const char *path, struct policy *ret_policy)
 			    "%s is no policy of this version: remove it, and run "
 			    "`truesum guard apply` again",
 			    path);
+	*ret_policy = policy;
+	return 0;
+}
+
+int policy_current(const char *path, struct policy *ret_policy)
+{
+	struct policy policy;
+	struct utsname kernel;
+	int rc = policy_read(path, &policy);
+
+	if (rc)
+		return rc;
+	if (uname(&kernel) < 0 || strcmp(policy.kernel, kernel.release))
+		return fail(
+			-ESTALE,
+			"the policy was proven on Linux %s, this is %s: `truesum guard apply` makes "
+			"another",
+			policy.kernel, kernel.release);
 	*ret_policy = policy;
 	return 0;
 }

@@ -43,6 +43,12 @@ struct policy {
 /* -ENOENT where none was ever made; -EBADMSG, with a sentence, where the file is none. `path`: POLICY_FILE. */
 int policy_read(const char *path, struct policy *ret_policy);
 
+/*
+ * The same of this kernel's: -ESTALE, with a sentence, where it is of another release, which needed something
+ * else perhaps.
+ */
+int policy_current(const char *path, struct policy *ret_policy);
+
 /* Replaces it as a whole. */
 int policy_write(const char *path, const struct policy *policy);
 

@@ -22,7 +22,6 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "guard/choose.h"
-#include "guard/daemon.h"
 
 struct proof {
 	pid_t pid;
@@ -89,7 +88,7 @@ static int prove(const char *path, struct proof_report *report)
 
 	if (rc)
 		return rc;
-	if (!daemon_policy(path, &earlier))
+	if (!policy_current(path, &earlier))
 		settings.policy = &earlier;
 	spaces = calloc(inventory.space_count, sizeof(*spaces));
 	if (!spaces)

@@ -125,12 +125,20 @@ protected() {
 	ours ADD < <(truesum_config "$previous")
 	[ "$status" = 0 ]
 	protected off yes
+	# Another kernel's says nothing of this one.
+	world ip netns del c1
+	policy '[]' 6.1
+	made ptp ""
+	ours ADD < <(truesum_config "$previous")
+	[ "$status" = 0 ]
+	protected off yes
+	grep -q "was proven on Linux 6.1" "$WORK/said"
 }
 
-# policy MITIGATIONS: the host's, for veth
+# policy MITIGATIONS [KERNEL]: the host's, for veth
 policy() {
 	# shellcheck disable=SC2016 # expands in the world
-	world bash -c 'echo "$0" >/var/lib/truesum/policy.json' '{"version": 1, "kernel": "6", "proven": 1, "verdict": "verified",
+	world bash -c 'echo "$0" >/var/lib/truesum/policy.json' '{"version": 1, "kernel": "'"${2:-$(uname -r)}"'", "proven": 1, "verdict": "verified",
 		"containers": [{"kind": "veth", "mitigations": '"$1"'}], "devices": [], "host": []}'
 }
 
