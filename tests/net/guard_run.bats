@@ -347,7 +347,7 @@ routed() {
 @test "guard run: a proof at the start and on a schedule, in the sandbox; its policy is kept to" {
 	world "$(declare -f routed)"'
 		routed c 1
-		TRUESUM_PLACEHOLDER_PROBE=1 start --prove-every 1s
+		start --prove-every 1s
 		grep -q "there is no policy yet" /run/log
 		# By the signal, and by the clock.
 		wait_for "grep -q \"proven in [0-9.]* s: verified; 1 of 1 containers\" /run/log"
@@ -383,7 +383,7 @@ routed() {
 @test "guard run: what dies in the middle of a proof is no matter; neither is the daemon itself" {
 	world "$(declare -f routed)"'
 		for i in 1 2 3 4; do routed c$i $i; done
-		TRUESUM_PLACEHOLDER_PROBE=1 start
+		start
 		grep -q "proving what helps here" /run/log
 		ip netns del c2
 		container new

@@ -224,7 +224,7 @@ start_world() {
 	wait_for "test -e $WORK/ready || ! kill -0 $UNSHARE"
 	[ -e "$WORK/ready" ] || { cat "$WORK/world"; return 1; }
 	WORLD=$(pgrep -P "$UNSHARE")
-	IN_WORLD=(nsenter -t "$WORLD" -n -m -p -r)
+	IN_WORLD=(nsenter -t "$WORLD" -n -m -p -r -w)
 }
 
 # With its first process everything in the PID namespace ends. unshare itself takes no notice of signals.
