@@ -40,15 +40,10 @@ static void cleanup_report(struct audit_report *report)
 	audit_facts_release(&report->facts);
 }
 
-static void cleanup_json(json_t **json)
-{
-	json_decref(*json);
-}
-
 /* Compares with the baseline, or writes it where there is none yet. */
 static int do_baseline(struct audit_report *report, const json_t *was)
 {
-	_cleanup_(cleanup_json) json_t *now = NULL;
+	json_auto_t *now = NULL;
 	int rc;
 
 	if (!report->baseline)
@@ -127,7 +122,7 @@ static int print(const struct audit_report *report, const struct options *option
 int command_audit(int argc, char **argv)
 {
 	_cleanup_(cleanup_report) struct audit_report report = { 0 };
-	_cleanup_(cleanup_json) json_t *was = NULL;
+	json_auto_t *was = NULL;
 	struct options options = { 0 };
 	int rc = parse_options(argc, argv, &report, &options);
 

@@ -10,11 +10,6 @@
 #include "base/fail.h"
 #include "cmd/guard_cost_report.h"
 
-static void cleanup_json(json_t **json)
-{
-	json_decref(*json);
-}
-
 /* JSON has no numbers beyond numbers. */
 static json_t *real(double value)
 {
@@ -57,7 +52,7 @@ static json_t *row(const struct cost_report *report, const struct cost_measured 
 int cost_print_json(const struct cost_report *report)
 {
 	const struct cost_result *result = &report->result;
-	_cleanup_(cleanup_json) json_t *root = NULL;
+	json_auto_t *root = NULL;
 	json_t *rows = json_array();
 	struct utsname kernel;
 

@@ -23,26 +23,6 @@ static json_t *devices(const char *first, const char *second)
 	return array;
 }
 
-static json_t *policy_json(const struct policy *policy)
-{
-	json_t *containers = json_array(), *host_devices = json_array();
-
-	for (size_t i = 0; i < policy->kind_count; i++)
-		json_array_append_new(
-			containers,
-			json_pack("{ss so}", "kind", policy->kind[i].kind, "mitigations",
-				  guard_mitigations_compose(policy->kind[i].mitigations)));
-	for (size_t i = 0; i < policy->device_count; i++)
-		json_array_append_new(
-			host_devices,
-			json_pack("{ss so}", "device", policy->device[i].device, "mitigations",
-				  guard_mitigations_compose(policy->device[i].mitigations)));
-	return json_pack("{ss sI ss so so so}", "kernel", policy->kernel, "proven",
-			 (json_int_t)policy->proven, "verdict", verdict_names[policy->verdict],
-			 "containers", containers, "devices", host_devices, "host",
-			 guard_mitigations_compose(policy->host));
-}
-
 /* Takes `object`. */
 static int print(json_t *object)
 {
@@ -86,7 +66,7 @@ int guard_print_apply_json(const struct guard_result *result, const struct inven
 	json_object_set_new(root, "probes", json_integer(result->probes));
 	json_object_set_new(root, "problem", json_string(result->problem));
 	json_object_set_new(root, "targets", targets);
-	json_object_set_new(root, "policy", policy_json(&result->policy));
+	json_object_set_new(root, "policy", policy_compose(&result->policy));
 	return print(root);
 }
 
@@ -120,7 +100,7 @@ int guard_print_status_json(const struct guard_status *status, const struct inve
 	json_object_set_new(root, "changes", changes);
 	json_object_set_new(root, "bare", bare);
 	json_object_set_new(root, "policy",
-			    status->has_policy ? policy_json(&status->policy) : json_null());
+			    status->has_policy ? policy_compose(&status->policy) : json_null());
 	if (status->has_policy)
 		json_object_set_new(root, "age", json_integer(time(NULL) - status->policy.proven));
 	return print(root);

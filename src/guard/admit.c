@@ -87,16 +87,10 @@ static void read_policy(struct admission *admission)
 
 uint32_t admission_wanted(struct admission *admission, const char *kind)
 {
-	uint32_t mask;
-
 	if (admission->order.is_named)
 		return admission->order.mitigations;
 	read_policy(admission);
-	mask = admission->is_unproven ? GUARD_UNPROVEN : policy_of_kind(&admission->policy, kind);
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
-		if (guard_mitigation_is_of_host((enum guard_mitigation)i))
-			mask &= ~GUARD_BIT(i);
-	return mask;
+	return admission->is_unproven ? GUARD_UNPROVEN : policy_of_kind(&admission->policy, kind);
 }
 
 /* Of what nobody has proven to be needed, that which cannot be there may be missing: one will do. */

@@ -21,11 +21,6 @@
 #define FOLDER RUN_FOLDER "/attached"
 #define PATH_SIZE (sizeof(FOLDER) + 1 + NAME_MAX)
 
-static void cleanup_json(json_t **json)
-{
-	json_decref(*json);
-}
-
 /* `prefix`: "", or "." for what is not one yet: no network's name begins with it. */
 static int write_path(const struct attachment_key *key, const char *prefix, char path[PATH_SIZE])
 {
@@ -83,7 +78,7 @@ static json_t *compose(const struct attachment *attachment, const char *where)
 int attachment_write(const struct attachment_key *key, const struct attachment *attachment,
 		     const char *where)
 {
-	_cleanup_(cleanup_json) json_t *root = compose(attachment, where);
+	json_auto_t *root = compose(attachment, where);
 	char path[PATH_SIZE], temporary[PATH_SIZE];
 	int rc = attachment_ready();
 
@@ -139,7 +134,7 @@ static int take(const json_t *root, struct attachment *attachment)
 
 int attachment_read(const struct attachment_key *key, struct attachment *ret_attachment)
 {
-	_cleanup_(cleanup_json) json_t *root = NULL;
+	json_auto_t *root = NULL;
 	_cleanup_free_ struct attachment *attachment = calloc(1, sizeof(*attachment));
 	char path[PATH_SIZE];
 	int rc = write_path(key, "", path);

@@ -52,22 +52,6 @@ struct guard_daemon {
 
 /* ---- What is wanted ---- */
 
-static uint32_t of_host_device(const struct policy *policy, const char *name)
-{
-	for (size_t i = 0; i < policy->device_count; i++)
-		if (!strcmp(policy->device[i].device, name))
-			return policy->device[i].mitigations;
-	return 0;
-}
-
-static uint32_t of_devices(uint32_t mask)
-{
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
-		if (guard_mitigation_is_of_host((enum guard_mitigation)i))
-			mask &= ~GUARD_BIT(i);
-	return mask;
-}
-
 static uint32_t wanted(void *owner, const struct kept_device *device, bool is_host)
 {
 	const struct guard_daemon *daemon = owner;
@@ -77,11 +61,11 @@ static uint32_t wanted(void *owner, const struct kept_device *device, bool is_ho
 	if (is_host && !device->index)
 		return daemon->policy.host;
 	if (is_host)
-		return of_host_device(&daemon->policy, device->name);
+		return policy_of_device(&daemon->policy, device->name);
 	if (daemon->settings->ordered)
 		return daemon->settings->ordered;
 	if (daemon->has_policy)
-		return of_devices(policy_of_kind(&daemon->policy, device->kind));
+		return policy_of_kind(&daemon->policy, device->kind);
 	return device->came ? GUARD_UNPROVEN : device->has;
 }
 

@@ -177,6 +177,15 @@ bool guard_mitigation_is_of_host(enum guard_mitigation mitigation)
 	return mitigations[mitigation].of_host;
 }
 
+uint32_t guard_mitigations_of_devices(void)
+{
+	uint32_t mask = 0;
+
+	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
+		mask |= mitigations[i].of_host ? 0 : GUARD_BIT(i);
+	return mask;
+}
+
 enum guard_mitigation guard_mitigation_of(const json_t *record)
 {
 	const char *kind = json_string_value(json_object_get(record, "kind"));

@@ -43,6 +43,9 @@ const char *guard_mitigation_about(enum guard_mitigation mitigation);
 /* Whether it belongs on a host's whole network namespace, not on a device. */
 bool guard_mitigation_is_of_host(enum guard_mitigation mitigation);
 
+/* Those that do not: a mask. */
+uint32_t guard_mitigations_of_devices(void);
+
 /* Which mitigation a record of a journal belongs to; GUARD_MITIGATIONS: none of its own (a clsact). */
 enum guard_mitigation guard_mitigation_of(const json_t *record);
 

@@ -15,15 +15,10 @@
 
 static const char *const statuses[OCI_STATUSES] = { "creating", "created", "running", "stopped" };
 
-static void cleanup_json(json_t **json)
-{
-	json_decref(*json);
-}
-
 int oci_parse_state(const char *text, size_t len, struct oci_state *ret_state)
 {
 	json_error_t error;
-	_cleanup_(cleanup_json) json_t *root = json_loadb(text, len, 0, &error);
+	json_auto_t *root = json_loadb(text, len, 0, &error);
 	const char *id = json_string_value(json_object_get(root, "id"));
 	const char *status = json_string_value(json_object_get(root, "status"));
 	const json_t *pid = json_object_get(root, "pid");

@@ -16,11 +16,6 @@
 
 #define HARDWARE "hardware"
 
-static void cleanup_json(json_t **json)
-{
-	json_decref(*json);
-}
-
 static const char *kind_name(const char *kind)
 {
 	return *kind ? kind : HARDWARE;
@@ -41,7 +36,15 @@ uint32_t policy_of_kind(const struct policy *policy, const char *kind)
 {
 	for (size_t i = 0; i < policy->kind_count; i++)
 		if (!strcmp(policy->kind[i].kind, kind_name(kind)))
-			return policy->kind[i].mitigations;
+			return policy->kind[i].mitigations & guard_mitigations_of_devices();
+	return 0;
+}
+
+uint32_t policy_of_device(const struct policy *policy, const char *device)
+{
+	for (size_t i = 0; i < policy->device_count; i++)
+		if (!strcmp(policy->device[i].device, device))
+			return policy->device[i].mitigations;
 	return 0;
 }
 
@@ -121,7 +124,7 @@ static int take_policy(const json_t *root, struct policy *policy)
 
 int policy_read(const char *path, struct policy *ret_policy)
 {
-	_cleanup_(cleanup_json) json_t *root = NULL;
+	json_auto_t *root = NULL;
 	struct policy policy = { 0 };
 	json_error_t error;
 
@@ -160,7 +163,7 @@ int policy_current(const char *path, struct policy *ret_policy)
 
 /* ---- Writing ---- */
 
-static json_t *compose(const struct policy *policy)
+json_t *policy_compose(const struct policy *policy)
 {
 	json_t *containers = json_array(), *devices = json_array();
 
@@ -174,19 +177,19 @@ static json_t *compose(const struct policy *policy)
 			devices,
 			json_pack("{s:s, s:o}", "device", policy->device[i].device, "mitigations",
 				  guard_mitigations_compose(policy->device[i].mitigations)));
-	return json_pack("{s:i, s:s, s:I, s:s, s:o, s:o, s:o}", "version", 1, "kernel",
-			 policy->kernel, "proven", (json_int_t)policy->proven, "verdict",
-			 verdict_names[policy->verdict], "containers", containers, "devices",
-			 devices, "host", guard_mitigations_compose(policy->host));
+	return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o}", "kernel", policy->kernel, "proven",
+			 (json_int_t)policy->proven, "verdict", verdict_names[policy->verdict],
+			 "containers", containers, "devices", devices, "host",
+			 guard_mitigations_compose(policy->host));
 }
 
 int policy_write(const char *path, const struct policy *policy)
 {
-	_cleanup_(cleanup_json) json_t *root = compose(policy);
+	json_auto_t *root = json_pack("{s:i}", "version", 1);
 	_cleanup_close_ int fd = -1;
 	char temporary[256];
 
-	if (!root)
+	if (!root || json_object_update_new(root, policy_compose(policy)))
 		return fail(-ENOMEM, "out of memory");
 	if (!strcmp(path, POLICY_FILE) && mkdir(POLICY_FOLDER, 0755) < 0 && errno != EEXIST)
 		return fail_errno(-errno, "cannot make " POLICY_FOLDER);

@@ -11,6 +11,7 @@
 #ifndef TRUESUM_GUARD_POLICY_H
 #define TRUESUM_GUARD_POLICY_H
 
+#include <jansson.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,6 +50,9 @@ int policy_read(const char *path, struct policy *ret_policy);
  */
 int policy_current(const char *path, struct policy *ret_policy);
 
+/* As in the file, but for its version; the caller's, NULL without memory. */
+json_t *policy_compose(const struct policy *policy);
+
 /* Replaces it as a whole. */
 int policy_write(const char *path, const struct policy *policy);
 
@@ -58,6 +62,9 @@ int policy_add_device(struct policy *policy, const char *device, uint32_t mitiga
 
 /* What a container's device of this kind gets (IFLA_INFO_KIND; "": hardware); 0: nothing. */
 uint32_t policy_of_kind(const struct policy *policy, const char *kind);
+
+/* What a device of the host gets; 0: nothing. */
+uint32_t policy_of_device(const struct policy *policy, const char *device);
 
 /*
  * Whether a device of this kind, not lo, is a container's way to the outside: "veth", "macvlan", ...,
