@@ -39,7 +39,7 @@ else
 say   = @:
 endif
 
-SRCS  := $(wildcard src/*.c src/*/*.c)
+SRCS  := $(wildcard src/*.c src/*/*.c src/*/*/*.c)
 SRCS  := $(filter-out %.bpf.c,$(SRCS))
 BPFS  := $(wildcard src/bpf/*.bpf.c)
 SKELS := $(BPFS:src/bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
@@ -86,12 +86,12 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf >$@
 
 # The report's style sheet as a C string.
-$(BUILD)/gen/report_css.h: src/lab/report.css
+$(BUILD)/gen/report_css.h: src/cmd/lab/report.css
 	@mkdir -p $(@D)
 	$(Q)printf '/* made from %s */\nstatic const char report_css[] =\n' $< >$@
 	$(Q)sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< >>$@ && echo ';' >>$@
 
-$(BUILD)/obj/lab/report.o: $(BUILD)/gen/report_css.h
+$(BUILD)/obj/cmd/lab/report.o: $(BUILD)/gen/report_css.h
 
 deps:
 	$(Q)tools/install-packages $(PACKAGES_BUILD)
@@ -111,7 +111,12 @@ test: deps-test
 
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
-PARTS   := $(filter-out $(BUILD)/obj/main.o,$(OBJS))
+# Everything but main() in one thin archive: it names the objects and copies nothing.
+PARTS   := $(BUILD)/truesum.a
+
+$(PARTS): $(filter-out $(BUILD)/obj/main.o,$(OBJS))
+	$(say) AR $@
+	$(Q)rm -f $@ && ar qcsDT $@ $^
 
 .PHONY: tests portable fuzzers
 tests: $(UNITS)
@@ -147,8 +152,8 @@ endef
 $(foreach machine,$(MACHINES),$(eval $(call portable_rules,$(machine))))
 
 # Parsers alone, built with their own sanitizers and coverage.
-FUZZED    := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(PURE) $(wildcard src/pcap/*.c) \
-	     $(addprefix src/guard/,cni.c oci.c order.c) src/base/term.c)
+FUZZED    := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(PURE) $(wildcard src/pcap/*.c src/diff/*.c) \
+	     $(addprefix src/guard/,start/cni.c start/oci.c order.c) src/base/term.c)
 FUZZ_SAN  := -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_CC    = $(CLANG) -std=gnu17 -g -O1 -D_GNU_SOURCE -Isrc -pthread -MMD -MP $(FUZZ_SAN)
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "command.h"
+#include "cmd/common/command.h"
 
 static const struct {
 	const char *name;

@@ -287,11 +287,3 @@ void loop_quit(struct loop *loop, int value)
 	loop->quit = true;
 	loop->value = value;
 }
-
-uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}

@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "base/clock.h"
+
 struct loop;
 struct loop_source;
 
@@ -43,8 +45,5 @@ void loop_remove(struct loop_source **source);
 /* Runs until loop_quit() (returns its value) or a callback's error. */
 int loop_run(struct loop *loop);
 void loop_quit(struct loop *loop, int value);
-
-/* CLOCK_MONOTONIC in nanoseconds. */
-uint64_t clock_ns(void);
 
 #endif

@@ -15,35 +15,34 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/term.h"
-#include "guard/choose_part.h"
+#include "guard/proof_part.h"
 
 static const struct candidate {
-	enum guard_mitigation mitigation;
+	enum mitigation mitigation;
 	enum where where;
 } candidates[] = {
-	{ GUARD_RX_OFF, AT_END },
-	{ GUARD_RESET, AT_END },
-	{ GUARD_CONNTRACK_CHECKSUM, AT_HOST },
-	{ GUARD_RESET, AT_BOUNDARY },
-	{ GUARD_RX_OFF, AT_BOUNDARY },
-	{ GUARD_TX_OFF, AT_TUNNELS },
+	{ MITIGATION_RX_OFF, AT_END },
+	{ MITIGATION_RESET, AT_END },
+	{ MITIGATION_CONNTRACK_CHECKSUM, AT_HOST },
+	{ MITIGATION_RESET, AT_BOUNDARY },
+	{ MITIGATION_RX_OFF, AT_BOUNDARY },
+	{ MITIGATION_TX_OFF, AT_TUNNELS },
 };
 
 /* Where one cannot be put it is no candidate. */
-static bool put(struct choice *choice, struct spot *spot, enum guard_mitigation mitigation)
+static bool put(struct choice *choice, struct spot *spot, enum mitigation mitigation)
 {
 	bool changed = false;
 
 	return !spot_put(spot, choice->mitigator, mitigation, &changed) && changed;
 }
 
-static int take_off(struct choice *choice, struct spot *spot, enum guard_mitigation mitigation)
+static int take_off(struct choice *choice, struct spot *spot, enum mitigation mitigation)
 {
-	return spot_set(spot, choice->mitigator, spot->now & ~GUARD_BIT(mitigation));
+	return spot_set(spot, choice->mitigator, spot->now & ~MITIGATION_BIT(mitigation));
 }
 
-static int take_off_ends(struct choice *choice, struct chosen *chosen,
-			 enum guard_mitigation mitigation)
+static int take_off_ends(struct choice *choice, struct chosen *chosen, enum mitigation mitigation)
 {
 	int rc = 0;
 
@@ -60,7 +59,7 @@ static bool is_bad(const struct chosen *chosen)
 	return chosen->grievance.delivering;
 }
 
-static int try_on_ends(struct choice *choice, enum guard_mitigation mitigation)
+static int try_on_ends(struct choice *choice, enum mitigation mitigation)
 {
 	_cleanup_free_ struct grievance *before = calloc(choice->count + 1, sizeof(*before));
 	bool any = false;
@@ -81,13 +80,13 @@ static int try_on_ends(struct choice *choice, enum guard_mitigation mitigation)
 	if (!any)
 		return 0;
 	choice->has_changed = true;
-	rc = choice_probe(choice, guard_mitigation_names[mitigation]);
+	rc = choice_probe(choice, mitigation_names[mitigation]);
 	for (size_t i = 0; !rc && i < choice->count; i++) {
 		struct chosen *chosen = &choice->target[i];
 
 		if (!chosen->is_on || grievance_is_less(chosen->grievance, before[i]))
 			continue;
-		chosen->told->tried |= GUARD_BIT(mitigation);
+		chosen->told->tried |= MITIGATION_BIT(mitigation);
 		chosen->grievance = before[i];
 		rc = take_off_ends(choice, chosen, mitigation);
 	}
@@ -136,12 +135,12 @@ static int try_on_host(struct choice *choice, const struct candidate *candidate)
 	choice->has_changed = true;
 	for (size_t i = 0; i < choice->count; i++)
 		choice->target[i].is_on = choice->target[i].is_asked = is_bad(&choice->target[i]);
-	rc = choice_probe(choice, guard_mitigation_names[candidate->mitigation]);
+	rc = choice_probe(choice, mitigation_names[candidate->mitigation]);
 	if (rc || grievance_is_less(all_grievances(choice), before))
 		return rc;
 	for (size_t i = 0; i < choice->count; i++)
 		if (choice->target[i].is_on)
-			choice->target[i].told->tried |= GUARD_BIT(candidate->mitigation);
+			choice->target[i].told->tried |= MITIGATION_BIT(candidate->mitigation);
 	return take_off_host(choice, candidate);
 }
 
@@ -161,15 +160,15 @@ static bool host_has(const struct choice *choice, const struct candidate *candid
 {
 	for (size_t i = 0; i < choice->host_count; i++)
 		if (choice->host[i].where == candidate->where &&
-		    choice->host[i].spot.now & GUARD_BIT(candidate->mitigation))
+		    choice->host[i].spot.now & MITIGATION_BIT(candidate->mitigation))
 			return true;
 	return false;
 }
 
-static bool ends_have(const struct chosen *chosen, enum guard_mitigation mitigation)
+static bool ends_have(const struct chosen *chosen, enum mitigation mitigation)
 {
 	for (size_t i = 0; i < chosen->end_count; i++)
-		if (chosen->end[i].now & GUARD_BIT(mitigation))
+		if (chosen->end[i].now & MITIGATION_BIT(mitigation))
 			return true;
 	return false;
 }
@@ -186,7 +185,7 @@ static bool has_wider(const struct choice *choice, const struct chosen *chosen, 
 
 static int spare_on_ends(struct choice *choice, size_t candidate)
 {
-	enum guard_mitigation mitigation = candidates[candidate].mitigation;
+	enum mitigation mitigation = candidates[candidate].mitigation;
 	_cleanup_free_ struct grievance *before = calloc(choice->count + 1, sizeof(*before));
 	int rc = 0;
 
@@ -254,13 +253,13 @@ uint32_t candidates_at_end(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++)
 		if (candidates[i].where == AT_END)
-			mask |= GUARD_BIT(candidates[i].mitigation);
+			mask |= MITIGATION_BIT(candidates[i].mitigation);
 	return mask;
 }
 
 /* ---- What was ordered ---- */
 
-static void put_ordered(struct choice *choice, struct spot *spot, enum guard_mitigation mitigation)
+static void put_ordered(struct choice *choice, struct spot *spot, enum mitigation mitigation)
 {
 	struct guard_result *result = choice->result;
 	bool changed = false;
@@ -275,8 +274,8 @@ static void put_ordered(struct choice *choice, struct spot *spot, enum guard_mit
 		return;
 	term_printable(device, sizeof(device), spot->device);
 	snprintf(result->problem, sizeof(result->problem), "%s could not be put on %s%s%s: %.200s",
-		 guard_mitigation_names[mitigation], device, *device ? " of " : "",
-		 spot->space->name, fail_text());
+		 mitigation_names[mitigation], device, *device ? " of " : "", spot->space->name,
+		 fail_text());
 }
 
 /* A device that packets come in by is the host's end, if the host is a target. */
@@ -291,9 +290,9 @@ static bool is_meant(const struct choice *choice, const struct host_spot *host)
 void candidates_order(struct choice *choice)
 {
 	for (size_t c = 0; c < ARRAY_SIZE(candidates); c++) {
-		enum guard_mitigation mitigation = candidates[c].mitigation;
+		enum mitigation mitigation = candidates[c].mitigation;
 
-		if (!(choice->settings->ordered & GUARD_BIT(mitigation)))
+		if (!(choice->settings->ordered & MITIGATION_BIT(mitigation)))
 			continue;
 		for (size_t i = 0; i < choice->host_count; i++)
 			if (choice->host[i].where == candidates[c].where &&

@@ -30,7 +30,7 @@ bool grievance_is_more(struct grievance now, struct grievance before);
 struct plight {
 	bool is_host, has_via;
 	const char *device; /* the target's end; empty: none */
-	uint32_t tried; /* GUARD_BIT()s that did not help */
+	uint32_t tried; /* MITIGATION_BIT()s that did not help */
 };
 
 /* Why the target still delivers damage, or is blocked or unknown; empty where it verifies. */

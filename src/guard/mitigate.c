@@ -109,39 +109,36 @@ static const struct {
 	bool of_host;
 	/* What its records look like. */
 	const char *kind, *key, *prefix;
-} mitigations[GUARD_MITIGATIONS] = {
-	[GUARD_RX_OFF] = { put_rx_off, holds_rx_off, "rx checksum offload off", false, "feature",
-			   "feature", "rx-" },
-	[GUARD_RESET] = { put_reset, holds_reset, "claims taken back at ingress (tc BPF)", false,
-			  "bpf", "name", "tsum_reset" },
-	[GUARD_CONNTRACK_CHECKSUM] = { put_conntrack_checksum, holds_conntrack_checksum,
-				       "connection tracking verifies", true, "sysctl", "sysctl",
-				       CONNTRACK_CHECKSUM },
-	[GUARD_TX_OFF] = { put_tx_off, holds_tx_off, "tx checksum offload off", false, "feature",
-			   "feature", "tx-" },
+} mitigations[MITIGATIONS] = {
+	[MITIGATION_RX_OFF] = { put_rx_off, holds_rx_off, "rx checksum offload off", false,
+				"feature", "feature", "rx-" },
+	[MITIGATION_RESET] = { put_reset, holds_reset, "claims taken back at ingress (tc BPF)",
+			       false, "bpf", "name", "tsum_reset" },
+	[MITIGATION_CONNTRACK_CHECKSUM] = { put_conntrack_checksum, holds_conntrack_checksum,
+					    "connection tracking verifies", true, "sysctl",
+					    "sysctl", CONNTRACK_CHECKSUM },
+	[MITIGATION_TX_OFF] = { put_tx_off, holds_tx_off, "tx checksum offload off", false,
+				"feature", "feature", "tx-" },
 };
-
-const char *const guard_mitigation_names[] = { "rx-off", "reset", "conntrack-checksum", "tx-off",
-					       NULL };
 
 void guard_mitigation_words(uint32_t mask, const char *between, char *text, size_t size)
 {
 	size_t used = 0;
 
 	*text = '\0';
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS && used < size; i++)
-		if (mask & GUARD_BIT(i))
+	for (unsigned int i = MITIGATION_RX_OFF; i < MITIGATIONS && used < size; i++)
+		if (mask & MITIGATION_BIT(i))
 			used += (size_t)snprintf(text + used, size - used, "%s%s",
-						 used ? between : "", guard_mitigation_names[i]);
+						 used ? between : "", mitigation_names[i]);
 }
 
 json_t *guard_mitigations_compose(uint32_t mask)
 {
 	json_t *names = json_array();
 
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
-		if (mask & GUARD_BIT(i))
-			json_array_append_new(names, json_string(guard_mitigation_names[i]));
+	for (unsigned int i = MITIGATION_RX_OFF; i < MITIGATIONS; i++)
+		if (mask & MITIGATION_BIT(i))
+			json_array_append_new(names, json_string(mitigation_names[i]));
 	return names;
 }
 
@@ -152,14 +149,14 @@ int guard_mitigations_take(const json_t *names, uint32_t *ret_mask)
 	const json_t *name;
 
 	json_array_foreach(names, i, name) {
-		unsigned int number = 0;
+		unsigned int number = MITIGATION_RX_OFF;
 
-		while (number < GUARD_MITIGATIONS && json_is_string(name) &&
-		       strcmp(guard_mitigation_names[number], json_string_value(name)))
+		while (number < MITIGATIONS && json_is_string(name) &&
+		       strcmp(mitigation_names[number], json_string_value(name)))
 			number++;
-		if (number == GUARD_MITIGATIONS || !json_is_string(name))
+		if (number == MITIGATIONS || !json_is_string(name))
 			return -EBADMSG;
-		mask |= GUARD_BIT(number);
+		mask |= MITIGATION_BIT(number);
 	}
 	if (!json_is_array(names))
 		return -EBADMSG;
@@ -167,12 +164,12 @@ int guard_mitigations_take(const json_t *names, uint32_t *ret_mask)
 	return 0;
 }
 
-const char *guard_mitigation_about(enum guard_mitigation mitigation)
+const char *guard_mitigation_about(enum mitigation mitigation)
 {
 	return mitigations[mitigation].about;
 }
 
-bool guard_mitigation_is_of_host(enum guard_mitigation mitigation)
+bool guard_mitigation_is_of_host(enum mitigation mitigation)
 {
 	return mitigations[mitigation].of_host;
 }
@@ -181,24 +178,23 @@ uint32_t guard_mitigations_of_devices(void)
 {
 	uint32_t mask = 0;
 
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++)
-		mask |= mitigations[i].of_host ? 0 : GUARD_BIT(i);
+	for (unsigned int i = MITIGATION_RX_OFF; i < MITIGATIONS; i++)
+		mask |= mitigations[i].of_host ? 0 : MITIGATION_BIT(i);
 	return mask;
 }
 
-enum guard_mitigation guard_mitigation_of(const json_t *record)
+enum mitigation guard_mitigation_of(const json_t *record)
 {
 	const char *kind = json_string_value(json_object_get(record, "kind"));
-	size_t i;
 
-	for (i = 0; kind && i < GUARD_MITIGATIONS; i++) {
+	for (unsigned int i = MITIGATION_RX_OFF; kind && i < MITIGATIONS; i++) {
 		const char *text = json_string_value(json_object_get(record, mitigations[i].key));
 
 		if (!strcmp(kind, mitigations[i].kind) && text &&
 		    !strncmp(text, mitigations[i].prefix, strlen(mitigations[i].prefix)))
-			break;
+			return (enum mitigation)i;
 	}
-	return kind ? (enum guard_mitigation)i : GUARD_MITIGATIONS;
+	return MITIGATION_NONE;
 }
 
 int mitigator_new(struct mitigator **ret_mitigator)
@@ -229,7 +225,7 @@ void mitigator_cleanup(struct mitigator **mitigator)
 	mitigator_free(*mitigator);
 }
 
-int mitigate(struct mitigator *mitigator, struct journal *journal, enum guard_mitigation mitigation)
+int mitigate(struct mitigator *mitigator, struct journal *journal, enum mitigation mitigation)
 {
 	return mitigations[mitigation].put(mitigator, journal);
 }
@@ -242,10 +238,10 @@ int guard_protect(struct mitigator *mitigator, const struct journal_place *place
 
 	if (rc)
 		return rc;
-	for (unsigned int i = 0; i < GUARD_MITIGATIONS; i++) {
-		if (!(mask & GUARD_BIT(i)))
+	for (unsigned int i = MITIGATION_RX_OFF; i < MITIGATIONS; i++) {
+		if (!(mask & MITIGATION_BIT(i)))
 			continue;
-		rc = mitigate(mitigator, journal, (enum guard_mitigation)i);
+		rc = mitigate(mitigator, journal, (enum mitigation)i);
 		first = first ? first : rc;
 	}
 	if (ret_changed)
@@ -259,12 +255,12 @@ int guard_in_force(const struct journal_place *place, uint32_t mask, uint32_t *r
 	uint32_t in_force = 0;
 	int rc = journal_open_kept(place, &journal);
 
-	for (unsigned int i = 0; !rc && i < GUARD_MITIGATIONS; i++) {
+	for (unsigned int i = MITIGATION_RX_OFF; !rc && i < MITIGATIONS; i++) {
 		bool holds = false;
 
-		if (mask & GUARD_BIT(i))
+		if (mask & MITIGATION_BIT(i))
 			rc = mitigations[i].holds(journal, &holds);
-		in_force |= holds ? GUARD_BIT(i) : 0;
+		in_force |= holds ? MITIGATION_BIT(i) : 0;
 	}
 	if (!rc)
 		*ret_in_force = in_force;

@@ -11,24 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/vocabulary.h"
 #include "net/journal.h"
 
-/* Narrowest first: in this order they are tried. */
-enum guard_mitigation {
-	GUARD_RX_OFF, /* rx checksum offload off */
-	GUARD_RESET, /* tc BPF at ingress: CHECKSUM_UNNECESSARY becomes CHECKSUM_NONE */
-	GUARD_CONNTRACK_CHECKSUM, /* sysctl: connection tracking verifies, so that NAT refuses damage */
-	GUARD_TX_OFF, /* tx checksum offload off: sums are finished before the device */
-	GUARD_MITIGATIONS
-};
-
-#define GUARD_BIT(mitigation) (UINT32_C(1) << (mitigation))
-
 /* What a new container's device gets while nobody knows what helps here: all that can be put on it. */
-#define GUARD_UNPROVEN (GUARD_BIT(GUARD_RX_OFF) | GUARD_BIT(GUARD_RESET))
-
-/* "rx-off", "reset", ...; NULL-terminated, for parse_names(). */
-extern const char *const guard_mitigation_names[];
+#define GUARD_UNPROVEN (MITIGATION_BIT(MITIGATION_RX_OFF) | MITIGATION_BIT(MITIGATION_RESET))
 
 /* Those of a mask, in order, with `between` between them ("rx-off, reset"); empty: none. Cut where `size` is too small. */
 void guard_mitigation_words(uint32_t mask, const char *between, char *text, size_t size);
@@ -38,16 +25,16 @@ json_t *guard_mitigations_compose(uint32_t mask);
 int guard_mitigations_take(const json_t *names, uint32_t *ret_mask);
 
 /* What it does, in a clause: "rx checksum offload off". */
-const char *guard_mitigation_about(enum guard_mitigation mitigation);
+const char *guard_mitigation_about(enum mitigation mitigation);
 
 /* Whether it belongs on a host's whole network namespace, not on a device. */
-bool guard_mitigation_is_of_host(enum guard_mitigation mitigation);
+bool guard_mitigation_is_of_host(enum mitigation mitigation);
 
 /* Those that do not: a mask. */
 uint32_t guard_mitigations_of_devices(void);
 
-/* Which mitigation a record of a journal belongs to; GUARD_MITIGATIONS: none of its own (a clsact). */
-enum guard_mitigation guard_mitigation_of(const json_t *record);
+/* Which mitigation a record of a journal belongs to; MITIGATION_NONE: none of its own (a clsact). */
+enum mitigation guard_mitigation_of(const json_t *record);
 
 /* The BPF programs, loaded when first needed. */
 struct mitigator;
@@ -63,11 +50,10 @@ void mitigator_cleanup(struct mitigator **mitigator);
  * or -ENOENT with a sentence where it cannot be there: a device without the feature, a host without
  * connection tracking, a kernel without BPF.
  */
-int mitigate(struct mitigator *mitigator, struct journal *journal,
-	     enum guard_mitigation mitigation);
+int mitigate(struct mitigator *mitigator, struct journal *journal, enum mitigation mitigation);
 
 /*
- * Opens the place's journal, puts on all mitigations of the mask (GUARD_BIT()), and keeps it. The first error
+ * Opens the place's journal, puts on all mitigations of the mask (MITIGATION_BIT()), and keeps it. The first error
  * is returned; the others are put on in spite of it. *ret_changed (may be NULL): something was changed.
  */
 int guard_protect(struct mitigator *mitigator, const struct journal_place *place, uint32_t mask,

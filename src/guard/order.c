@@ -11,10 +11,10 @@
 
 static const struct {
 	const char *name;
-	enum guard_mitigation mitigation;
+	enum mitigation mitigation;
 } names[] = {
-	{ "rx-off", GUARD_RX_OFF },
-	{ "reset", GUARD_RESET },
+	{ "rx-off", MITIGATION_RX_OFF },
+	{ "reset", MITIGATION_RESET },
 };
 
 int guard_order_add(struct guard_order *order, const char *name, size_t len)
@@ -22,7 +22,7 @@ int guard_order_add(struct guard_order *order, const char *name, size_t len)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (len == strlen(names[i].name) && !memcmp(name, names[i].name, len)) {
 			order->is_named = true;
-			order->mitigations |= GUARD_BIT(names[i].mitigation);
+			order->mitigations |= MITIGATION_BIT(names[i].mitigation);
 			return 0;
 		}
 	return -EINVAL;

@@ -9,7 +9,7 @@
 
 struct guard_order {
 	bool is_named; /* else "auto": the host's policy, by the kind of device */
-	uint32_t mitigations; /* GUARD_BIT()s, where they are named */
+	uint32_t mitigations; /* MITIGATION_BIT()s, where they are named */
 };
 
 /* Adds a name of `len` bytes to it; -EINVAL where it is none that goes on a container's device. */

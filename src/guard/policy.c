@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/file.h"
 #include "guard/mitigate.h"
 
 #define HARDWARE "hardware"
@@ -186,19 +187,14 @@ json_t *policy_compose(const struct policy *policy)
 int policy_write(const char *path, const struct policy *policy)
 {
 	json_auto_t *root = json_pack("{s:i}", "version", 1);
-	_cleanup_close_ int fd = -1;
-	char temporary[256];
+	_cleanup_free_ char *text = NULL;
 
 	if (!root || json_object_update_new(root, policy_compose(policy)))
 		return fail(-ENOMEM, "out of memory");
 	if (!strcmp(path, POLICY_FILE) && mkdir(POLICY_FOLDER, 0755) < 0 && errno != EEXIST)
 		return fail_errno(-errno, "cannot make " POLICY_FOLDER);
-	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return fail_errno(-errno, "cannot write %s", temporary);
-	if (json_dumpfd(root, fd, JSON_INDENT(2)) || write(fd, "\n", 1) != 1 || fsync(fd) < 0 ||
-	    rename(temporary, path) < 0)
-		return fail_errno(-errno, "cannot write %s", path);
-	return 0;
+	text = json_dumps(root, JSON_INDENT(2));
+	if (!text)
+		return fail(-ENOMEM, "out of memory");
+	return file_replace(path, 0644, text, strlen(text));
 }

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/verdict.h"
+#include "base/vocabulary.h"
 
 #define POLICY_FOLDER "/var/lib/truesum"
 #define POLICY_FILE POLICY_FOLDER "/policy.json"
@@ -27,7 +27,7 @@
 struct policy {
 	struct policy_kind {
 		char kind[16]; /* "veth", "macvlan", ...; "hardware" */
-		uint32_t mitigations; /* GUARD_BIT() */
+		uint32_t mitigations; /* MITIGATION_BIT() */
 	} kind[POLICY_KINDS_MAX];
 	size_t kind_count;
 	struct policy_device {

@@ -27,10 +27,10 @@ static uint32_t mask_of(const struct ledger *ledger)
 	const json_t *record;
 
 	json_array_foreach(ledger->changes, i, record) {
-		enum guard_mitigation mitigation = guard_mitigation_of(record);
+		enum mitigation mitigation = guard_mitigation_of(record);
 
-		if (mitigation < GUARD_MITIGATIONS)
-			mask |= GUARD_BIT(mitigation);
+		if (mitigation != MITIGATION_NONE)
+			mask |= MITIGATION_BIT(mitigation);
 	}
 	return mask;
 }
@@ -67,7 +67,7 @@ int spot_look(struct spot *spot)
 	return spot->is_known ? 0 : open_spot(spot, &journal);
 }
 
-int spot_put(struct spot *spot, struct mitigator *mitigator, enum guard_mitigation mitigation,
+int spot_put(struct spot *spot, struct mitigator *mitigator, enum mitigation mitigation,
 	     bool *ret_changed)
 {
 	_cleanup_(journal_keep_cleanup) struct journal *journal = NULL;
@@ -89,7 +89,7 @@ int spot_put(struct spot *spot, struct mitigator *mitigator, enum guard_mitigati
 		return rc;
 	/* What has drifted and was made anew stays an earlier run's. */
 	if (after > before)
-		spot->now |= GUARD_BIT(mitigation);
+		spot->now |= MITIGATION_BIT(mitigation);
 	*ret_changed = journal_has_changed(journal);
 	return 0;
 }
@@ -108,8 +108,8 @@ int spot_set(struct spot *spot, struct mitigator *mitigator, uint32_t mask)
 		spot->now = 0;
 		journal_keep(TAKE_PTR(journal));
 	}
-	for (unsigned int i = 0; !rc && i < GUARD_MITIGATIONS; i++)
-		if (mask & ~spot->now & GUARD_BIT(i))
-			rc = spot_put(spot, mitigator, (enum guard_mitigation)i, &changed);
+	for (unsigned int i = MITIGATION_RX_OFF; !rc && i < MITIGATIONS; i++)
+		if (mask & ~spot->now & MITIGATION_BIT(i))
+			rc = spot_put(spot, mitigator, (enum mitigation)i, &changed);
 	return rc;
 }

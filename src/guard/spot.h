@@ -21,7 +21,7 @@ struct spot {
 	int index;
 	bool is_known; /* `base` and `earlier` are */
 	size_t base; /* changes of earlier runs */
-	uint32_t earlier; /* GUARD_BIT()s of them */
+	uint32_t earlier; /* MITIGATION_BIT()s of them */
 	uint32_t now; /* of this one */
 };
 
@@ -32,7 +32,7 @@ struct spot spot_of(const struct space *space, const struct device *device);
 int spot_look(struct spot *spot);
 
 /* *ret_changed: it was not in force. On failure nothing of it stays. */
-int spot_put(struct spot *spot, struct mitigator *mitigator, enum guard_mitigation mitigation,
+int spot_put(struct spot *spot, struct mitigator *mitigator, enum mitigation mitigation,
 	     bool *ret_changed);
 
 /* Takes back what this run has put on, but for the mask; and puts on what of it is not. */

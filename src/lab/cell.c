@@ -27,9 +27,6 @@
 const char *const proto_names[] = { "tcp", "udp", "udp-nocheck", NULL };
 const char *const nic_names[] = { "plain", "honest", "lying", "partial", NULL };
 const char *const behaviour_names[] = { "native", "veth-2016", NULL };
-const char *const mitigation_names[] = { "none", "rx-off", "reset", NULL };
-const char *const caught_by_names[] = { "unknown", "nobody",	"container", "host",
-					"rule",	   "outer-udp", NULL };
 
 #define CONNECT_PATIENCE_NS UINT64_C(15000000000) /* only what is really blocked takes it */
 #define LATE_NS UINT64_C(1000000000) /* a loop this late proves nothing by what did not happen */
@@ -377,7 +374,7 @@ static int read_counters(struct cell *cell)
 	int rc = counters_read(cell->site.receiver, &result->container);
 
 	rc = rc ? rc : counters_read(cell->site.host, &result->host);
-	if (!rc && cell->key.topology->guard == GUARD_RULE)
+	if (!rc && cell->key.topology->host_check == HOST_CHECK_RULE)
 		rc = nft_counter(cell->site.host, "invalid", &result->rule_drops);
 	return rc;
 }

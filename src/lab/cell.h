@@ -14,28 +14,16 @@
 #include <stdint.h>
 
 #include "base/loop.h"
-#include "base/verdict.h"
+#include "base/vocabulary.h"
 #include "net/counter.h"
 #include "packet/damage.h"
 
 enum proto { PROTO_TCP, PROTO_UDP, PROTO_UDP_NOCHECK, PROTOS };
 enum nic { NIC_PLAIN, NIC_HONEST, NIC_LYING, NIC_PARTIAL, NICS };
 enum behaviour { BEHAVIOUR_NATIVE, BEHAVIOUR_VETH_2016, BEHAVIOURS };
-enum mitigation { MITIGATION_NONE, MITIGATION_RX_OFF, MITIGATION_RESET, MITIGATIONS };
-enum caught_by {
-	CAUGHT_UNKNOWN,
-	CAUGHT_NOBODY,
-	CAUGHT_CONTAINER, /* the container's TCP or UDP */
-	CAUGHT_HOST, /* the host's own TCP or UDP: it is the receiver, or its conntrack refused to translate */
-	CAUGHT_RULE, /* a firewall rule that drops ctstate INVALID */
-	CAUGHT_OUTER_UDP, /* the tunnel's outer UDP checksum, at the host */
-	CAUGHT_BYS
-};
 
 /* Their names as in options and JSON ("veth-2016"), NULL-terminated. */
-extern const char *const proto_names[],
-	*const nic_names[], *const behaviour_names[], *const mitigation_names[],
-							      *const caught_by_names[];
+extern const char *const proto_names[], *const nic_names[], *const behaviour_names[];
 
 struct marks; /* bpf/mark.h */
 struct topology; /* lab/topology.h */

@@ -67,7 +67,7 @@ struct expectation expect(const struct cell_key *key, bool unseen)
 			topology->attach != ATTACH_IPVLAN;
 
 	/* The outer UDP checksum covers the inner packet, whatever that one's own checksum is. */
-	if (topology->guard == GUARD_OUTER_UDP && claim == CLAIM_NONE && !unseen)
+	if (topology->host_check == HOST_CHECK_OUTER_UDP && claim == CLAIM_NONE && !unseen)
 		return caught(CAUGHT_OUTER_UDP);
 	if (unseen || key->proto == PROTO_UDP_NOCHECK)
 		return delivered;
@@ -76,9 +76,9 @@ struct expectation expect(const struct cell_key *key, bool unseen)
 	 * conntrack verifies what nobody vouched for (nf_conntrack_checksum, nf_ip_checksum()): a
 	 * damaged packet is INVALID, not translated, and comes to the host's own TCP or UDP.
 	 */
-	if (claim == CLAIM_NONE && topology->guard == GUARD_NAT)
+	if (claim == CLAIM_NONE && topology->host_check == HOST_CHECK_NAT)
 		return caught(CAUGHT_HOST);
-	if (claim == CLAIM_NONE && topology->guard == GUARD_RULE)
+	if (claim == CLAIM_NONE && topology->host_check == HOST_CHECK_RULE)
 		return caught(CAUGHT_RULE);
 	/* rx-off clears the feature that the 2016 statement asks for; today's veth has no statement. */
 	if (claim == CLAIM_NONE && has_veth && key->behaviour == BEHAVIOUR_VETH_2016 &&

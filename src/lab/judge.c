@@ -53,7 +53,7 @@ static enum caught_by who_caught(const struct cell_key *key, const struct cell_r
 		tcp ? result->container.tcp_in_csum_errors : result->container.udp_in_csum_errors;
 	uint64_t on_host = tcp ? result->host.tcp_in_csum_errors : result->host.udp_in_csum_errors;
 
-	if (key->topology->guard == GUARD_OUTER_UDP && result->host.udp_in_csum_errors)
+	if (key->topology->host_check == HOST_CHECK_OUTER_UDP && result->host.udp_in_csum_errors)
 		return CAUGHT_OUTER_UDP;
 	if (result->rule_drops)
 		return CAUGHT_RULE;

@@ -33,11 +33,11 @@ enum carrier {
 };
 
 /* Who else verifies on the host, before the container. */
-enum guard {
-	GUARD_NONE,
-	GUARD_NAT, /* conntrack does not translate what it finds INVALID */
-	GUARD_RULE, /* a rule drops what conntrack finds INVALID */
-	GUARD_OUTER_UDP, /* the tunnel's outer UDP checksum */
+enum host_check {
+	HOST_CHECK_NONE,
+	HOST_CHECK_NAT, /* conntrack does not translate what it finds INVALID */
+	HOST_CHECK_RULE, /* a rule drops what conntrack finds INVALID */
+	HOST_CHECK_OUTER_UDP, /* the tunnel's outer UDP checksum */
 };
 
 struct topology {
@@ -45,7 +45,7 @@ struct topology {
 	const char *about; /* one line for people */
 	enum attach attach;
 	enum carrier carrier;
-	enum guard guard;
+	enum host_check host_check;
 	enum nic nic; /* the NIC model where none is asked for */
 	bool container_dials; /* the container connects out; the damaged data are the replies */
 	bool v4_only;

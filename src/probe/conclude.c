@@ -43,15 +43,10 @@ enum verdict conclude_target(const struct probe_target *target)
 
 enum verdict conclude(const struct probe *probe)
 {
-	static const enum verdict worst_first[] = { VERDICT_DELIVERS_CORRUPT, VERDICT_UNKNOWN,
-						    VERDICT_BLOCKED, VERDICT_VERIFIED };
-	bool seen[VERDICTS] = { false };
+	enum verdict worst = VERDICTS;
 
 	for (size_t i = 0; i < probe->target_count; i++)
 		if (!probe->target[i].isolated)
-			seen[probe->target[i].verdict] = true;
-	for (size_t i = 0; i < ARRAY_SIZE(worst_first); i++)
-		if (seen[worst_first[i]])
-			return worst_first[i];
-	return VERDICT_BLOCKED;
+			worst = verdict_worse(worst, probe->target[i].verdict);
+	return worst == VERDICTS ? VERDICT_BLOCKED : worst;
 }

@@ -14,9 +14,6 @@
 
 #include "base/cleanup.h"
 
-const char *const probe_by_names[] = { "unknown", "nobody",    "socket", "conntrack",
-				       "rule",	  "outer-udp", NULL };
-
 static bool is_csum(const struct drop *drop)
 {
 	size_t len = strlen(drop->reason);
@@ -30,8 +27,8 @@ static bool is_here(const struct drop *drop, uint32_t netns)
 }
 
 /* By the kernel's own word where it gives one, else by the counters. */
-static enum probe_by who_caught(const struct talk_evidence *evidence,
-				const struct circumstances *around)
+static enum caught_by who_caught(const struct talk_evidence *evidence,
+				 const struct circumstances *around)
 {
 	for (unsigned int i = 0; i < around->drop_count; i++) {
 		const struct drop *drop = &around->drop[i];
@@ -39,23 +36,23 @@ static enum probe_by who_caught(const struct talk_evidence *evidence,
 		if (drop->outbound)
 			continue;
 		if (is_csum(drop) && drop->tunnelled)
-			return BY_OUTER_UDP;
+			return CAUGHT_OUTER_UDP;
 		/* Dropped while it was read from a socket's queue, it has left its device behind. */
 		if (is_csum(drop) && (!drop->netns || is_here(drop, around->target_netns)))
-			return BY_SOCKET;
+			return CAUGHT_SOCKET;
 		if (is_csum(drop) && is_here(drop, around->host_netns))
-			return BY_CONNTRACK;
+			return CAUGHT_CONNTRACK;
 		if (!strcmp(drop->reason, "NETFILTER_DROP"))
-			return BY_RULE;
+			return CAUGHT_RULE;
 	}
 	/* An outer checksum has its say first. */
 	if (around->damaged && evidence->outer_sum && around->host_udp_errors >= around->damaged)
-		return BY_OUTER_UDP;
+		return CAUGHT_OUTER_UDP;
 	if (around->damaged && around->target_errors >= around->damaged)
-		return BY_SOCKET;
+		return CAUGHT_SOCKET;
 	if (around->damaged && around->host_errors >= around->damaged)
-		return BY_CONNTRACK;
-	return BY_UNKNOWN;
+		return CAUGHT_CONNTRACK;
+	return CAUGHT_UNKNOWN;
 }
 
 /* Drop reasons that say why nothing gets through. */
@@ -186,7 +183,7 @@ void judge_in(const struct check *check, const struct talk_evidence *evidence,
 	/* Over TCP what was dropped comes again, intact; over UDP it does not come. */
 	enum arrival dropped = check->proto == IPPROTO_TCP ? ARRIVED_INTACT : ARRIVED_NOTHING;
 
-	*ret = (struct judgement){ .by = BY_UNKNOWN };
+	*ret = (struct judgement){ .by = CAUGHT_UNKNOWN };
 	if (evidence->arrived[0] == ARRIVED_NOTHING) {
 		blocked(evidence, around, ret);
 	} else if (any_other(check, evidence)) {
@@ -194,13 +191,14 @@ void judge_in(const struct check *check, const struct talk_evidence *evidence,
 			"it read bytes that the peer never sent: something on the way rewrites them");
 	} else if (damaged) {
 		ret->verdict = VERDICT_DELIVERS_CORRUPT;
-		ret->by = BY_NOBODY;
+		ret->by = CAUGHT_NOBODY;
 		ret->inherent = check->shape == SHAPE_NO_CHECK;
 	} else if (check->shape == SHAPE_MERGED && around->no_merging) {
 		unknown(ret, around->no_merging);
 	} else if (check->shape == SHAPE_MERGED && !evidence->merged) {
 		unknown(ret, "GRO merged nothing, so nothing was shown of merged packets");
-	} else if (check->shape == SHAPE_NO_CHECK && who_caught(evidence, around) != BY_OUTER_UDP) {
+	} else if (check->shape == SHAPE_NO_CHECK &&
+		   who_caught(evidence, around) != CAUGHT_OUTER_UDP) {
 		unknown(ret,
 			"damage under no checksum did not arrive: something on the way checks more");
 	} else if (!letter_is(check, evidence, TREAT_PAIR, ARRIVED_DAMAGED)) {
@@ -214,7 +212,7 @@ void judge_in(const struct check *check, const struct talk_evidence *evidence,
 	} else {
 		ret->by = who_caught(evidence, around);
 		ret->verdict = VERDICT_VERIFIED;
-		if (ret->by == BY_UNKNOWN)
+		if (ret->by == CAUGHT_UNKNOWN)
 			unknown(ret,
 				"the damaged packets vanished, and nobody says who dropped them");
 	}
@@ -223,10 +221,10 @@ void judge_in(const struct check *check, const struct talk_evidence *evidence,
 void judge_out(const struct check *check, const struct talk_evidence *evidence,
 	       struct judgement *ret)
 {
-	*ret = (struct judgement){ .by = BY_UNKNOWN };
+	*ret = (struct judgement){ .by = CAUGHT_UNKNOWN };
 	if (evidence->tx_bad || evidence->tx_unfinished) {
 		ret->verdict = VERDICT_DELIVERS_CORRUPT;
-		ret->by = BY_NOBODY;
+		ret->by = CAUGHT_NOBODY;
 		snprintf(ret->reason, sizeof(ret->reason), "%u of %u packets left with %s checksum",
 			 evidence->tx_bad + evidence->tx_unfinished,
 			 evidence->tx_bad + evidence->tx_unfinished + evidence->tx_good,

@@ -6,22 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/verdict.h"
-#include "probe/talk.h"
-
-/* Who noticed the damage. */
-enum probe_by {
-	BY_UNKNOWN,
-	BY_NOBODY,
-	BY_SOCKET, /* the TCP or UDP that the target's socket belongs to */
-	BY_CONNTRACK, /* the host: its conntrack refused to translate, and the host's own TCP or UDP dropped it */
-	BY_RULE, /* a firewall rule */
-	BY_OUTER_UDP, /* the host's UDP, by the checksum of the tunnel packet around it */
-	BYS
-};
-
-/* "socket", "conntrack", ...; NULL-terminated. */
-extern const char *const probe_by_names[];
+#include "base/vocabulary.h"
+#include "probe/peer.h"
 
 /* Where the kernel dropped packets of a conversation. */
 struct drop {
@@ -53,7 +39,7 @@ struct circumstances {
 /* One direction of one check. */
 struct judgement {
 	enum verdict verdict;
-	enum probe_by by;
+	enum caught_by by;
 	/* Counts for nothing: damage delivered where there is no checksum. */
 	bool inherent;
 	char reason[200]; /* why blocked or unknown; empty otherwise */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guard/cni.h"
+#include "guard/start/cni.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

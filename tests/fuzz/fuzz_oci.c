@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/fail.h"
-#include "guard/oci.h"
+#include "guard/start/oci.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "guard/cni.h"
+#include "guard/start/cni.h"
 #include "guard/mitigate.h"
-#include "guard/oci.h"
+#include "guard/start/oci.h"
 
 #define PREVIOUS "\"prevResult\":{\"interfaces\":[{\"name\":\"eth0\",\"sandbox\":\"/n\"}]}"
 #define HEAD "{\"cniVersion\":\"1.0.0\",\"name\":\"n\","
@@ -111,10 +111,10 @@ static const struct {
 } orders[] = {
 	{ "", false, 0 },
 	{ "\"mitigation\":\"auto\",", false, 0 },
-	{ "\"mitigation\":\"rx-off\",", true, GUARD_BIT(GUARD_RX_OFF) },
-	{ "\"mitigation\":[\"reset\"],", true, GUARD_BIT(GUARD_RESET) },
+	{ "\"mitigation\":\"rx-off\",", true, MITIGATION_BIT(MITIGATION_RX_OFF) },
+	{ "\"mitigation\":[\"reset\"],", true, MITIGATION_BIT(MITIGATION_RESET) },
 	{ "\"mitigation\":[\"reset\",\"rx-off\",\"reset\"],", true,
-	  GUARD_BIT(GUARD_RX_OFF) | GUARD_BIT(GUARD_RESET) },
+	  MITIGATION_BIT(MITIGATION_RX_OFF) | MITIGATION_BIT(MITIGATION_RESET) },
 };
 
 static void orders_are_read(void **state)
@@ -140,16 +140,17 @@ static void orders_of_the_hook(void **state)
 	assert_int_equal(guard_order_parse("auto", &order), 0);
 	assert_false(order.is_named);
 	assert_int_equal(guard_order_parse("reset,rx-off", &order), 0);
-	assert_int_equal(order.mitigations, GUARD_BIT(GUARD_RX_OFF) | GUARD_BIT(GUARD_RESET));
+	assert_int_equal(order.mitigations,
+			 MITIGATION_BIT(MITIGATION_RX_OFF) | MITIGATION_BIT(MITIGATION_RESET));
 	assert_int_equal(guard_order_parse("", &order), -EINVAL);
 	assert_int_equal(guard_order_parse("reset,", &order), -EINVAL);
 	assert_int_equal(guard_order_parse("tx-off", &order), -EINVAL);
 	assert_non_null(strstr(fail_text(), "'tx-off'; known: rx-off, reset, auto"));
 	/* The same names as everywhere. */
-	assert_int_equal(guard_order_parse(guard_mitigation_names[GUARD_RX_OFF], &order), 0);
-	assert_int_equal(order.mitigations, GUARD_BIT(GUARD_RX_OFF));
-	assert_int_equal(guard_order_parse(guard_mitigation_names[GUARD_RESET], &order), 0);
-	assert_int_equal(order.mitigations, GUARD_BIT(GUARD_RESET));
+	assert_int_equal(guard_order_parse(mitigation_names[MITIGATION_RX_OFF], &order), 0);
+	assert_int_equal(order.mitigations, MITIGATION_BIT(MITIGATION_RX_OFF));
+	assert_int_equal(guard_order_parse(mitigation_names[MITIGATION_RESET], &order), 0);
+	assert_int_equal(order.mitigations, MITIGATION_BIT(MITIGATION_RESET));
 }
 
 static void devices_are_those_in_the_sandbox(void **state)

@@ -21,7 +21,7 @@
 #include "packet/cursor.h"
 #include "packet/damage.h"
 #include "packet/pattern.h"
-#include "pcap/diff.h"
+#include "diff/diff.h"
 #include "sum/csum.h"
 
 enum { MAC = 14, V4 = 20, V6 = 40, TCP = 20, UDP = 8, ICMP = 8, VXLAN = 8, MTU_PAYLOAD = 1448 };

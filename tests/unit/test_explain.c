@@ -46,7 +46,8 @@ static const char *words(const struct probe_target *target, const struct plight 
 
 static void test_why(void **state)
 {
-	const struct plight container = { .device = "eth0", .tried = GUARD_BIT(GUARD_RX_OFF) };
+	const struct plight container = { .device = "eth0",
+					  .tried = MITIGATION_BIT(MITIGATION_RX_OFF) };
 	const struct plight host = { .is_host = true, .device = "" };
 	const struct plight nowhere = { .device = "" };
 	struct probe_target target = { .verdict = VERDICT_VERIFIED };

@@ -17,8 +17,8 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
-#include "lab/json.h"
-#include "lab/matrix.h"
+#include "cmd/lab/json.h"
+#include "cmd/lab/matrix.h"
 #include "lab/topology.h"
 
 #define DURING 16

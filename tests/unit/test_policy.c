@@ -38,25 +38,26 @@ static void test_round_trip(void **state)
 	struct policy policy = { .kernel = "6.1.0-unheard",
 				 .proven = 1700000000,
 				 .verdict = VERDICT_VERIFIED,
-				 .host = GUARD_BIT(GUARD_CONNTRACK_CHECKSUM) },
+				 .host = MITIGATION_BIT(MITIGATION_CONNTRACK_CHECKSUM) },
 		      read;
 
 	(void)state;
-	assert_int_equal(policy_add_kind(&policy, "veth", GUARD_BIT(GUARD_RX_OFF)), 0);
-	assert_int_equal(policy_add_kind(&policy, "veth", GUARD_BIT(GUARD_RESET)), 0);
-	assert_int_equal(policy_add_kind(&policy, "", GUARD_BIT(GUARD_RESET)), 0);
-	assert_int_equal(policy_add_device(&policy, "eth0", GUARD_BIT(GUARD_RESET)), 0);
-	assert_int_equal(policy_add_device(&policy, "a\"b\\c", GUARD_BIT(GUARD_TX_OFF)), 0);
+	assert_int_equal(policy_add_kind(&policy, "veth", MITIGATION_BIT(MITIGATION_RX_OFF)), 0);
+	assert_int_equal(policy_add_kind(&policy, "veth", MITIGATION_BIT(MITIGATION_RESET)), 0);
+	assert_int_equal(policy_add_kind(&policy, "", MITIGATION_BIT(MITIGATION_RESET)), 0);
+	assert_int_equal(policy_add_device(&policy, "eth0", MITIGATION_BIT(MITIGATION_RESET)), 0);
+	assert_int_equal(policy_add_device(&policy, "a\"b\\c", MITIGATION_BIT(MITIGATION_TX_OFF)),
+			 0);
 	assert_int_equal(policy_write(path, &policy), 0);
 	assert_int_equal(policy_read(path, &read), 0);
 	assert_int_equal(read.kind_count, 2);
 	assert_int_equal(policy_of_kind(&read, "veth"),
-			 GUARD_BIT(GUARD_RX_OFF) | GUARD_BIT(GUARD_RESET));
-	assert_int_equal(policy_of_kind(&read, ""), GUARD_BIT(GUARD_RESET));
+			 MITIGATION_BIT(MITIGATION_RX_OFF) | MITIGATION_BIT(MITIGATION_RESET));
+	assert_int_equal(policy_of_kind(&read, ""), MITIGATION_BIT(MITIGATION_RESET));
 	assert_int_equal(policy_of_kind(&read, "macvlan"), 0);
 	assert_int_equal(read.device_count, 2);
 	assert_string_equal(read.device[1].device, "a\"b\\c");
-	assert_int_equal(read.device[1].mitigations, GUARD_BIT(GUARD_TX_OFF));
+	assert_int_equal(read.device[1].mitigations, MITIGATION_BIT(MITIGATION_TX_OFF));
 	assert_int_equal(read.host, policy.host);
 	assert_string_equal(read.kernel, policy.kernel);
 	assert_int_equal(read.proven, policy.proven);

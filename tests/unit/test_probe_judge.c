@@ -143,9 +143,9 @@ static void test_letters(void **state)
 				 judged.verdict == VERDICT_UNKNOWN ||
 					 judged.verdict == VERDICT_BLOCKED);
 		if (judged.verdict == VERDICT_VERIFIED)
-			assert_int_equal(judged.by, BY_SOCKET);
+			assert_int_equal(judged.by, CAUGHT_SOCKET);
 		if (judged.verdict == VERDICT_DELIVERS_CORRUPT)
-			assert_int_equal(judged.by, BY_NOBODY);
+			assert_int_equal(judged.by, CAUGHT_NOBODY);
 	}
 }
 
@@ -221,23 +221,23 @@ static const struct {
 	const char *reason;
 	uint32_t netns;
 	bool outbound;
-	enum probe_by by; /* BY_UNKNOWN: nobody is known, so the verdict is unknown */
+	enum caught_by by; /* CAUGHT_UNKNOWN: nobody is known, so the verdict is unknown */
 } catchers[] = {
-	{ "TCP_CSUM", TARGET, false, BY_SOCKET },
-	{ "UDP_CSUM", TARGET, false, BY_SOCKET },
-	{ "SKB_CSUM", TARGET, false, BY_SOCKET },
-	{ "UDP_CSUM", 0, false, BY_SOCKET }, /* read from a queue, it has left its device */
-	{ "TCP_CSUM", HOST, false, BY_CONNTRACK },
-	{ "UDP_CSUM", HOST, false, BY_CONNTRACK },
-	{ "NETFILTER_DROP", HOST, false, BY_RULE },
-	{ "NETFILTER_DROP", TARGET, false, BY_RULE },
+	{ "TCP_CSUM", TARGET, false, CAUGHT_SOCKET },
+	{ "UDP_CSUM", TARGET, false, CAUGHT_SOCKET },
+	{ "SKB_CSUM", TARGET, false, CAUGHT_SOCKET },
+	{ "UDP_CSUM", 0, false, CAUGHT_SOCKET }, /* read from a queue, it has left its device */
+	{ "TCP_CSUM", HOST, false, CAUGHT_CONNTRACK },
+	{ "UDP_CSUM", HOST, false, CAUGHT_CONNTRACK },
+	{ "NETFILTER_DROP", HOST, false, CAUGHT_RULE },
+	{ "NETFILTER_DROP", TARGET, false, CAUGHT_RULE },
 	/* What says nothing of checksums, or of what the target sent. */
-	{ "TCP_CSUM", TARGET, true, BY_UNKNOWN },
-	{ "NETFILTER_DROP", HOST, true, BY_UNKNOWN },
-	{ "TCP_OLD_DATA", TARGET, false, BY_UNKNOWN },
-	{ "NO_SOCKET", HOST, false, BY_UNKNOWN },
-	{ "_CSUM", TARGET, false, BY_UNKNOWN },
-	{ "", TARGET, false, BY_UNKNOWN },
+	{ "TCP_CSUM", TARGET, true, CAUGHT_UNKNOWN },
+	{ "NETFILTER_DROP", HOST, true, CAUGHT_UNKNOWN },
+	{ "TCP_OLD_DATA", TARGET, false, CAUGHT_UNKNOWN },
+	{ "NO_SOCKET", HOST, false, CAUGHT_UNKNOWN },
+	{ "_CSUM", TARGET, false, CAUGHT_UNKNOWN },
+	{ "", TARGET, false, CAUGHT_UNKNOWN },
 };
 
 static void test_by_drops(void **state)
@@ -252,10 +252,11 @@ static void test_by_drops(void **state)
 
 		judge_in(&tcp, &evidence, &around, &judged);
 		if (judged.by != catchers[i].by)
-			fail_msg("%s: by %s", catchers[i].reason, probe_by_names[judged.by]);
-		assert_int_equal(judged.verdict,
-				 catchers[i].by == BY_UNKNOWN ? VERDICT_UNKNOWN : VERDICT_VERIFIED);
-		if (catchers[i].by == BY_UNKNOWN)
+			fail_msg("%s: by %s", catchers[i].reason, caught_by_names[judged.by]);
+		assert_int_equal(judged.verdict, catchers[i].by == CAUGHT_UNKNOWN
+							 ? VERDICT_UNKNOWN
+							 : VERDICT_VERIFIED);
+		if (catchers[i].by == CAUGHT_UNKNOWN)
 			assert_non_null(strstr(judged.reason, "nobody says"));
 	}
 }
@@ -271,19 +272,25 @@ static void test_by_drops_on_the_host(void **state)
 	around.target_is_host = true;
 	around.target_netns = HOST;
 	judge_in(&tcp, &evidence, &around, &judged);
-	assert_int_equal(judged.by, BY_SOCKET);
+	assert_int_equal(judged.by, CAUGHT_SOCKET);
 }
 
 static const struct {
 	uint64_t target, host;
 	unsigned int damaged;
-	enum probe_by by;
-} counters[] = {
-	{ 4, 0, 4, BY_SOCKET },	   { 5, 0, 4, BY_SOCKET }, /* somebody else's damage came, too */
-	{ 0, 4, 4, BY_CONNTRACK }, { 0, 400, 4, BY_CONNTRACK }, /* the host counts for all its targets */
-	{ 4, 400, 4, BY_SOCKET },  { 3, 0, 4, BY_UNKNOWN }, /* not all of it */
-	{ 0, 3, 4, BY_UNKNOWN },   { 0, 0, 4, BY_UNKNOWN },	{ 0, 0, 0, BY_UNKNOWN },
-};
+	enum caught_by by;
+} counters
+	[] = {
+		{ 4, 0, 4, CAUGHT_SOCKET },
+		{ 5, 0, 4, CAUGHT_SOCKET }, /* somebody else's damage came, too */
+		{ 0, 4, 4, CAUGHT_CONNTRACK },
+		{ 0, 400, 4, CAUGHT_CONNTRACK }, /* the host counts for all its targets */
+		{ 4, 400, 4, CAUGHT_SOCKET },
+		{ 3, 0, 4, CAUGHT_UNKNOWN }, /* not all of it */
+		{ 0, 3, 4, CAUGHT_UNKNOWN },
+		{ 0, 0, 4, CAUGHT_UNKNOWN },
+		{ 0, 0, 0, CAUGHT_UNKNOWN },
+	};
 
 static void test_by_counters(void **state)
 {
@@ -300,9 +307,10 @@ static void test_by_counters(void **state)
 		around.host_errors = counters[i].host;
 		judge_in(&udp, &evidence, &around, &judged);
 		if (judged.by != counters[i].by)
-			fail_msg("row %zu: by %s", i, probe_by_names[judged.by]);
-		assert_int_equal(judged.verdict,
-				 counters[i].by == BY_UNKNOWN ? VERDICT_UNKNOWN : VERDICT_VERIFIED);
+			fail_msg("row %zu: by %s", i, caught_by_names[judged.by]);
+		assert_int_equal(judged.verdict, counters[i].by == CAUGHT_UNKNOWN
+							 ? VERDICT_UNKNOWN
+							 : VERDICT_VERIFIED);
 	}
 	/* The kernel's own word goes before. */
 	for (int outbound = 0; outbound < 2; outbound++) {
@@ -311,7 +319,7 @@ static void test_by_counters(void **state)
 
 		around.target_errors = 4;
 		judge_in(&udp, &evidence, &around, &judged);
-		assert_int_equal(judged.by, outbound ? BY_SOCKET : BY_RULE);
+		assert_int_equal(judged.by, outbound ? CAUGHT_SOCKET : CAUGHT_RULE);
 	}
 }
 
@@ -335,18 +343,18 @@ static void test_outer_by_drops(void **state)
 	(void)state;
 	judge_in(&tcp, &evidence, &around, &judged);
 	assert_int_equal(judged.verdict, VERDICT_VERIFIED);
-	assert_int_equal(judged.by, BY_OUTER_UDP);
+	assert_int_equal(judged.by, CAUGHT_OUTER_UDP);
 	/* The host's own socket, too, is behind the outer checksum. */
 	around.target_is_host = true;
 	around.target_netns = HOST;
 	judge_in(&tcp, &evidence, &around, &judged);
-	assert_int_equal(judged.by, BY_OUTER_UDP);
+	assert_int_equal(judged.by, CAUGHT_OUTER_UDP);
 	around.drop[0].tunnelled = false;
 	judge_in(&tcp, &evidence, &around, &judged);
-	assert_int_equal(judged.by, BY_SOCKET);
+	assert_int_equal(judged.by, CAUGHT_SOCKET);
 	around = around_tunnelled("NETFILTER_DROP", false);
 	judge_in(&tcp, &evidence, &around, &judged);
-	assert_int_equal(judged.by, BY_RULE);
+	assert_int_equal(judged.by, CAUGHT_RULE);
 	around = around_tunnelled("UDP_CSUM", true);
 	judge_in(&tcp, &evidence, &around, &judged);
 	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
@@ -368,16 +376,16 @@ static void test_outer_blocked(void **state)
 static const struct {
 	bool outer_sum;
 	uint64_t target, host, host_udp;
-	enum probe_by by;
+	enum caught_by by;
 } outer_counters[] = {
-	{ true, 0, 0, 4, BY_OUTER_UDP }, /* TCP: the host's UDP counts it */
-	{ true, 0, 4, 4, BY_OUTER_UDP }, /* UDP: the host's own counter is the same one */
-	{ true, 4, 4, 4, BY_OUTER_UDP }, /* the target is the host */
-	{ true, 0, 0, 3, BY_UNKNOWN },
-	{ true, 4, 0, 0, BY_SOCKET }, /* an outer checksum that was vouched for */
-	{ false, 0, 4, 4, BY_CONNTRACK },
-	{ false, 4, 0, 4, BY_SOCKET },
-	{ false, 0, 0, 4, BY_UNKNOWN },
+	{ true, 0, 0, 4, CAUGHT_OUTER_UDP }, /* TCP: the host's UDP counts it */
+	{ true, 0, 4, 4, CAUGHT_OUTER_UDP }, /* UDP: the host's own counter is the same one */
+	{ true, 4, 4, 4, CAUGHT_OUTER_UDP }, /* the target is the host */
+	{ true, 0, 0, 3, CAUGHT_UNKNOWN },
+	{ true, 4, 0, 0, CAUGHT_SOCKET }, /* an outer checksum that was vouched for */
+	{ false, 0, 4, 4, CAUGHT_CONNTRACK },
+	{ false, 4, 0, 4, CAUGHT_SOCKET },
+	{ false, 0, 0, 4, CAUGHT_UNKNOWN },
 };
 
 static void test_outer_by_counters(void **state)
@@ -395,7 +403,7 @@ static void test_outer_by_counters(void **state)
 		evidence.outer_sum = outer_counters[i].outer_sum;
 		judge_in(&tcp, &evidence, &around, &judged);
 		if (judged.by != outer_counters[i].by)
-			fail_msg("row %zu: by %s", i, probe_by_names[judged.by]);
+			fail_msg("row %zu: by %s", i, caught_by_names[judged.by]);
 	}
 }
 
@@ -414,7 +422,7 @@ static void test_outer_no_check(void **state)
 	(void)state;
 	judge_in(&with_pair, &evidence, &around, &judged);
 	assert_int_equal(judged.verdict, VERDICT_VERIFIED);
-	assert_int_equal(judged.by, BY_OUTER_UDP);
+	assert_int_equal(judged.by, CAUGHT_OUTER_UDP);
 	assert_false(judged.inherent);
 	around.drop[0].tunnelled = false;
 	judge_in(&with_pair, &evidence, &around, &judged);
@@ -527,7 +535,7 @@ static void test_blocked(void **state)
 		around.host_forwards = hindrances[i].forwards;
 		judge_in(&tcp, &evidence, &around, &judged);
 		assert_int_equal(judged.verdict, VERDICT_BLOCKED);
-		assert_int_equal(judged.by, BY_UNKNOWN);
+		assert_int_equal(judged.by, CAUGHT_UNKNOWN);
 		for (size_t k = 0; k < 3 && hindrances[i].words[k]; k++)
 			if (!strstr(judged.reason, hindrances[i].words[k]))
 				fail_msg("row %zu: '%s' is not in '%s'", i, hindrances[i].words[k],
@@ -571,9 +579,9 @@ static void test_names(void **state)
 	size_t count = 0;
 
 	(void)state;
-	while (probe_by_names[count])
+	while (caught_by_names[count])
 		count++;
-	assert_int_equal(count, BYS);
+	assert_int_equal(count, CAUGHT_BYS);
 }
 
 int main(void)

@@ -22,9 +22,9 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "lab/html.h"
+#include "cmd/lab/html.h"
 #include "lab/message.h"
-#include "lab/report.h"
+#include "cmd/lab/report.h"
 #include "lab/topology.h"
 
 #define MESSAGES 12

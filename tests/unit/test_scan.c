@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "pcap/compare.h"
+#include "diff/compare.h"
 #include "pcap/judged.h"
 #include "sum/csum.h"
 

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * `truesum audit`: which devices, offloads, sysctls and kernels on this host decide whether damage
+ * is noticed, and what is wrong with them. Reads only.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "audit/dot.h"
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "base/options.h"
+#include "cmd/audit/report.h"
+#include "cmd/common/command.h"
+
+struct options {
+	bool json, dot;
+};
+
+size_t audit_report_count(const struct audit_report *report, enum audit_severity severity)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < report->findings.count; i++)
+		count += report->findings.finding[i].severity == severity;
+	return count;
+}
+
+bool audit_report_bad(const struct audit_report *report)
+{
+	return audit_report_count(report, AUDIT_DANGER) ||
+	       audit_report_count(report, AUDIT_WARNING) || report->drift.count;
+}
+
+static void cleanup_report(struct audit_report *report)
+{
+	audit_drift_release(&report->drift);
+	audit_tree_release(&report->tree);
+	audit_findings_release(&report->findings);
+	audit_facts_release(&report->facts);
+}
+
+/* Compares with the baseline, or writes it where there is none yet. */
+static int do_baseline(struct audit_report *report, const json_t *was)
+{
+	json_auto_t *now = NULL;
+	int rc;
+
+	if (!report->baseline)
+		return 0;
+	rc = audit_baseline_make(&report->facts, &now);
+	if (rc)
+		return rc;
+	if (was)
+		return audit_baseline_compare(was, now, &report->drift);
+	report->baseline_written = true;
+	return audit_baseline_write(report->baseline, now);
+}
+
+static int take(struct audit_report *report, const json_t *was)
+{
+	int rc = audit_facts_take(&report->facts);
+
+	rc = rc ? rc : audit_judge(&report->facts, &report->findings);
+	rc = rc ? rc
+		: audit_tree_build(&report->facts, &report->findings, report->all, &report->tree);
+	return rc ? rc : do_baseline(report, was);
+}
+
+static int parse_options(int argc, char **argv, struct audit_report *report,
+			 struct options *options)
+{
+	/* clang-format off */
+	const struct option_row rows[] = {
+		{ .type = OPTION_STRING, .name = "baseline", .value = "FILE", .target = &report->baseline,
+		  .help = "say what has changed since FILE was written; where there is no\n"
+			  "such file, write it (delete it to begin anew)" },
+		{ .type = OPTION_FLAG, .name = "all", .target = &report->all,
+		  .help = "every device and finding, also where many are alike" },
+		{ .type = OPTION_FLAG, .name = "dot", .target = &options->dot,
+		  .help = "the tree as a graph, for Graphviz" },
+		{ .type = OPTION_FLAG, .name = "json", .target = &options->json, .help = "one JSON object" },
+	};
+	/* clang-format on */
+	const struct option_table table = {
+		.command = "audit",
+		.synopsis = "[OPTION]...",
+		.about =
+			"Shows which devices, offloads, sysctls and programs of this host and its containers\n"
+			"decide whether damaged packets are noticed, and what is wrong with them. Changes\n"
+			"nothing. Whether a container does verify is shown by truesum probe.",
+		.epilog = "Example: has anything changed since the node was found good?\n"
+			  "  truesum audit --baseline /var/lib/truesum-audit.json",
+		.rows = rows,
+		.row_count = ARRAY_SIZE(rows),
+	};
+	int rc = options_parse(&table, argc, argv);
+
+	if (rc < 0 || !options->dot || !options->json)
+		return rc;
+	fprintf(stderr, "truesum audit: --dot and --json do not go together\n");
+	return -EINVAL;
+}
+
+static int could_not(int rc)
+{
+	fprintf(stderr, "truesum audit: %s%s\n", fail_text(),
+		rc == -EPERM || rc == -EACCES ? " (run as root)" : "");
+	return EXIT_UNKNOWN;
+}
+
+static int print(const struct audit_report *report, const struct options *options)
+{
+	if (options->json)
+		return audit_print_json(report);
+	if (!options->dot)
+		return audit_print_text(report);
+	audit_dot(&report->facts, &report->findings, &report->tree, stdout);
+	return 0;
+}
+
+int command_audit(int argc, char **argv)
+{
+	_cleanup_(cleanup_report) struct audit_report report = { 0 };
+	json_auto_t *was = NULL;
+	struct options options = { 0 };
+	int rc = parse_options(argc, argv, &report, &options);
+
+	if (rc < 0)
+		return options_exit(rc);
+	/* A baseline that is none is found before the work. */
+	rc = report.baseline ? audit_baseline_read(report.baseline, &was) : 0;
+	if (rc == -EINVAL) {
+		fprintf(stderr, "truesum audit: %s\n", fail_text());
+		return EXIT_USAGE;
+	}
+	if (!rc || rc == -ENOENT)
+		rc = take(&report, was);
+	rc = rc ? rc : print(&report, &options);
+	if (rc)
+		return could_not(rc);
+	if (audit_report_bad(&report))
+		return EXIT_FOUND;
+	return *report.facts.unseen ? EXIT_UNKNOWN : EXIT_NOTHING_WRONG;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Targets as the command line names them: containers, processes, namespaces, or all there are. */
+#ifndef TRUESUM_CMD_COMMON_TARGETS_H
+#define TRUESUM_CMD_COMMON_TARGETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/options.h"
+#include "net/inventory.h"
+
+#define TARGETS_NAMED_MAX 256
+
+enum target_naming { TARGET_PID, TARGET_NETNS, TARGET_CONTAINER };
+
+struct targets {
+	struct target_name {
+		enum target_naming naming;
+		const char *text;
+	} name[TARGETS_NAMED_MAX];
+	size_t count;
+	bool all;
+};
+
+/* For OPTION_CALL; `target`: the struct targets. */
+int targets_add_pid(const char *value, void *target);
+int targets_add_netns(const char *value, void *target);
+int targets_add_container(const char *value, void *target);
+
+/* The rows of an option table that name targets, into a `struct targets *`. */
+#define TARGETS_NAMED_ROWS(targets)                                                                \
+	{ .type = OPTION_CALL,                                                                     \
+	  .name = "container",                                                                     \
+	  .letter = 'c',                                                                           \
+	  .value = "ID|NAME",                                                                      \
+	  .target = (targets),                                                                     \
+	  .parse = targets_add_container,                                                          \
+	  .help = "a container: its id, the beginning of it, or Docker's name" },                  \
+		{ .type = OPTION_CALL,                                                             \
+		  .name = "pid",                                                                   \
+		  .letter = 'p',                                                                   \
+		  .value = "PID",                                                                  \
+		  .target = (targets),                                                             \
+		  .parse = targets_add_pid,                                                        \
+		  .help = "the network namespace of a process" },                                  \
+	{                                                                                          \
+		.type = OPTION_CALL, .name = "netns", .letter = 'n', .value = "NAME|PATH",         \
+		.target = (targets), .parse = targets_add_netns,                                   \
+		.help = "a network namespace by name or path"                                      \
+	}
+
+#define TARGETS_ALL_ROW(targets)                                                                   \
+	{                                                                                          \
+		.type = OPTION_FLAG, .name = "all", .letter = 'a', .target = &(targets)->all,      \
+		.help = "every network namespace with a process or a name, the host\n"             \
+			"included (default)"                                                       \
+	}
+
+/* "lying-nic" sets the bool. */
+int parse_as_if(const char *value, void *target);
+
+/*
+ * The numbers of the spaces meant, each once; of all where none is named. *ret_spaces is the caller's. -ENOENT
+ * or -EINVAL with a sentence where one is not there.
+ */
+int targets_choose(const struct targets *targets, const struct inventory *inventory,
+		   size_t **ret_spaces, size_t *ret_count);
+
+#endif

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* `truesum guard run`: the daemon's options, its log, and what it would do. */
+#include <errno.h>
+#include <jansson.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syslog.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "base/options.h"
+#include "base/term.h"
+#include "cmd/guard/guard.h"
+#include "cmd/common/command.h"
+#include "guard/daemon/daemon.h"
+#include "guard/mitigate.h"
+#include "guard/policy.h"
+#include "net/inventory.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+#define PROVE_EVERY_NS (3600 * SECOND_NS)
+#define PROVE_EVERY_MAX_NS (7 * 24 * 3600 * SECOND_NS)
+#define BUFFER_BYTES (32 << 20)
+#define BUFFER_MAX (1 << 30)
+
+struct request {
+	struct daemon_settings daemon;
+	uint64_t buffer;
+	bool dry_run, json;
+	bool has_levels; /* the log's reader knows sd-daemon(3)'s prefixes */
+};
+
+static int parse_mitigations(const char *value, void *target)
+{
+	uint32_t mask;
+	int rc = parse_names(value, "mitigation", mitigation_names + 1, &mask);
+
+	for (unsigned int i = MITIGATION_RX_OFF; !rc && i < MITIGATIONS; i++) {
+		if (!(mask & MITIGATION_BIT(i)) || !guard_mitigation_is_of_host((enum mitigation)i))
+			continue;
+		mask &= ~MITIGATION_BIT(i);
+		if (strcmp(value, "all"))
+			rc = fail(-EINVAL, "%s is not a container device's (see `guard apply`)",
+				  mitigation_names[i]);
+	}
+	if (!rc)
+		*(uint32_t *)target = mask;
+	return rc;
+}
+
+static int parse_options(int argc, char **argv, struct request *request)
+{
+	/* clang-format off */
+	const struct option_row rows[] = {
+		{ .type = OPTION_CALL, .name = "mitigation", .letter = 'm', .value = "LIST",
+		  .target = &request->daemon.ordered, .parse = parse_mitigations,
+		  .help = "put these on every container's device, without proof: rx-off,\n"
+			  "reset, tx-off. Default: what the policy says" },
+		{ .type = OPTION_DURATION, .name = "prove-every", .value = "TIME",
+		  .target = &request->daemon.prove_every_ns, .min = SECOND_NS, .max = PROVE_EVERY_MAX_NS,
+		  .help = "prove anew what helps, on all containers (1h)" },
+		{ .type = OPTION_NUMBER, .name = "receive-buffer", .value = "BYTES",
+		  .target = &request->buffer, .min = 4096, .max = BUFFER_MAX,
+		  .help = "for netlink events; what is lost in a flood is looked up (33554432)" },
+		{ .type = OPTION_FLAG, .name = "dry-run", .target = &request->dry_run,
+		  .help = "say what would be put where now, and end" },
+		{ .type = OPTION_FLAG, .name = "json", .target = &request->json,
+		  .help = "log JSON Lines to standard output: one object for each event" },
+	};
+	/* clang-format on */
+	const struct option_table table = {
+		.command = "guard run",
+		.synopsis = "[OPTION]...",
+		.about =
+			"Protects every container's devices, and every new one's as they come, with what the policy\n"
+			"of `truesum guard apply` says, or what a proof of its own finds. Runs until SIGTERM or\n"
+			"SIGINT and leaves the protection on. SIGHUP reads the policy anew; SIGUSR1 proves it.",
+		.epilog = "Examples:\n"
+			  "  truesum guard run --dry-run\n"
+			  "  systemctl enable --now truesum-guard",
+		.rows = rows,
+		.row_count = ARRAY_SIZE(rows),
+	};
+
+	return options_parse(&table, argc, argv);
+}
+
+/* ---- The log ---- */
+
+static const char *const kinds[NEWS_KINDS] = { "protected", "restored", "taken-off", "summary",
+					       "trouble",   "proof",	"state" };
+
+static const char *level_name(int level)
+{
+	return level <= LOG_ERR	      ? "error"
+	       : level == LOG_WARNING ? "warning"
+	       : level == LOG_NOTICE  ? "notice"
+				      : "info";
+}
+
+/* json_string() refuses what is not UTF-8: then the sentence, which is printable, has to do. */
+static void set_text(json_t *object, const char *key, const char *text)
+{
+	json_t *value = text && *text ? json_string(text) : NULL;
+
+	json_object_set_new(object, key, value ? value : json_null());
+}
+
+static void print_json(const struct news *news)
+{
+	json_t *object = json_pack("{s:s, s:s}", "event", kinds[news->kind], "level",
+				   level_name(news->level));
+
+	set_text(object, "namespace", news->space);
+	set_text(object, "device", news->device);
+	json_object_set_new(object, "mitigations", guard_mitigations_compose(news->mitigations));
+	json_object_set_new(object, "microseconds",
+			    news->ns ? json_integer((json_int_t)(news->ns / 1000)) : json_null());
+	set_text(object, "message", news->sentence);
+	json_dumpf(object, stdout, JSON_COMPACT);
+	putchar('\n');
+	fflush(stdout);
+	json_decref(object);
+}
+
+static void log_news(void *owner, const struct news *news)
+{
+	const struct request *request = owner;
+
+	if (request->json)
+		print_json(news);
+	else if (request->has_levels)
+		fprintf(stderr, "<%d>%s\n", news->level, news->sentence);
+	else
+		fprintf(stderr, "%s\n", news->sentence);
+}
+
+/* ---- What would be done ---- */
+
+static int could_not(void)
+{
+	fprintf(stderr, "truesum guard run: %s\n", fail_text());
+	return EXIT_UNKNOWN;
+}
+
+static void print_device(const struct space *space, const struct device *device, uint32_t mask)
+{
+	char name[IFNAMSIZ], words[96];
+
+	term_printable(name, sizeof(name), device->name);
+	guard_mitigation_words(mask, " ", words, sizeof(words));
+	printf("  %s of %s: %s\n", name, space->name, *words ? words : "nothing");
+}
+
+static int print_plan(const struct request *request)
+{
+	_cleanup_(inventory_release) struct inventory inventory = { 0 };
+	struct policy policy = { 0 };
+	uint32_t ordered = request->daemon.ordered;
+	int unproven = ordered ? 0 : policy_current(request->daemon.policy, &policy);
+	char why[400];
+
+	snprintf(why, sizeof(why), "%s", fail_text());
+	if (inventory_take(NULL, &inventory))
+		return could_not();
+	if (unproven)
+		printf("%s.\nThis would be proven at the start; until then containers that are there "
+		       "would stay as they\nare, and new ones get rx-off and reset:\n",
+		       why);
+	else
+		printf("This would be put on%s:\n", ordered ? ", as ordered" : ", by the policy");
+	for (size_t i = 0; i < inventory.space_count; i++) {
+		const struct space *space = &inventory.space[i];
+
+		for (size_t k = 0; !space->own && k < space->device_count; k++) {
+			const struct device *device = &space->device[k];
+
+			if (device->flags & IFF_LOOPBACK || !policy_is_end(device->kind))
+				continue;
+			print_device(space, device,
+				     ordered ? ordered : policy_of_kind(&policy, device->kind));
+		}
+	}
+	printf("Nothing was changed.\n");
+	return EXIT_NOTHING_WRONG;
+}
+
+int guard_command_run(int argc, char **argv)
+{
+	struct request request = {
+		.daemon = { .policy = POLICY_FILE,
+			    .prove_every_ns = PROVE_EVERY_NS,
+			    .say = log_news,
+			    .owner = &request },
+		.buffer = BUFFER_BYTES,
+		.has_levels = getenv("JOURNAL_STREAM") || getenv("NOTIFY_SOCKET"),
+	};
+	int rc = parse_options(argc, argv, &request);
+
+	if (rc < 0)
+		return options_exit(rc);
+	if (request.dry_run)
+		return print_plan(&request);
+	request.daemon.buffer = request.buffer;
+	return daemon_run(&request.daemon) ? could_not() : EXIT_NOTHING_WRONG;
+}

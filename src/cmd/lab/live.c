@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The live view: see live.h.
+ *
+ * A row shows one message: when, as the client sent it, a mark for how it crossed the wire, as the
+ * server read it. What happens within a moment after sending goes into the sender's row, which is
+ * therefore held back that long; what comes later gets a row of its own. On a terminal a line of
+ * counters stays below the rows: it is wiped before a row is printed and drawn again behind it.
+ */
+#include "cmd/lab/live.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "base/term.h"
+#include "cmd/lab/live_words.h"
+#include "lab/marked.h"
+#include "lab/message.h"
+#include "lab/topology.h"
+#include "cmd/lab/words.h"
+
+#define MOMENT_NS UINT64_C(20000000)
+#define STATUS_NS UINT64_C(100000000)
+#define TIME_WIDTH 9 /* "%7.3f" and two blanks */
+#define MARK_WIDTH 3 /* " → " */
+#define LINE_WIDTH (MESSAGE_LETTERS + 4) /* a message with a counter of three digits */
+#define LEFT_MIN 7 /* "aa… 123" */
+#define RULE_MAX 100
+
+/* How a message crossed the wire. */
+enum crossing { CROSSED_NOT, CROSSED_INTACT, CROSSED_DAMAGED };
+
+/* A message just sent, while its row is not printed yet. */
+struct pending {
+	bool active;
+	uint32_t k;
+	uint64_t at_ns;
+	enum crossing crossing;
+};
+
+struct live_counts {
+	uint32_t sent, damaged, again, intact, wrong;
+};
+
+struct live {
+	FILE *out;
+	bool color, terminal;
+	unsigned int columns, left, right;
+	const struct lab_settings *settings;
+	struct lab_cell *cells;
+	size_t count, next;
+
+	struct loop *loop;
+	struct loop_source *moment, *status;
+	struct cell *cell;
+	struct pending pending;
+	struct live_counts counts;
+	uint32_t shown; /* TCP: messages read whole and shown */
+	uint64_t start_ns;
+	bool status_drawn;
+	int rc;
+};
+
+static const char *style(const struct live *live, enum term_style which)
+{
+	return term_style(live->color, which);
+}
+
+static void wipe_status(struct live *live)
+{
+	if (live->status_drawn)
+		fputs("\r\033[K", live->out);
+	live->status_drawn = false;
+}
+
+static void say_counts(const struct live *live, char *text, size_t size)
+{
+	const struct live_counts *counts = &live->counts;
+
+	snprintf(text, size,
+		 "sent %" PRIu32 ", damaged on the wire %" PRIu32 ", sent again %" PRIu32
+		 ", read %" PRIu32 " intact, %" PRIu32 " damaged",
+		 counts->sent, counts->damaged, counts->again, counts->intact, counts->wrong);
+}
+
+static void draw_status(struct live *live)
+{
+	char text[160];
+
+	if (!live->terminal || !live->cell)
+		return;
+	wipe_status(live);
+	say_counts(live, text, sizeof(text));
+	/* A line that wrapped could not be wiped again; bytes are at least as many as columns. */
+	fprintf(live->out, "%7.1f  %.*s", (double)(clock_ns() - live->start_ns) / 1e9,
+		(int)live->columns - TIME_WIDTH, text);
+	live->status_drawn = true;
+	fflush(live->out);
+}
+
+static void rule(struct live *live, enum term_style which, const char *dash, const char *text)
+{
+	unsigned int width = live->columns < RULE_MAX ? live->columns : RULE_MAX;
+	unsigned int used = (unsigned int)strlen(text) + 4;
+
+	wipe_status(live);
+	fprintf(live->out, "%s%s%s %s ", style(live, which), dash, dash, text);
+	for (; used < width; used++)
+		fputs(dash, live->out);
+	fprintf(live->out, "%s\n", style(live, TERM_PLAIN));
+}
+
+/* Prints `text` folded at blanks to the terminal's width. */
+static void print_folded(const struct live *live, const char *text)
+{
+	unsigned int column = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (column && column + 1 + len > live->columns) {
+			putc('\n', live->out);
+			column = 0;
+		}
+		column += (unsigned int)fprintf(live->out, "%s%.*s", column ? " " : "", (int)len,
+						text);
+		text += len + strspn(text + len, " ");
+	}
+	putc('\n', live->out);
+}
+
+static void print_carets(const struct live *live, const struct marked *read)
+{
+	if (live->color || !memcmp(read->got, read->want, read->len))
+		return;
+	fprintf(live->out, "%*s", (int)(TIME_WIDTH + live->left + MARK_WIDTH), "");
+	marked_carets(live->out, read, live->right);
+	putc('\n', live->out);
+}
+
+/* Time, the line sent and the mark of its crossing; returns how many columns that took. */
+static unsigned int print_left(struct live *live, uint64_t at_ns, const struct marked *sent,
+			       enum crossing crossing)
+{
+	unsigned int used = 0;
+
+	wipe_status(live);
+	fprintf(live->out, "%7.3f  ", (double)at_ns / 1e9);
+	if (sent)
+		used = marked_print(live->out, sent, live->left, false);
+	if (crossing == CROSSED_NOT)
+		return TIME_WIDTH + used;
+	fprintf(live->out, "%*s%s%s%s", (int)(live->left - used + 1), "",
+		style(live, crossing == CROSSED_DAMAGED ? TERM_WARN : TERM_DIM),
+		crossing == CROSSED_DAMAGED ? "✗" : "→", style(live, TERM_PLAIN));
+	return TIME_WIDTH + live->left + MARK_WIDTH - 1;
+}
+
+/* A row: `sent` and `read` may be NULL. */
+static void print_row(struct live *live, uint64_t at_ns, const struct marked *sent,
+		      enum crossing crossing, const struct marked *read)
+{
+	unsigned int used = print_left(live, at_ns, sent, crossing);
+
+	if (read) {
+		fprintf(live->out, "%*s", (int)(TIME_WIDTH + live->left + MARK_WIDTH - used), "");
+		marked_print(live->out, read, live->right, live->color);
+	}
+	putc('\n', live->out);
+	if (read)
+		print_carets(live, read);
+	draw_status(live);
+	fflush(live->out);
+}
+
+/* A segment that crossed the wire by itself, not when its message was written. */
+static void print_segment(struct live *live, const struct event *event, enum crossing crossing)
+{
+	print_left(live, event->at_ns, NULL, crossing);
+	fprintf(live->out, " %s(line%s %" PRIu32, style(live, TERM_DIM),
+		event->count == 1 ? "" : "s", event->first);
+	if (event->count > 1)
+		fprintf(live->out, " to %" PRIu32, event->first + event->count - 1);
+	fprintf(live->out, " %s)%s\n", event->again ? "sent again" : "held back by TCP until now",
+		style(live, TERM_PLAIN));
+	draw_status(live);
+	fflush(live->out);
+}
+
+/* Prints the row that was held back, with what was read of it, if that has come. */
+static void flush_pending(struct live *live, const struct marked *read)
+{
+	struct pending *pending = &live->pending;
+	char text[MESSAGE_MAX];
+	struct marked sent = { .got = (uint8_t *)text, .want = (uint8_t *)text };
+
+	if (!pending->active)
+		return;
+	pending->active = false;
+	loop_remove(&live->moment);
+	sent.len = message_write(pending->k, text);
+	print_row(live, pending->at_ns, &sent, pending->crossing, read);
+}
+
+static int on_moment(void *owner)
+{
+	flush_pending(owner, NULL);
+	return 0;
+}
+
+static int on_status(void *owner)
+{
+	draw_status(owner);
+	return 0;
+}
+
+static void on_sent(struct live *live, const struct event *event)
+{
+	flush_pending(live, NULL);
+	live->counts.sent++;
+	live->pending =
+		(struct pending){ .active = true, .k = event->first, .at_ns = event->at_ns };
+	loop_remove(&live->moment);
+	live->rc = loop_add_timer(live->loop, MOMENT_NS, 0, on_moment, live, &live->moment);
+}
+
+static void on_wire(struct live *live, const struct event *event)
+{
+	struct pending *pending = &live->pending;
+	enum crossing crossing = event->damaged ? CROSSED_DAMAGED : CROSSED_INTACT;
+
+	live->counts.damaged += event->damaged;
+	live->counts.again += event->again;
+	if (pending->active && !event->again && pending->k - event->first < event->count) {
+		pending->crossing = crossing;
+		return;
+	}
+	flush_pending(live, NULL);
+	print_segment(live, event, crossing);
+}
+
+static void show_read(struct live *live, uint64_t at_ns, uint32_t k, const uint8_t *bytes,
+		      size_t len)
+{
+	char want[MESSAGE_MAX];
+	struct marked read = { .got = bytes, .want = (uint8_t *)want };
+	size_t whole = message_write(k, want);
+
+	read.len = len < whole ? len : whole;
+	if (memcmp(bytes, want, read.len) != 0)
+		live->counts.wrong++;
+	else
+		live->counts.intact++;
+	if (live->pending.active && live->pending.k == k) {
+		flush_pending(live, &read);
+		return;
+	}
+	flush_pending(live, NULL);
+	print_row(live, at_ns, NULL, CROSSED_NOT, &read);
+}
+
+static void on_read(struct live *live, const struct event *event)
+{
+	const struct cell_result *result = cell_result_of(live->cell);
+
+	if (live->cells[live->next].key.proto != PROTO_TCP) {
+		show_read(live, event->at_ns, event->first, result->received + event->offset,
+			  event->len);
+		return;
+	}
+	/* A stream is shown by whole messages, wherever reading happened to cut it. */
+	while (live->shown < result->message_count &&
+	       message_offset(live->shown + 1) <= result->received_len) {
+		uint32_t k = live->shown++;
+
+		show_read(live, event->at_ns, k, result->received + message_offset(k),
+			  message_len(k));
+	}
+}
+
+static void on_event(void *owner, const struct event *event)
+{
+	struct live *live = owner;
+
+	switch (event->kind) {
+	case EVENT_SENT:
+		on_sent(live, event);
+		break;
+	case EVENT_WIRE:
+		on_wire(live, event);
+		break;
+	case EVENT_READ:
+		on_read(live, event);
+		break;
+	case EVENT_WINDOW:
+		flush_pending(live, NULL);
+		rule(live, TERM_WARN, "─",
+		     event->damaged ? "damage window opens: every data segment is damaged"
+				    : "damage window closes");
+		break;
+	}
+	if (live->rc)
+		loop_quit(live->loop, live->rc);
+}
+
+static void print_heading(struct live *live)
+{
+	const struct cell_key *key = &live->cells[live->next].key;
+	_cleanup_free_ char *name = NULL;
+	size_t size = 0;
+	FILE *text = open_memstream(&name, &size);
+	char title[200];
+
+	if (!text)
+		return;
+	words_cell_name(text, key);
+	fclose(text);
+	snprintf(title, sizeof(title), "%zu of %zu: %.150s", live->next + 1, live->count, name);
+	rule(live, TERM_BOLD, "━", title);
+	print_folded(live, key->topology->about);
+	fprintf(live->out, "%s%7s  %-*s   %s%s\n", style(live, TERM_DIM), "seconds",
+		(int)live->left, "sent", "what the server's application reads",
+		style(live, TERM_PLAIN));
+}
+
+static void print_verdict(struct live *live, const struct cell_key *key,
+			  const struct cell_result *result)
+{
+	static const enum term_style styles[VERDICTS] = {
+		[VERDICT_UNKNOWN] = TERM_WARN,
+		[VERDICT_VERIFIED] = TERM_GOOD,
+		[VERDICT_DELIVERS_CORRUPT] = TERM_BAD,
+		[VERDICT_BLOCKED] = TERM_WARN,
+	};
+	_cleanup_free_ char *words = NULL;
+	char counts[160];
+	size_t size = 0;
+	FILE *text = open_memstream(&words, &size);
+
+	if (!text)
+		return;
+	live_words(text, key, live->settings, result);
+	fclose(text);
+	wipe_status(live);
+	if (!result->skipped) {
+		say_counts(live, counts, sizeof(counts));
+		print_folded(live, counts);
+	}
+	fputs(style(live, styles[result->verdict]), live->out);
+	print_folded(live, words);
+	fputs(style(live, TERM_PLAIN), live->out);
+	fflush(live->out);
+}
+
+static void start_next(struct live *live);
+
+static void on_done(void *owner)
+{
+	struct live *live = owner;
+	struct cell *cell = TAKE_PTR(live->cell);
+	struct lab_cell *done = &live->cells[live->next];
+
+	flush_pending(live, NULL);
+	cell_finish(cell, &done->result);
+	print_verdict(live, &done->key, &done->result);
+	live->next++;
+	if (live->next < live->count)
+		putc('\n', live->out);
+	start_next(live);
+}
+
+static void start_next(struct live *live)
+{
+	if (live->next == live->count) {
+		loop_quit(live->loop, 0);
+		return;
+	}
+	live->counts = (struct live_counts){ 0 };
+	live->shown = 0;
+	live->start_ns = clock_ns();
+	print_heading(live);
+	live->rc = cell_start(live->loop, &live->cells[live->next].key, live->settings, on_event,
+			      on_done, live, &live->cell);
+	if (live->rc)
+		loop_quit(live->loop, live->rc);
+}
+
+static int on_signal(void *owner, int signo)
+{
+	struct live *live = owner;
+
+	(void)signo;
+	wipe_status(live);
+	return fail(-EINTR, "interrupted");
+}
+
+/* The right side gets what it needs first: it is where the damage shows. */
+static void lay_out(struct live *live)
+{
+	unsigned int room = live->columns - TIME_WIDTH - MARK_WIDTH;
+
+	live->right = room - LEFT_MIN < LINE_WIDTH ? room - LEFT_MIN : LINE_WIDTH;
+	live->left = room - live->right < LINE_WIDTH ? room - live->right : LINE_WIDTH;
+}
+
+int live_run(FILE *out, struct lab_cell *cells, size_t count, const struct lab_settings *settings)
+{
+	_cleanup_(loop_cleanup) struct loop *loop = NULL;
+	struct live live = { .out = out,
+			     .color = term_color(out),
+			     .terminal = term_is(out),
+			     .columns = term_columns(out),
+			     .settings = settings,
+			     .cells = cells,
+			     .count = count };
+	int rc = loop_new(&loop);
+
+	if (rc)
+		return rc;
+	live.loop = loop;
+	if (live.columns < 2 * TIME_WIDTH + MARK_WIDTH + LEFT_MIN)
+		live.columns = 2 * TIME_WIDTH + MARK_WIDTH + LEFT_MIN;
+	lay_out(&live);
+	rc = loop_add_signals(loop, on_signal, &live);
+	if (!rc && live.terminal)
+		rc = loop_add_timer(loop, STATUS_NS, STATUS_NS, on_status, &live, &live.status);
+	if (!rc) {
+		start_next(&live);
+		rc = live.rc ? live.rc : loop_run(loop);
+	}
+	loop_remove(&live.moment);
+	loop_remove(&live.status);
+	if (live.cell)
+		cell_finish(live.cell, &cells[live.next].result);
+	return rc;
+}

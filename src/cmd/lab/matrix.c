@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A run for the terminal. The matrix is built as texts first, since a column is as wide as its widest
+ * text; a row takes two lines where IPv4 and IPv6 were judged apart, and a row that was skipped
+ * altogether gives its one reason instead of its places.
+ */
+#include "cmd/lab/matrix.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/fail.h"
+#include "base/term.h"
+#include "lab/grid.h"
+#include "lab/topology.h"
+#include "cmd/lab/words.h"
+
+#define WIDTH_MAX 100 /* of running text, and where the width is not known */
+#define GAP 2 /* between columns */
+#define LABEL_LEAST 14
+#define INDENT 4
+
+/* What one line of a place shows: "v4 " "! " "verified" ": container". */
+struct text {
+	char family[4];
+	const char *mark;
+	char verdict[32];
+	char by[16];
+	enum term_style style;
+};
+
+struct matrix {
+	FILE *out;
+	bool color;
+	size_t width; /* of running text */
+	const struct lab_run *run;
+	struct grid grid;
+	size_t label_width;
+	size_t column_width[GRID_COLUMNS];
+};
+
+/* Columns a UTF-8 text takes: its code points. */
+static size_t width_of(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; text++)
+		width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
+static size_t width_of_text(const struct text *text)
+{
+	return width_of(text->family) + width_of(text->mark) + width_of(text->verdict) +
+	       width_of(text->by);
+}
+
+static void pad(FILE *out, size_t columns)
+{
+	while (columns--)
+		fputc(' ', out);
+}
+
+/* A text from outside (a reason may quote a device's name): control characters do not reach a terminal. */
+static void put_char(FILE *out, char c)
+{
+	fputc((unsigned char)c < ' ' || c == 0x7f ? '?' : c, out);
+}
+
+static void put_styled(const struct matrix *matrix, enum term_style style, const char *text)
+{
+	if (!*text)
+		return;
+	fputs(term_style(matrix->color, style), matrix->out);
+	for (; *text; text++)
+		put_char(matrix->out, *text);
+	fputs(term_style(matrix->color, TERM_PLAIN), matrix->out);
+}
+
+/* Running text, broken between words; every line but the first is indented by `indent`. */
+static void put_wrapped(const struct matrix *matrix, const char *text, size_t indent, size_t at)
+{
+	const char *word = text;
+
+	while (*word) {
+		size_t len = strcspn(word, " ");
+		size_t width = 0;
+
+		for (size_t i = 0; i < len; i++)
+			width += ((unsigned char)word[i] & 0xc0) != 0x80;
+		if (at > indent && at + 1 + width > matrix->width) {
+			fputc('\n', matrix->out);
+			pad(matrix->out, indent);
+			at = indent;
+		} else if (word > text) {
+			fputc(' ', matrix->out);
+			at++;
+		}
+		for (size_t i = 0; i < len; i++)
+			put_char(matrix->out, word[i]);
+		at += width;
+		word += len;
+		word += *word == ' ';
+	}
+	fputc('\n', matrix->out);
+}
+
+static enum term_style style_of(const struct cell_result *result)
+{
+	static const enum term_style styles[VERDICTS] = {
+		[VERDICT_UNKNOWN] = TERM_DIM,
+		[VERDICT_VERIFIED] = TERM_GOOD,
+		[VERDICT_DELIVERS_CORRUPT] = TERM_BAD,
+		[VERDICT_BLOCKED] = TERM_WARN,
+	};
+
+	return styles[result->verdict];
+}
+
+static struct text text_of(const struct matrix *matrix, const struct lab_cell *a,
+			   const struct lab_cell *b, const char *family)
+{
+	struct text text = { .mark = "", .style = style_of(&a->result) };
+	const char *by = words_catcher(a->result.caught_by);
+	FILE *verdict;
+
+	snprintf(text.family, sizeof(text.family), "%s", family);
+	verdict = fmemopen(text.verdict, sizeof(text.verdict), "w");
+	if (verdict) {
+		words_verdict_of(verdict, &a->result, b ? &b->result : NULL, matrix->run->settings);
+		fclose(verdict);
+	}
+	if (words_differs(&a->result))
+		text.mark = "! ";
+	if (*by && a->result.verdict == VERDICT_VERIFIED)
+		snprintf(text.by, sizeof(text.by), ": %s", by);
+	return text;
+}
+
+/* The texts of a place: 0 (empty), 1 (agree, or one family) or 2 (apart). */
+static size_t place_texts(const struct matrix *matrix, const struct grid_place *place,
+			  struct text texts[2])
+{
+	const struct lab_cell *v4 = place->cell[GRID_V4], *v6 = place->cell[GRID_V6];
+
+	const struct lab_cell *first = v4 ? v4 : v6;
+
+	if (!first)
+		return 0;
+	if (!v4 || !v6 || grid_agree(place)) {
+		texts[0] = text_of(matrix, first, v4 ? v6 : NULL, "");
+		return 1;
+	}
+	texts[0] = text_of(matrix, v4, NULL, "v4 ");
+	texts[1] = text_of(matrix, v6, NULL, "v6 ");
+	return 2;
+}
+
+/* The one reason why the whole row was skipped, or NULL. */
+static const char *row_reason(const struct grid *grid, const struct grid_row *row)
+{
+	const char *reason = NULL;
+
+	for (size_t i = 0; i < grid->column_count; i++)
+		for (int family = 0; family < GRID_FAMILIES; family++) {
+			const struct lab_cell *cell = row->place[i].cell[family];
+
+			if (!cell)
+				continue;
+			if (!cell->result.skipped ||
+			    (reason && strcmp(reason, cell->result.reason) != 0))
+				return NULL;
+			reason = cell->result.reason;
+		}
+	return reason;
+}
+
+/* Some builders say "not here: " themselves. */
+static const char *bare_reason(const char *reason)
+{
+	static const char prefix[] = "not here: ";
+
+	return strncmp(reason, prefix, sizeof(prefix) - 1) ? reason : reason + sizeof(prefix) - 1;
+}
+
+/* "mesos v4" where the row has fewer families than the run. */
+static void write_label(const struct grid *grid, const struct grid_row *row, char *text,
+			size_t size)
+{
+	bool has[GRID_FAMILIES] = { 0 };
+	const char *only = "";
+
+	for (size_t i = 0; i < grid->column_count; i++)
+		for (int family = 0; family < GRID_FAMILIES; family++)
+			has[family] |= row->place[i].cell[family] != NULL;
+	if (grid->has_family[GRID_V4] && grid->has_family[GRID_V6] && has[GRID_V4] != has[GRID_V6])
+		only = has[GRID_V4] ? " v4" : " v6";
+	snprintf(text, size, "%s%s", row->topology->name, only);
+}
+
+static void measure(struct matrix *matrix)
+{
+	char name[64];
+
+	matrix->label_width = LABEL_LEAST;
+	for (size_t i = 0; i < matrix->grid.column_count; i++) {
+		grid_column_name(&matrix->grid.columns[i], name, sizeof(name));
+		matrix->column_width[i] = width_of(name);
+	}
+	for (size_t i = 0; i < matrix->grid.row_count; i++) {
+		const struct grid_row *row = &matrix->grid.rows[i];
+
+		write_label(&matrix->grid, row, name, sizeof(name));
+		if (width_of(name) > matrix->label_width)
+			matrix->label_width = width_of(name);
+		for (size_t j = 0; j < matrix->grid.column_count; j++) {
+			struct text texts[2];
+			size_t count = place_texts(matrix, &row->place[j], texts);
+
+			for (size_t k = 0; k < count; k++)
+				if (width_of_text(&texts[k]) > matrix->column_width[j])
+					matrix->column_width[j] = width_of_text(&texts[k]);
+		}
+	}
+}
+
+static void put_text(const struct matrix *matrix, const struct text *text)
+{
+	put_styled(matrix, TERM_DIM, text->family);
+	put_styled(matrix, TERM_WARN, text->mark);
+	put_styled(matrix, text->style, text->verdict);
+	put_styled(matrix, TERM_DIM, text->by);
+}
+
+static void put_line(const struct matrix *matrix, const struct grid_row *row, const char *label,
+		     size_t line)
+{
+	size_t missing = matrix->label_width - width_of(label); /* columns not yet written */
+
+	put_styled(matrix, TERM_BOLD, label);
+	for (size_t i = 0; i < matrix->grid.column_count; i++) {
+		struct text texts[2];
+
+		missing += GAP;
+		if (line < place_texts(matrix, &row->place[i], texts)) {
+			pad(matrix->out, missing);
+			put_text(matrix, &texts[line]);
+			missing = matrix->column_width[i] - width_of_text(&texts[line]);
+		} else {
+			missing += matrix->column_width[i];
+		}
+	}
+	fputc('\n', matrix->out);
+}
+
+static void put_row(const struct matrix *matrix, const struct grid_row *row)
+{
+	const char *reason = row_reason(&matrix->grid, row);
+	size_t lines = 1;
+	char label[64];
+
+	write_label(&matrix->grid, row, label, sizeof(label));
+	if (reason) {
+		put_styled(matrix, TERM_BOLD, label);
+		pad(matrix->out, matrix->label_width - width_of(label) + GAP);
+		fputs("not here: ", matrix->out);
+		put_wrapped(matrix, bare_reason(reason), matrix->label_width + GAP,
+			    matrix->label_width + GAP + strlen("not here: "));
+		return;
+	}
+	for (size_t i = 0; i < matrix->grid.column_count; i++)
+		if (!grid_agree(&row->place[i]))
+			lines = 2;
+	put_line(matrix, row, label, 0);
+	if (lines > 1)
+		put_line(matrix, row, "", 1);
+}
+
+static void put_table(const struct matrix *matrix)
+{
+	char name[64];
+
+	pad(matrix->out, matrix->label_width);
+	for (size_t i = 0; i < matrix->grid.column_count; i++) {
+		bool last = i + 1 == matrix->grid.column_count;
+
+		grid_column_name(&matrix->grid.columns[i], name, sizeof(name));
+		pad(matrix->out, GAP);
+		put_styled(matrix, TERM_BOLD, name);
+		pad(matrix->out, last ? 0 : matrix->column_width[i] - width_of(name));
+	}
+	fputc('\n', matrix->out);
+	for (size_t i = 0; i < matrix->grid.row_count; i++) {
+		const struct grid_row *row = &matrix->grid.rows[i];
+
+		grid_group_name(&matrix->grid, row, name, sizeof(name));
+		if (row->opens_group && *name) {
+			put_styled(matrix, TERM_DIM, name);
+			fputc('\n', matrix->out);
+		}
+		put_row(matrix, row);
+	}
+}
+
+typedef void (*say_fn)(FILE *out, const void *what);
+
+/* What words.h writes, wrapped behind a styled `before`. */
+static int put_said(const struct matrix *matrix, enum term_style style, size_t indent, say_fn say,
+		    const void *what)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
+	FILE *memory = open_memstream(&text, &size);
+
+	if (!memory)
+		return fail(-ENOMEM, "no memory for the matrix");
+	say(memory, what);
+	fclose(memory);
+	pad(matrix->out, indent);
+	fputs(term_style(matrix->color, style), matrix->out);
+	put_wrapped(matrix, text, indent, indent);
+	fputs(term_style(matrix->color, TERM_PLAIN), matrix->out);
+	return 0;
+}
+
+struct whole {
+	const struct matrix *matrix;
+	const struct lab_counts *counts;
+};
+
+static void say_headline(FILE *out, const void *what)
+{
+	const struct whole *whole = what;
+
+	words_headline(out, &whole->matrix->grid, whole->counts);
+}
+
+static void say_counts(FILE *out, const void *what)
+{
+	const struct whole *whole = what;
+
+	words_counts(out, whole->counts);
+	fprintf(out, " Linux %s, truesum %s, ", whole->matrix->run->kernel,
+		whole->matrix->run->version);
+	words_duration(out, whole->matrix->run->duration_ns);
+	fputc('.', out);
+}
+
+static void say_conclusion(FILE *out, const void *what)
+{
+	const struct whole *whole = what;
+
+	words_conclusion(out, &whole->matrix->grid, whole->matrix->run);
+}
+
+static void say_cell(FILE *out, const void *what)
+{
+	const struct lab_cell *cell = what;
+
+	words_cell_name(out, &cell->key);
+	fprintf(out, ": %s", words_verdict(&cell->result));
+}
+
+/* Why a cell was skipped, could not be judged, is blocked or differs. */
+static void say_note(FILE *out, const void *what)
+{
+	const struct lab_cell *cell = what;
+	const struct cell_result *result = &cell->result;
+
+	say_cell(out, cell);
+	if (words_differs(result)) {
+		fprintf(out, ", caught by ");
+		words_caught_by(out, &cell->key, result->caught_by);
+		fprintf(out, "; known is %s, caught by ", verdict_names[result->expected]);
+		words_caught_by(out, &cell->key, result->expected_by);
+	}
+	if (*result->reason)
+		fprintf(out, ": %s", bare_reason(result->reason));
+}
+
+static bool has_note(const struct lab_cell *cell)
+{
+	const struct cell_result *result = &cell->result;
+
+	return words_differs(result) || (*result->reason && result->verdict != VERDICT_VERIFIED);
+}
+
+static int put_notes(const struct matrix *matrix)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < matrix->grid.row_count; i++) {
+		const struct grid_row *row = &matrix->grid.rows[i];
+
+		if (row_reason(&matrix->grid, row))
+			continue; /* said in the table */
+		for (size_t j = 0; j < matrix->grid.column_count * GRID_FAMILIES; j++) {
+			const struct lab_cell *cell =
+				row->place[j / GRID_FAMILIES].cell[j % GRID_FAMILIES];
+			int rc;
+
+			if (!cell || !has_note(cell))
+				continue;
+			any = true;
+			rc = put_said(matrix, TERM_WARN, 0, say_note, cell);
+			if (rc)
+				return rc;
+		}
+	}
+	if (any)
+		fputc('\n', matrix->out);
+	return 0;
+}
+
+static void put_term(void *owner, const char *term, const char *meaning)
+{
+	const struct matrix *matrix = owner;
+	const size_t column = matrix->label_width + GAP;
+	size_t width = width_of(term);
+
+	put_styled(matrix, TERM_BOLD, term);
+	pad(matrix->out, column > width ? column - width : 1);
+	put_wrapped(matrix, meaning, column, column);
+}
+
+static void put_fact(void *owner, const char *name, const char *text)
+{
+	const struct matrix *matrix = owner;
+	const size_t column = INDENT + 12;
+
+	pad(matrix->out, INDENT);
+	put_styled(matrix, TERM_DIM, name);
+	pad(matrix->out, column - INDENT - width_of(name));
+	put_wrapped(matrix, text, column, column);
+}
+
+static int put_evidence(struct matrix *matrix)
+{
+	for (size_t i = 0; i < matrix->grid.row_count; i++) {
+		const struct grid_row *row = &matrix->grid.rows[i];
+
+		fputc('\n', matrix->out);
+		put_styled(matrix, TERM_BOLD, row->topology->name);
+		fprintf(matrix->out, ": %s\n", row->topology->about);
+		for (size_t j = 0; j < matrix->grid.column_count * GRID_FAMILIES; j++) {
+			const struct lab_cell *cell =
+				row->place[j / GRID_FAMILIES].cell[j % GRID_FAMILIES];
+			int rc;
+
+			if (!cell)
+				continue;
+			rc = put_said(matrix, style_of(&cell->result), 2, say_cell, cell);
+			if (!rc)
+				rc = words_evidence(cell, put_fact, matrix);
+			if (rc)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+int lab_matrix(FILE *out, const struct lab_run *run, const struct lab_cell *cells, size_t count,
+	       bool evidence)
+{
+	struct matrix matrix = {
+		.out = out,
+		.color = term_color(out),
+		.width = term_is(out) ? term_columns(out) : WIDTH_MAX,
+		.run = run,
+	};
+	struct lab_counts counts = lab_count(cells, count);
+	struct whole whole = { &matrix, &counts };
+	int rc = grid_build(cells, count, &matrix.grid);
+
+	if (rc)
+		return rc;
+	if (matrix.width > WIDTH_MAX)
+		matrix.width = WIDTH_MAX;
+	measure(&matrix);
+	rc = put_said(&matrix, TERM_BOLD, 0, say_headline, &whole);
+	if (!rc) {
+		fputc('\n', out);
+		put_table(&matrix);
+		fputc('\n', out);
+		rc = put_notes(&matrix);
+	}
+	if (!rc) {
+		words_legend(&matrix.grid, put_term, &matrix);
+		fputc('\n', out);
+		rc = put_said(&matrix, TERM_PLAIN, 0, say_conclusion, &whole);
+	}
+	if (!rc) {
+		fputc('\n', out);
+		rc = put_said(&matrix, TERM_PLAIN, 0, say_counts, &whole);
+	}
+	if (!rc && evidence)
+		rc = put_evidence(&matrix);
+	grid_free(&matrix.grid);
+	return rc;
+}
