@@ -21,6 +21,15 @@
 #define TAKE_PTR(variable) TAKE(variable, NULL)
 #define TAKE_FD(variable) TAKE(variable, -1)
 
+/*
+ * Defines NAME_cleanup() for `_cleanup_(NAME_cleanup)`: calls `release` (which accepts NULL) with the variable's value.
+ */
+#define DEFINE_CLEANUP(type, name, release)                                                        \
+	static inline void name##_cleanup(type *variable)                                          \
+	{                                                                                          \
+		release(*variable);                                                                \
+	}
+
 static inline void cleanup_free(void *pointer_to_pointer)
 {
 	free(*(void **)pointer_to_pointer);

@@ -94,11 +94,6 @@ void loop_free(struct loop *loop)
 	free(loop);
 }
 
-void loop_cleanup(struct loop **loop)
-{
-	loop_free(*loop);
-}
-
 static int add_source(struct loop *loop, struct loop_source source, uint32_t events,
 		      struct loop_source **ret_source)
 {

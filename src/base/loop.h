@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 
 struct loop;
@@ -22,7 +23,7 @@ typedef int (*loop_signal_fn)(void *owner, int signo);
 
 int loop_new(struct loop **ret_loop);
 void loop_free(struct loop *loop);
-void loop_cleanup(struct loop **loop);
+DEFINE_CLEANUP(struct loop *, loop, loop_free)
 
 /* Calls `fn` while any of `events` (EPOLLIN, ...) holds on fd. The descriptor stays the caller's. */
 int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *owner,

@@ -57,11 +57,6 @@ void diff_flows_free(struct diff_flows *flows)
 	free(flows);
 }
 
-void diff_flows_cleanup(struct diff_flows **flows)
-{
-	diff_flows_free(*flows);
-}
-
 bool diff_flow_equal(const struct packet_flow *a, const struct packet_flow *b)
 {
 	return a->family == b->family && a->proto == b->proto && a->src_port == b->src_port &&

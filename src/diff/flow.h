@@ -28,7 +28,6 @@ struct diff_link {
 
 int diff_flows_new(struct diff_flows **ret_flows);
 void diff_flows_free(struct diff_flows *flows);
-void diff_flows_cleanup(struct diff_flows **flows);
 
 /* The flow's number on that side; counts a packet of it. -ENOMEM. */
 int diff_flows_number(struct diff_flows *flows, enum diff_side side, const struct packet_flow *flow,

@@ -53,11 +53,6 @@ void multimap_free(struct multimap *map)
 	free(map);
 }
 
-void multimap_cleanup(struct multimap **map)
-{
-	multimap_free(*map);
-}
-
 static uint32_t *bucket_of(const struct multimap *map, uint64_t key)
 {
 	return &map->bucket[(key * 0x9e3779b97f4a7c15ull >> 32) & map->mask];

@@ -17,7 +17,6 @@ struct multimap_walk {
 /* Room for `capacity` (< 2^32 - 1) numbers. -ENOMEM. */
 int multimap_new(size_t capacity, struct multimap **ret_map);
 void multimap_free(struct multimap *map);
-void multimap_cleanup(struct multimap **map);
 
 /* Puts a number in front of the key's others: whoever adds the last first walks in order. */
 void multimap_push(struct multimap *map, uint64_t key, uint32_t number);

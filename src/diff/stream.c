@@ -66,11 +66,6 @@ void diff_stream_free(struct diff_stream *stream)
 	free(stream);
 }
 
-void diff_stream_cleanup(struct diff_stream **stream)
-{
-	diff_stream_free(*stream);
-}
-
 static bool is_segment(const struct diff_view *view)
 {
 	return view->flow.family && view->flow.proto == IPPROTO_TCP && !view->fragment &&

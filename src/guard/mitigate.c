@@ -220,11 +220,6 @@ void mitigator_free(struct mitigator *mitigator)
 	free(mitigator);
 }
 
-void mitigator_cleanup(struct mitigator **mitigator)
-{
-	mitigator_free(*mitigator);
-}
-
 int mitigate(struct mitigator *mitigator, struct journal *journal, enum mitigation mitigation)
 {
 	return mitigations[mitigation].put(mitigator, journal);

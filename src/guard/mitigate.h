@@ -43,7 +43,6 @@ int mitigator_new(struct mitigator **ret_mitigator);
 /* Loads them now; -EOPNOTSUPP or -EPERM with a sentence where that cannot be. */
 int mitigator_ready(struct mitigator *mitigator);
 void mitigator_free(struct mitigator *mitigator);
-void mitigator_cleanup(struct mitigator **mitigator);
 
 /*
  * Puts a mitigation on the place of an open kept journal; nothing happens where it is in force. -EOPNOTSUPP

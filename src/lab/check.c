@@ -53,11 +53,6 @@ int check_new(check_line_fn fn, void *owner, struct check **ret_check)
 	return 0;
 }
 
-void check_cleanup(struct check **check)
-{
-	free(*check);
-}
-
 const struct check_tally *check_tally(const struct check *check)
 {
 	return &check->tally;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "lab/marked.h"
 
 #define CHECK_PHASES 16 /* a memory 128 bits wide has its bad line at one offset mod 16 */
@@ -57,7 +58,7 @@ struct check;
 
 /* `fn` is called for every message and datagram, in the order of arrival. */
 int check_new(check_line_fn fn, void *owner, struct check **ret_check);
-void check_cleanup(struct check **check);
+DEFINE_CLEANUP(struct check *, check, free)
 
 /* The next bytes of a connection. */
 void check_stream(struct check *check, const uint8_t *bytes, size_t len, uint64_t at_ns);

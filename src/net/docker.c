@@ -46,11 +46,6 @@ void docker_free(struct docker *docker)
 	free(docker);
 }
 
-void docker_cleanup(struct docker **docker)
-{
-	docker_free(*docker);
-}
-
 static int64_t now_ms(void)
 {
 	return (int64_t)(clock_ns() / 1000000);

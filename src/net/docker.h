@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "base/cleanup.h"
+
 #define DOCKER_SOCKET "/run/docker.sock"
 #define DOCKER_ANSWER_MAX (16 << 20) /* bytes */
 #define DOCKER_TIMEOUT_MS 1000
@@ -25,7 +27,7 @@ struct docker {
  */
 int docker_ask(const char *socket_path, struct docker **ret_docker);
 void docker_free(struct docker *docker);
-void docker_cleanup(struct docker **docker);
+DEFINE_CLEANUP(struct docker *, docker, docker_free)
 
 /*
  * Reads a whole HTTP answer to GET /containers/json. -EBADMSG where it is not one, is cut off or not JSON,

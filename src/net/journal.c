@@ -156,11 +156,6 @@ void journal_free(struct journal *journal)
 	free(journal);
 }
 
-void journal_cleanup(struct journal **journal)
-{
-	journal_free(*journal);
-}
-
 int journal_truncate(struct journal *journal, off_t end)
 {
 	if (ftruncate(journal->fd, end) < 0)

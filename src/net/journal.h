@@ -29,6 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "net/netns.h"
 #include "net/tc.h"
 
@@ -101,7 +102,7 @@ int journal_open_kept(const struct journal_place *place, struct journal **ret_jo
 
 /* Closes it; its changes stay. journal_close() undoes all of them, the earlier runs' too. */
 void journal_keep(struct journal *journal);
-void journal_keep_cleanup(struct journal **journal);
+DEFINE_CLEANUP(struct journal *, journal_keep, journal_keep)
 
 /* Whether a filter that was recorded when it was opened is there still. */
 bool journal_has_bpf(const struct journal *journal, enum tc_direction direction, const char *name);

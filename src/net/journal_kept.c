@@ -141,11 +141,6 @@ void journal_keep(struct journal *journal)
 	journal_free(journal);
 }
 
-void journal_keep_cleanup(struct journal **journal)
-{
-	journal_keep(*journal);
-}
-
 /* Where the file ends behind its head and so many changes. */
 static int find_end(const struct journal *journal, size_t changes, off_t *ret_end)
 {

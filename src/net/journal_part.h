@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "base/cleanup.h"
 #include "net/journal.h"
 #include "net/ledger.h"
 
@@ -43,6 +44,6 @@ bool journal_still_named(const char *path, int fd);
 bool journal_kept_has_clsact(const struct netns_id *netns, int index);
 
 void journal_free(struct journal *journal);
-void journal_cleanup(struct journal **journal);
+DEFINE_CLEANUP(struct journal *, journal, journal_free)
 
 #endif

@@ -54,11 +54,6 @@ void nl_close(struct nl *nl)
 	free(nl);
 }
 
-void nl_cleanup(struct nl **nl)
-{
-	nl_close(*nl);
-}
-
 struct nlmsghdr *nl_request(void *buffer, uint16_t type, uint16_t flags)
 {
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);

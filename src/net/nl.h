@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
+
 #define NL_REQUEST_SIZE 2048
 
 struct nl;
@@ -14,7 +16,7 @@ struct nl;
 /* Opens a socket of protocol `bus` (NETLINK_ROUTE, ...) in the namespace (-1: this one). */
 int nl_open(int netns_fd, int bus, struct nl **ret_nl);
 void nl_close(struct nl *nl);
-void nl_cleanup(struct nl **nl);
+DEFINE_CLEANUP(struct nl *, nl, nl_close)
 
 /* Starts a request in `buffer` (NL_REQUEST_SIZE bytes); flags are added to NLM_F_REQUEST. */
 struct nlmsghdr *nl_request(void *buffer, uint16_t type, uint16_t flags);

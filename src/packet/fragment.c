@@ -114,11 +114,6 @@ void fragments_free(struct fragments *fragments)
 	free(fragments);
 }
 
-void fragments_cleanup(struct fragments **fragments)
-{
-	fragments_free(*fragments);
-}
-
 uint64_t fragments_waiting(const struct fragments *fragments)
 {
 	return fragments->waiting_pieces;

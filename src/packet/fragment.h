@@ -6,6 +6,7 @@
 #ifndef TRUESUM_PACKET_FRAGMENT_H
 #define TRUESUM_PACKET_FRAGMENT_H
 
+#include "base/cleanup.h"
 #include "packet/verdict.h"
 
 struct fragments;
@@ -17,7 +18,7 @@ struct fragments;
  */
 int fragments_new(size_t limit, struct fragments **ret);
 void fragments_free(struct fragments *fragments);
-void fragments_cleanup(struct fragments **fragments);
+DEFINE_CLEANUP(struct fragments *, fragments, fragments_free)
 
 /*
  * Takes a judgement, in the order of the capture. Returns 1 where it is of a fragment that completes its

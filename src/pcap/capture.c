@@ -44,11 +44,6 @@ void capture_free(struct capture *capture)
 	free(capture);
 }
 
-void capture_cleanup(struct capture **capture)
-{
-	capture_free(*capture);
-}
-
 static struct capture *capture_alloc(const char *name)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
+
 struct capture;
 
 /*
@@ -19,7 +21,7 @@ struct capture;
  */
 int capture_open(const char *path, struct capture **ret_capture);
 void capture_free(struct capture *capture);
-void capture_cleanup(struct capture **capture);
+DEFINE_CLEANUP(struct capture *, capture, capture_free)
 
 /*
  * A capture over bytes in memory, which stay the caller's and must outlive it, for tests: as if mapped,

@@ -94,11 +94,6 @@ void flows_free(struct flows *flows)
 	free(flows);
 }
 
-void flows_cleanup(struct flows **flows)
-{
-	flows_free(*flows);
-}
-
 size_t flows_count(const struct flows *flows)
 {
 	return flows->count;

@@ -3,6 +3,7 @@
 #ifndef TRUESUM_PCAP_FLOWS_H
 #define TRUESUM_PCAP_FLOWS_H
 
+#include "base/cleanup.h"
 #include "packet/verdict.h"
 
 struct flow_row {
@@ -18,7 +19,7 @@ struct flows;
 /* At most `limit` rows. */
 int flows_new(size_t limit, struct flows **ret_flows);
 void flows_free(struct flows *flows);
-void flows_cleanup(struct flows **flows);
+DEFINE_CLEANUP(struct flows *, flows, flows_free)
 
 size_t flows_count(const struct flows *flows);
 /* Row 0 .. flows_count() - 1; valid until the next flows_add(). */

@@ -42,11 +42,6 @@ void judged_free(struct judged *judged)
 	free(judged);
 }
 
-void judged_cleanup(struct judged **judged)
-{
-	judged_free(*judged);
-}
-
 static void finish(const struct judged *judged, struct scan *scan)
 {
 	if (!scan)

@@ -3,6 +3,7 @@
 #ifndef TRUESUM_PCAP_JUDGED_H
 #define TRUESUM_PCAP_JUDGED_H
 
+#include "base/cleanup.h"
 #include "packet/verdict.h"
 #include "pcap/scan.h"
 
@@ -19,7 +20,7 @@ struct judged_packet {
 /* From the capture's beginning, read or not before. 0, or -errno with a sentence. */
 int judged_new(struct capture *capture, struct judged **ret_judged);
 void judged_free(struct judged *judged);
-void judged_cleanup(struct judged **judged);
+DEFINE_CLEANUP(struct judged *, judged, judged_free)
 
 /*
  * 1; 0 at the end, or where the capture breaks off; -ENOMEM with a sentence.

@@ -136,11 +136,6 @@ void reader_free(struct reader *reader)
 	free(reader);
 }
 
-void reader_cleanup(struct reader **reader)
-{
-	reader_free(*reader);
-}
-
 static int open_format(struct reader *reader)
 {
 	int rc = reader_need(reader, sizeof(uint32_t));

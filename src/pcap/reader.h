@@ -10,6 +10,7 @@
 #ifndef TRUESUM_PCAP_READER_H
 #define TRUESUM_PCAP_READER_H
 
+#include "base/cleanup.h"
 #include "pcap/capture.h"
 
 struct reader;
@@ -30,7 +31,7 @@ struct record {
 /* Reads the file's head. -EBADMSG with a sentence where there is none. Starts at the first byte. */
 int reader_new(struct capture *capture, struct reader **ret_reader);
 void reader_free(struct reader *reader);
-void reader_cleanup(struct reader **reader);
+DEFINE_CLEANUP(struct reader *, reader, reader_free)
 
 /* "pcap", "pcap-ns", "pcap-kuznetsov", "pcapng". */
 const char *reader_format(const struct reader *reader);

@@ -346,11 +346,6 @@ void gate_close(struct gate *gate)
 	free(gate);
 }
 
-void gate_cleanup(struct gate **gate)
-{
-	gate_close(*gate);
-}
-
 int gate_fd(const struct gate *gate)
 {
 	return gate->fd;

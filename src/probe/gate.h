@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "bpf/drop.h"
 #include "net/journal.h"
 #include "packet/verdict.h"
@@ -56,7 +57,7 @@ struct gate_settings {
  */
 int gate_open(const struct gate_settings *settings, struct gate **ret_gate);
 void gate_close(struct gate *gate);
-void gate_cleanup(struct gate **gate);
+DEFINE_CLEANUP(struct gate *, gate, gate_close)
 
 /* The TAP's descriptor, non-blocking: read() yields one Ethernet frame for gate_take(). The gate's. */
 int gate_fd(const struct gate *gate);

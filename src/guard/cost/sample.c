@@ -88,11 +88,6 @@ void cost_sampler_free(struct cost_sampler *sampler)
 	free(sampler);
 }
 
-void cost_sampler_cleanup(struct cost_sampler **sampler)
-{
-	cost_sampler_free(*sampler);
-}
-
 bool cost_sampler_has_two(const struct cost_sampler *sampler)
 {
 	return sampler->cpu != sampler->other;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "guard/cost/site.h"
 
 struct cost_sampler;
@@ -13,7 +14,7 @@ struct cost_sampler;
 /* Pins this thread to a processor until the sampler is freed. */
 int cost_sampler_new(struct cost_sampler **ret_sampler);
 void cost_sampler_free(struct cost_sampler *sampler);
-void cost_sampler_cleanup(struct cost_sampler **sampler);
+DEFINE_CLEANUP(struct cost_sampler *, cost_sampler, cost_sampler_free)
 
 /* Whether sender and receiver have a processor each. */
 bool cost_sampler_has_two(const struct cost_sampler *sampler);

@@ -258,11 +258,6 @@ void cost_site_free(struct cost_site *site)
 	free(site);
 }
 
-void cost_site_cleanup(struct cost_site **site)
-{
-	cost_site_free(*site);
-}
-
 int cost_site_build(const struct cost_path *path, const struct marks *marks,
 		    struct cost_site **ret_site)
 {

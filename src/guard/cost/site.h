@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "bpf/mark.h"
 #include "guard/mitigate.h"
 #include "net/nl.h"
@@ -44,7 +45,7 @@ struct cost_site;
 int cost_site_build(const struct cost_path *path, const struct marks *marks,
 		    struct cost_site **ret_site);
 void cost_site_free(struct cost_site *site);
-void cost_site_cleanup(struct cost_site **site);
+DEFINE_CLEANUP(struct cost_site *, cost_site, cost_site_free)
 
 /* Puts the mitigation on or takes it off, as guard/mitigate.h does, but keeps no record of it. */
 int cost_site_mitigate(const struct cost_site *site, enum cost_place place,

@@ -65,11 +65,6 @@ void admission_free(struct admission *admission)
 	free(admission);
 }
 
-void admission_cleanup(struct admission **admission)
-{
-	admission_free(*admission);
-}
-
 static void read_policy(struct admission *admission)
 {
 	char sentence[320];

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "guard/order.h"
 #include "net/link.h"
 
@@ -24,7 +25,7 @@ int admission_new(const struct guard_order *order, admit_say_fn say,
 
 /* Takes back what was put on since, unless it was committed. */
 void admission_free(struct admission *admission);
-void admission_cleanup(struct admission **admission);
+DEFINE_CLEANUP(struct admission *, admission, admission_free)
 
 /*
  * Puts on the device what it is to get. Devices come by index, least first: others wait in that order, too.
