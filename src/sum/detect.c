@@ -1,155 +1,102 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the Internet checksum can see.
+ * What the Internet checksum can see: see detect.h.
  *
  * A flip of bit b changes the sum by 2^b or -2^b modulo M = 65535, b being 0..15 for the place in the
  * big-endian 16-bit word (its column). The checksum sees a set of flips unless these add up to 0.
  *
- * How probable is that for k different bits of N words of random data? Count the choices of k bits and
- * their directions by a generating function: in y, its power is the number of bits; in x, the change of
- * the sum:
+ * How probable is a sum of 0? Let p(w) be the probability that one flip changes the sum by w, and g(k) the
+ * probability that a packet has k flips. With x as a place holder, the change by one flip has the
+ * generating function F(x) = sum over w of p(w) x^w, and that by a packet G(F(x)), with
+ * G(z) = sum over k of g(k) z^k. Averaging over the M-th roots of unity x = exp(2 pi i j / M) picks the
+ * exponents that are multiples of M:
  *
- *	F(x, y) = product over b of (1 + y (x^(2^b) + x^(-2^b)))^N
+ *	P = 1/M sum over j of G(F(exp(2 pi i j / M)))
  *
- * The exponents of x that are multiples of M are picked by averaging over the M-th roots of unity
- * x = exp(2 pi i j / M), which makes x^w + x^-w into 2 cos(2 pi j w / M). Divided by the number of all
- * choices, 2^k times "16 N choose k":
- *
- *	P = 1/M sum over j of E_j
- *	E_j = [y^k] product over b of (1 + y c_jb)^N / (16 N choose k),  c_jb = cos(2 pi j 2^b / M)
- *
- * E_j is the mean product of k cosines drawn without replacement; E_0 = 1. Doubling j modulo M only
- * rotates the columns and -j changes no cosine, so each class of up to 32 values of j is computed once
- * and weighed with its size.
- *
- * To stay within floating point, both parts of E_j are weighed by p^n (1 - p)^(N - n), p = k / 16 N:
- * the factors become binomial distributions, and E_j the end of 15 convolutions of k + 1 terms. All
- * terms are at most 1 and so are their absolute sums; the error is that of rounding, below 1e-13.
- *
- * Many bits: by Maclaurin's inequality |E_j| <= m_j^k, where m_j is the mean of |c_jb| over b. Classes
- * for which that is below 1e-20 are left out (all of them together: less than 65535 * 1e-20 beside
- * E_0 = 1). The largest m_j is 0.913 (j = 1), so that over 500 bits nothing is left but E_0, and P
- * is 1/65535.
+ * The term for j = 0 is 1, and those for j and M - j are conjugates, so that their sum is twice the real
+ * part. All terms are at most 1, so the error of P is that of rounding, below 1e-13.
  */
 #include "sum/detect.h"
 
+#include <complex.h>
 #include <math.h>
 
 #include "sum/csum.h"
 
 #define MODULUS 65535u
-#define COLUMNS 16
-#define MANY_BITS 500
-#define NEGLIGIBLE 1e-20
 #define ROUNDING 1e-13
 
-uint16_t detect_difference(const struct bit_flip *flips, size_t count)
+bool detect_add(struct detect_damage *damage, size_t offset, const uint8_t *got,
+		const uint8_t *want, size_t len)
 {
-	uint16_t difference = 0;
+	int64_t difference = 0;
+	uint64_t bits = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		uint16_t by = (uint16_t)(1u << (flips[i].bit + (flips[i].offset % 2 ? 0 : 8)));
+	for (size_t i = 0; i < len; i++)
+		for (unsigned int bit = 0; bit < 8 && got[i] != want[i]; bit++) {
+			unsigned int column = bit + ((offset + i) % 2 ? 0 : 8);
+			bool up = got[i] >> bit & 1;
 
-		difference = flips[i].up ? csum_plus(difference, by) : csum_minus(difference, by);
-	}
-	return difference;
-}
-
-bool detect_csum_sees(const struct bit_flip *flips, size_t count)
-{
-	return detect_difference(flips, count) % MODULUS != 0;
-}
-
-/* j as 16 bits, turned by one place: 2 j modulo 65535. */
-static unsigned int doubled(unsigned int j)
-{
-	return (j << 1 | j >> 15) & 0xffff;
-}
-
-/* How many j are in the class of this one; 0 unless it is the smallest of them. */
-static unsigned int class_size(unsigned int j)
-{
-	unsigned int turned = j, size = 0;
-	bool mirrored = false;
-
-	do {
-		if (turned < j || MODULUS - turned < j)
-			return 0;
-		if (MODULUS - turned == j)
-			mirrored = true;
-		size++;
-		turned = doubled(turned);
-	} while (turned != j);
-	return mirrored ? size : 2 * size;
-}
-
-/* The cosines of class j; returns the mean of their absolute values. */
-static double cosines(unsigned int j, double ret_cosine[COLUMNS])
-{
-	double mean = 0;
-
-	for (int b = 0; b < COLUMNS; b++, j = doubled(j)) {
-		ret_cosine[b] = cos(2 * M_PI * j / MODULUS);
-		mean += fabs(ret_cosine[b]) / COLUMNS;
-	}
-	return mean;
-}
-
-/* The probabilities of 0..k hits in n trials of probability p. */
-static void binomial(double n, double p, unsigned int k, double ret_weight[])
-{
-	ret_weight[0] = p < 1 ? exp(n * log1p(-p)) : 0;
-	for (unsigned int i = 0; i < k; i++)
-		ret_weight[i + 1] =
-			i < n && p < 1 ? ret_weight[i] * (n - i) / (i + 1) * p / (1 - p) : 0;
-	if (p == 1)
-		ret_weight[(unsigned int)n] = 1; /* all of them: n <= k */
-}
-
-/* The coefficient of y^k of the product over b of the sums over n of weight[n] (cosine[b] y)^n. */
-static double mean_product(const double cosine[COLUMNS], const double weight[], unsigned int k)
-{
-	double product[MANY_BITS + 1] = { 1 }, factor[MANY_BITS + 1];
-
-	for (int b = 0; b < COLUMNS; b++) {
-		double power = 1;
-
-		for (unsigned int n = 0; n <= k; n++, power *= cosine[b])
-			factor[n] = weight[n] * power;
-		for (unsigned int i = k + 1; i-- > 0;) {
-			double sum = 0;
-
-			for (unsigned int n = 0; n <= i; n++)
-				sum += factor[n] * product[i - n];
-			product[i] = sum;
+			if (!((got[i] ^ want[i]) >> bit & 1))
+				continue;
+			damage->flips[column][up]++;
+			difference += up ? 1 << column : -(1 << column);
+			bits++;
 		}
-	}
-	return product[k];
+	if (!bits)
+		return false;
+	damage->packets[bits < DETECT_BITS ? bits : DETECT_BITS]++;
+	damage->missed += difference % (int64_t)MODULUS == 0;
+	return difference % (int64_t)MODULUS != 0;
 }
 
-double detect_passes(unsigned int bits, size_t words)
+/* F at the j-th root of unity. Multiplying j by 2 modulo 65535 turns its 16 bits by one place. */
+static double complex by_one_flip(const struct detect_damage *damage, double flips, unsigned int j)
 {
-	double weight[MANY_BITS + 1], all[MANY_BITS + 1], cosine[COLUMNS], sum = 1;
-	double p = bits / (16.0 * (double)words);
+	double real = 0, imaginary = 0;
 
-	if (!bits || p > 1)
-		return NAN;
-	if (bits > MANY_BITS)
-		return 1.0 / MODULUS;
-	binomial((double)words, p, bits, weight);
-	binomial(16.0 * (double)words, p, bits, all);
-	for (unsigned int j = 1; j < MODULUS; j++) {
-		unsigned int size = class_size(j);
+	for (int b = 0; b < DETECT_COLUMNS; b++, j = (j << 1 | j >> 15) & 0xffff) {
+		double down = (double)damage->flips[b][0], up = (double)damage->flips[b][1];
+		double angle = 2 * M_PI * j / MODULUS;
 
-		if (size && pow(cosines(j, cosine), bits) > NEGLIGIBLE)
-			sum += size * mean_product(cosine, weight, bits) / all[bits];
+		if (down + up == 0)
+			continue;
+		real += (up + down) / flips * cos(angle);
+		imaginary += (up - down) / flips * sin(angle);
 	}
-	return fabs(sum) < ROUNDING * MODULUS ? 0 : sum / MODULUS;
+	return CMPLX(real, imaginary);
+}
+
+/* G at z, times the number of packets. */
+static double complex by_packet(const struct detect_damage *damage, double complex z)
+{
+	double complex sum = 0;
+
+	for (int k = DETECT_BITS; k > 0; k--)
+		sum = (sum + (double)damage->packets[k]) * z;
+	return sum;
+}
+
+double detect_missed_share(const struct detect_damage *damage)
+{
+	double flips = 0, packets = 0, sum;
+
+	for (int b = 0; b < DETECT_COLUMNS; b++)
+		flips += (double)damage->flips[b][0] + (double)damage->flips[b][1];
+	for (int k = 1; k <= DETECT_BITS; k++)
+		packets += (double)damage->packets[k];
+	if (!packets)
+		return 0;
+	sum = packets;
+	for (unsigned int j = 1; j <= MODULUS / 2; j++)
+		sum += 2 * creal(by_packet(damage, by_one_flip(damage, flips, j)));
+	sum /= packets * MODULUS;
+	return sum < ROUNDING ? 0 : sum;
 }
 
 bool detect_single(uint16_t difference, unsigned int *ret_column, bool *ret_up)
 {
-	for (unsigned int column = 0; column < COLUMNS; column++) {
+	for (unsigned int column = 0; column < DETECT_COLUMNS; column++) {
 		uint16_t up = (uint16_t)(1u << column), down = csum_minus(0, up);
 
 		if (difference != up && difference != down)

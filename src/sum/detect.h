@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a checksum can see. The Internet checksum is a sum modulo 65535: damage is invisible exactly
- * where the changes it makes to the 16-bit words add up to a multiple of 65535 (Stone, Partridge:
- * "When the CRC and TCP checksum disagree", 2000).
+ * What the Internet checksum (TCP, UDP, ICMP, IPv4 headers) can see. It is a sum modulo 65535: damage is
+ * invisible exactly if the changes it makes to the 16-bit words add up to a multiple of 65535 (Stone,
+ * Partridge: "When the CRC and TCP checksum disagree", 2000).
+ *
+ * To tell people how much of a kind of damage passes, collect what was found and ask at the end:
+ *
+ *	struct detect_damage damage = { 0 };
+ *
+ *	for each damaged packet:
+ *		detect_add(&damage, offset, got, want, len);
+ *	share = detect_missed_share(&damage);
+ *
+ * `truesum recv` has got and want of every damaged message: damage.missed counts those that no checksum
+ * can see, all others were delivered although a checksum would have stopped them. `truesum pcap` has got
+ * and want of every damaged packet with an undamaged copy: the checksum saw all of them, and
+ * detect_missed_share() says how much of such damage it lets through.
  */
 #ifndef TRUESUM_SUM_DETECT_H
 #define TRUESUM_SUM_DETECT_H
@@ -11,30 +24,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One bit that changed. */
-struct bit_flip {
-	size_t offset; /* byte offset from where the checksum's words are counted */
-	uint8_t bit; /* 0 (0x01) .. 7 (0x80) */
-	bool up; /* from 0 to 1 */
+#define DETECT_COLUMNS 16 /* bits of a big-endian 16-bit word, 0 the least significant */
+#define DETECT_BITS 64
+
+/* Damage of one kind, as it was found. Starts as zeros. */
+struct detect_damage {
+	uint64_t flips[DETECT_COLUMNS][2]; /* [1]: from 0 to 1 */
+	uint64_t packets[DETECT_BITS + 1]; /* by bits that changed; the last: so many or more */
+	uint64_t missed; /* packets whose damage leaves their checksum right */
 };
 
-/* By how much the flips change the one's complement sum, folded; 0 and 0xffff both mean: by nothing. */
-uint16_t detect_difference(const struct bit_flip *flips, size_t count);
-
-/* Whether the Internet checksum can see these flips, wherever they fall (distinct bits). */
-bool detect_csum_sees(const struct bit_flip *flips, size_t count);
+/*
+ * Adds one damaged packet: its `len` bytes at `got` were sent as `want`. `offset` counts from where the
+ * checksum's words begin; only whether it is odd matters (the payload of TCP and UDP begins at an even
+ * one). Returns whether a checksum sees the damage. Bytes that are equal are not counted, and false.
+ */
+bool detect_add(struct detect_damage *damage, size_t offset, const uint8_t *got,
+		const uint8_t *want, size_t len);
 
 /*
- * The probability that `bits` different bits, chosen evenly among `words` 16-bit words of evenly
- * distributed data, flip without changing the checksum. 0 for one bit; 1/32 for two in a long
- * message; 1/65535 for many. Exact but for rounding. Returns NAN where bits is 0 or over 16 * words.
+ * The share (0 .. 1) of packets with damage of this kind that a checksum lets through: if packets have as
+ * many flips as those that were added, and each flip falls on a column and goes in a direction as often as
+ * theirs, independent of the packet's other flips. Exactly 0 if a checksum sees all such damage (one flip
+ * a packet; a stuck data line). Examples: 1/32 for two flips anywhere, 1/65535 for many. Damage that
+ * preserves the sum by design (swapped words) is in `missed` only. 0 if nothing was added.
+ *
+ * Takes some 10 ms of computing.
  */
-double detect_passes(unsigned int bits, size_t words);
+double detect_missed_share(const struct detect_damage *damage);
 
 /*
  * Which single flip would explain that the stored and the computed sum differ by `difference`
- * (computed - stored, one's complement): column 0 (least significant) .. 15 of a big-endian word and
- * its direction. False where no single flip does.
+ * (computed - stored, one's complement): column 0 .. 15 and its direction. False if no single flip does.
  */
 bool detect_single(uint16_t difference, unsigned int *ret_column, bool *ret_up);
 

@@ -15,21 +15,72 @@
 #include "sum/detect.h"
 
 #define MODULUS 65535
+#define LEN 64
+
+/* One bit that changed. */
+struct bit_flip {
+	size_t offset;
+	uint8_t bit; /* 0 (0x01) .. 7 (0x80) */
+	bool up; /* from 0 to 1 */
+};
+
+/* Adds a packet with these flips; returns whether the checksum sees them. */
+static bool add_flips(struct detect_damage *damage, const struct bit_flip *flips, size_t count)
+{
+	uint8_t want[LEN] = { 0 }, got[LEN] = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		uint8_t mask = (uint8_t)(1 << flips[i].bit);
+
+		*(flips[i].up ? &got[flips[i].offset] : &want[flips[i].offset]) |= mask;
+	}
+	return detect_add(damage, 0, got, want, LEN);
+}
+
+static bool sees(const struct bit_flip *flips, size_t count)
+{
+	struct detect_damage damage = { 0 };
+	bool seen = add_flips(&damage, flips, count);
+
+	assert_int_equal(damage.packets[count], 1);
+	assert_int_equal(damage.missed, !seen);
+	return seen;
+}
 
 static void one_flip_is_seen(void **state)
 {
+	const struct detect_damage nothing = { 0 };
+	struct detect_damage damage = { 0 };
+
 	(void)state;
 	for (uint8_t bit = 0; bit < 8; bit++)
 		for (size_t offset = 0; offset < 4; offset++)
 			for (int up = 0; up < 2; up++) {
 				struct bit_flip flip = { offset, bit, up };
 
-				assert_true(detect_csum_sees(&flip, 1));
+				assert_true(sees(&flip, 1));
 			}
-	assert_false(detect_csum_sees(NULL, 0));
-	assert_int_equal(detect_difference(&(struct bit_flip){ 0, 2, true }, 1), 0x0400);
-	assert_int_equal(detect_difference(&(struct bit_flip){ 1, 2, true }, 1), 0x0004);
-	assert_int_equal(detect_difference(&(struct bit_flip){ 7, 2, false }, 1), 0xfffb);
+	assert_false(add_flips(&damage, NULL, 0));
+	assert_memory_equal(&damage, &nothing, sizeof(damage));
+	assert_true(detect_missed_share(&damage) == 0);
+}
+
+static void flips_are_counted_by_column(void **state)
+{
+	const uint8_t want[] = { 0x04, 0x00, 0xff }, got[] = { 0x00, 0x04, 0x7f };
+	struct detect_damage damage = { 0 };
+
+	(void)state;
+	assert_true(detect_add(&damage, 0, got, want, 3));
+	assert_int_equal(damage.flips[10][0], 1);
+	assert_int_equal(damage.flips[2][1], 1);
+	assert_int_equal(damage.flips[15][0], 1);
+	assert_int_equal(damage.packets[3], 1);
+	assert_true(detect_add(&damage, 7, got, want, 3));
+	assert_int_equal(damage.flips[2][0], 1);
+	assert_int_equal(damage.flips[10][1], 1);
+	assert_int_equal(damage.flips[7][0], 1);
+	assert_int_equal(damage.packets[3], 2);
 }
 
 /* Two flips of one column, one up and one down, cancel; a stuck line, which only clears, never does. */
@@ -40,9 +91,9 @@ static void two_flips(void **state)
 	const struct bit_flip columns[] = { { 23, 2, true }, { 54, 2, false } };
 
 	(void)state;
-	assert_false(detect_csum_sees(cancel, 2));
-	assert_true(detect_csum_sees(stuck, 2));
-	assert_true(detect_csum_sees(columns, 2));
+	assert_false(sees(cancel, 2));
+	assert_true(sees(stuck, 2));
+	assert_true(sees(columns, 2));
 }
 
 /* Two of one column equal one of the next, and the first column follows on the last. */
@@ -53,158 +104,151 @@ static void carries(void **state)
 	struct bit_flip whole_word[16];
 
 	(void)state;
-	assert_false(detect_csum_sees(next, 3));
-	assert_false(detect_csum_sees(around, 3));
+	assert_false(sees(next, 3));
+	assert_false(sees(around, 3));
 	for (uint8_t i = 0; i < 16; i++)
 		whole_word[i] = (struct bit_flip){ 8 + i / 8, i % 8, false };
-	assert_false(detect_csum_sees(whole_word, 16));
-	assert_true(detect_csum_sees(whole_word, 15));
+	assert_false(sees(whole_word, 16));
+	assert_true(sees(whole_word, 15));
 }
 
-/* Flips up to `most` different bits of the data, in few columns so that some cancel; returns how many. */
-static size_t flip_some(uint8_t *data, size_t len, uint64_t run, struct bit_flip *flips,
-			size_t most)
-{
-	uint8_t *flipped = calloc(len, 1);
-	size_t count = 0;
-
-	assert_non_null(flipped);
-	for (size_t i = 0; i < most; i++) {
-		uint64_t random = damage_random(run, i);
-		size_t offset = random % len;
-		uint8_t bit = random >> 32 & 1, mask = (uint8_t)(1 << bit);
-
-		if (flipped[offset] & mask)
-			continue;
-		flipped[offset] |= mask;
-		flips[count++] = (struct bit_flip){ offset, bit, !(data[offset] & mask) };
-		data[offset] ^= mask;
-	}
-	free(flipped);
-	return count;
-}
-
+/* Few columns, so that some of the flips cancel. */
 static void agrees_with_summing_again(void **state)
 {
-	unsigned int unseen = 0;
+	struct detect_damage damage = { 0 };
+	unsigned int missed = 0;
 
 	(void)state;
 	for (uint64_t run = 0; run < 20000; run++) {
-		struct bit_flip flips[6];
-		uint8_t data[50];
-		uint16_t before, after, difference;
-		size_t count;
+		uint8_t want[50], got[50];
+		uint16_t before, after;
 
-		for (size_t i = 0; i < sizeof(data); i++)
-			data[i] = (uint8_t)damage_random(~run, i);
-		before = csum_add(0, data, sizeof(data));
-		count = flip_some(data, sizeof(data), run, flips, 1 + run % 6);
-		after = csum_add(0, data, sizeof(data));
-		difference = detect_difference(flips, count);
-		assert_int_equal(csum_plus(before, difference) % MODULUS, after % MODULUS);
-		assert_int_equal(detect_csum_sees(flips, count), after != before);
-		unseen += after == before;
+		for (size_t i = 0; i < sizeof(want); i++)
+			want[i] = (uint8_t)damage_random(~run, i);
+		memcpy(got, want, sizeof(got));
+		for (uint64_t i = 0; i < 1 + run % 6; i++) {
+			uint64_t random = damage_random(run, i);
+
+			got[random % sizeof(got)] ^= (uint8_t)(1 << (random >> 32 & 1));
+		}
+		before = csum_add(0, want, sizeof(want));
+		after = csum_add(0, got, sizeof(got));
+		assert_int_equal(detect_add(&damage, run % 2, got, want, sizeof(got)),
+				 after != before);
+		missed += after == before && memcmp(got, want, sizeof(got)) != 0;
 	}
-	assert_in_range(unseen, 100, 15000);
+	assert_int_equal(damage.missed, missed);
+	assert_in_range(missed, 100, 15000);
 }
 
-/*
- * Counts, for every number of bits k, the choices of k bits of `words` words and their directions whose
- * changes add up to 0, bit by bit; and all choices.
- */
-static void compare_counts(unsigned int words)
+/* The share by counting: the distribution of the sum after each further flip. */
+static double counted(const struct detect_damage *damage)
 {
-	unsigned int bits = 16 * words;
-	uint64_t(*ways)[MODULUS] = calloc(bits + 1, sizeof(*ways));
+	double *now = calloc(MODULUS, sizeof(*now)), *next = calloc(MODULUS, sizeof(*next));
+	double flips = 0, packets = 0, share = 0;
 
-	assert_non_null(ways);
-	ways[0][0] = 1;
-	for (unsigned int bit = 0; bit < bits; bit++) {
-		unsigned int by = 1u << bit % 16;
+	assert_true(now && next);
+	for (int b = 0; b < DETECT_COLUMNS; b++)
+		flips += (double)(damage->flips[b][0] + damage->flips[b][1]);
+	now[0] = 1;
+	for (int k = 1; k <= DETECT_BITS; k++) {
+		double *last = now;
 
-		for (unsigned int k = bit + 1; k > 0; k--)
-			for (unsigned int sum = 0; sum < MODULUS; sum++)
-				ways[k][sum] += ways[k - 1][(sum + by) % MODULUS] +
-						ways[k - 1][(sum + MODULUS - by) % MODULUS];
+		memset(next, 0, MODULUS * sizeof(*next));
+		for (int b = 0; b < DETECT_COLUMNS; b++)
+			for (int up = 0; up < 2; up++) {
+				unsigned int by = up ? 1u << b : MODULUS - (1u << b);
+				double p = (double)damage->flips[b][up] / flips;
+
+				for (unsigned int sum = 0; p > 0 && sum < MODULUS; sum++)
+					next[(sum + by) % MODULUS] += p * now[sum];
+			}
+		share += (double)damage->packets[k] * next[0];
+		packets += (double)damage->packets[k];
+		now = next;
+		next = last;
 	}
-	for (unsigned int k = 1; k <= bits; k++) {
-		double all = 0, want, got = detect_passes(k, words);
-
-		for (unsigned int sum = 0; sum < MODULUS; sum++)
-			all += (double)ways[k][sum];
-		want = (double)ways[k][0] / all;
-		if (fabs(got - want) > 1e-10 * want)
-			fail_msg("%u of %u bits: %.15g instead of %.15g", k, bits, got, want);
-	}
-	free(ways);
+	free(now);
+	free(next);
+	return share / packets;
 }
 
-static void passes_is_exact(void **state)
+static void share_is_exact(void **state)
 {
 	(void)state;
-	compare_counts(1);
-	compare_counts(2);
-}
+	for (uint64_t run = 0; run < 6; run++) {
+		struct detect_damage damage = { 0 };
+		double want, got;
 
-/* Two bits: the same column, opposite directions: (N - 1) of the 16 N - 1 others, half of the time. */
-static void passes_of_two(void **state)
-{
-	static const size_t words[] = { 1, 2, 3, 10, 730, 32768, 1000000000 };
+		for (uint64_t i = 0; i < 1 + 4 * run; i++) {
+			uint64_t random = damage_random(run, i);
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		double n = (double)words[i], want = (n - 1) / (2 * (16 * n - 1));
-
-		assert_true(fabs(detect_passes(2, words[i]) - want) <= 1e-10 * want);
-		assert_true(detect_passes(1, words[i]) == 0);
+			damage.flips[random % 16][random >> 8 & 1] += random >> 16 & 0xff;
+			damage.packets[1 + (random >> 24) % DETECT_BITS] += random >> 32 & 0xff;
+		}
+		want = counted(&damage);
+		got = detect_missed_share(&damage);
+		if (fabs(got - want) > 1e-12)
+			fail_msg("run %d: %.15g instead of %.15g", (int)run, got, want);
 	}
-	assert_true(fabs(detect_passes(2, SIZE_MAX) - 1.0 / 32) < 1e-12);
 }
 
-static void passes_of_many(void **state)
+/* Flips in every column alike, `bits` in each packet. */
+static double share_of_even(unsigned int bits)
 {
-	const double even = 1.0 / MODULUS;
+	struct detect_damage damage = { 0 };
+
+	for (int b = 0; b < DETECT_COLUMNS; b++)
+		damage.flips[b][0] = damage.flips[b][1] = 1000;
+	damage.packets[bits] = 10;
+	return detect_missed_share(&damage);
+}
+
+static void share_of_known_kinds(void **state)
+{
+	struct detect_damage damage = { .flips[3] = { 7, 0 } };
 
 	(void)state;
-	for (unsigned int bits = 150; bits < 700; bits += 7)
-		assert_true(fabs(detect_passes(bits, 730) / even - 1) < 1e-9);
-	assert_true(fabs(detect_passes(480, 30) / even - 1) < 1e-9);
-	assert_true(isnan(detect_passes(0, 730)));
-	assert_true(isnan(detect_passes(1, 0)));
-	assert_true(isnan(detect_passes(33, 2)));
-	assert_false(isnan(detect_passes(32, 2)));
+	assert_true(share_of_even(1) == 0);
+	assert_true(fabs(share_of_even(2) - 1.0 / 32) < 1e-12);
+	assert_true(fabs(share_of_even(DETECT_BITS) * MODULUS - 1) < 1e-3);
+
+	/* A stuck data line: one column, one direction. */
+	for (int k = 1; k <= DETECT_BITS; k++)
+		damage.packets[k] = 1;
+	assert_true(detect_missed_share(&damage) == 0);
+	/* Two flips of one column in both directions: every other pair cancels. */
+	damage = (struct detect_damage){ .flips[3] = { 7, 7 }, .packets[1] = 1, .packets[2] = 3 };
+	assert_true(fabs(detect_missed_share(&damage) - 3.0 / 4 / 2) < 1e-12);
 }
 
 /* Random damage done to random data, as often as leaves an error of a few per cent; four sigmas. */
-static void passes_agrees_with_trying(void **state)
+static void share_agrees_with_trying(void **state)
 {
-	enum { WORDS = 20, RUNS = 400000 };
+	enum { RUNS = 200000 };
 
 	(void)state;
 	for (unsigned int bits = 2; bits <= 4; bits++) {
-		double want = detect_passes(bits, WORDS) * RUNS;
-		unsigned int unseen = 0;
+		struct detect_damage damage = { 0 };
+		double want;
 
 		for (uint64_t run = 0; run < RUNS; run++) {
-			struct bit_flip flips[4];
-			unsigned int count = 0;
+			uint8_t want_bytes[1000], got[1000];
 
-			for (uint64_t i = 0; count < bits; i++) {
+			for (size_t i = 0; i < sizeof(got); i += 8)
+				memcpy(want_bytes + i, &(uint64_t){ damage_random(~run, i) }, 8);
+			memcpy(got, want_bytes, sizeof(got));
+			for (uint64_t i = 0; i < bits; i++) {
 				uint64_t random = damage_random(run * 8 + bits, i);
-				struct bit_flip flip = { random % (2 * WORDS), random >> 32 & 7,
-							 random >> 40 & 1 };
-				bool again = false;
 
-				for (unsigned int j = 0; j < count; j++)
-					again |= flips[j].offset == flip.offset &&
-						 flips[j].bit == flip.bit;
-				if (!again)
-					flips[count++] = flip;
+				got[random % sizeof(got)] ^= (uint8_t)(1 << (random >> 32 & 7));
 			}
-			unseen += !detect_csum_sees(flips, bits);
+			detect_add(&damage, 0, got, want_bytes, sizeof(got));
 		}
-		if (fabs(unseen - want) > 4 * sqrt(want))
-			fail_msg("%u bits: %u unseen instead of %.0f", bits, unseen, want);
+		want = detect_missed_share(&damage) * RUNS;
+		if (fabs((double)damage.missed - want) > 4 * sqrt(want))
+			fail_msg("%u bits: %u missed instead of %.0f", bits,
+				 (unsigned int)damage.missed, want);
 	}
 }
 
@@ -216,15 +260,14 @@ static void single_flips(void **state)
 	for (uint32_t difference = 0; difference <= 0xffff; difference++) {
 		unsigned int column = 99;
 		bool up = false;
-		struct bit_flip flip;
 
 		if (!detect_single((uint16_t)difference, &column, &up)) {
 			assert_int_equal(column, 99);
 			continue;
 		}
 		found++;
-		flip = (struct bit_flip){ column < 8, column % 8, up };
-		assert_int_equal(detect_difference(&flip, 1), difference);
+		assert_in_range(column, 0, 15);
+		assert_int_equal(difference, up ? 1u << column : MODULUS - (1u << column));
 	}
 	assert_int_equal(found, 32);
 }
@@ -232,10 +275,14 @@ static void single_flips(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_flip_is_seen), cmocka_unit_test(two_flips),
-		cmocka_unit_test(carries),	    cmocka_unit_test(agrees_with_summing_again),
-		cmocka_unit_test(passes_is_exact),  cmocka_unit_test(passes_of_two),
-		cmocka_unit_test(passes_of_many),   cmocka_unit_test(passes_agrees_with_trying),
+		cmocka_unit_test(one_flip_is_seen),
+		cmocka_unit_test(flips_are_counted_by_column),
+		cmocka_unit_test(two_flips),
+		cmocka_unit_test(carries),
+		cmocka_unit_test(agrees_with_summing_again),
+		cmocka_unit_test(share_is_exact),
+		cmocka_unit_test(share_of_known_kinds),
+		cmocka_unit_test(share_agrees_with_trying),
 		cmocka_unit_test(single_flips),
 	};
 
