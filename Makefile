@@ -128,7 +128,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(PARTS)
 	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(PARTS) $(PKGLIBS) -lcmocka -lm
 
 # src/sum and src/packet for other processors too: little-endian arm64 and big-endian s390x under qemu-user.
-PURE     := $(wildcard src/packet/*.c src/sum/*.c) src/base/fail.c src/base/options.c
+PURE     := $(wildcard src/packet/*.c src/sum/*.c) src/base/fail.c src/base/options.c src/base/trace.c
 MACHINES := native aarch64 s390x
 PORTABLE := $(foreach to,$(MACHINES),$(patsubst tests/portable/%.c,$(BUILD)/portable/$(to)/%,$(wildcard \
 	    tests/portable/test_*.c)))

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/loop.h"
+#include "base/trace.h"
 #include "bpf/corrupt.skel.h"
 
 struct corrupt {
@@ -30,6 +31,8 @@ static int load(const struct corrupt_config *config, bool status_readable,
 	skeleton->bss->config = *config;
 	skeleton->bss->alive_until = clock_ns() + CORRUPT_ALIVE_NS;
 	rc = corrupt_bpf__load(skeleton);
+	trace("bpf", "load corrupt, %s ip_summed: %d", status_readable ? "reads" : "cannot read",
+	      rc);
 	if (rc)
 		corrupt_bpf__destroy(skeleton);
 	else

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/trace.h"
 #include "bpf/drop.skel.h"
 
 #define PREFIX "SKB_DROP_REASON_"
@@ -60,7 +61,11 @@ static int load(struct drops *drops, const struct drops_of *of)
 		return fail_errno(-errno, "cannot open a BPF program");
 	tell(drops->skeleton, of);
 	rc = drop_bpf__load(drops->skeleton);
-	rc = rc ? rc : drop_bpf__attach(drops->skeleton);
+	trace("bpf", "load drop: %d", rc);
+	if (!rc) {
+		rc = drop_bpf__attach(drops->skeleton);
+		trace("bpf", "attach drop to skb:kfree_skb: %d", rc);
+	}
 	return rc ? fail_errno(rc, "cannot watch drops by skb:kfree_skb") : 0;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/trace.h"
 #include "bpf/gate.skel.h"
 
 struct gate_programs {
@@ -15,6 +16,8 @@ struct gate_programs {
 
 static int load(const struct gate_programs_settings *settings, struct gate_bpf *skeleton)
 {
+	int rc;
+
 	skeleton->rodata->vouching = settings->vouching;
 	skeleton->rodata->tap = (uint32_t)settings->tap;
 	skeleton->rodata->via = (uint32_t)settings->via;
@@ -22,7 +25,9 @@ static int load(const struct gate_programs_settings *settings, struct gate_bpf *
 	memcpy((void *)skeleton->rodata->far_mac, settings->far_mac, sizeof(settings->far_mac));
 	memcpy((void *)skeleton->rodata->peer_v4, settings->peer_v4, sizeof(settings->peer_v4));
 	memcpy((void *)skeleton->rodata->peer_v6, settings->peer_v6, sizeof(settings->peer_v6));
-	return gate_bpf__load(skeleton);
+	rc = gate_bpf__load(skeleton);
+	trace("bpf", "load gate: %d", rc);
+	return rc;
 }
 
 int gate_programs_load(const struct gate_programs_settings *settings, struct gate_programs **ret)

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/trace.h"
 #include "bpf/mark.skel.h"
 #include "net/feature.h"
 
@@ -41,6 +42,7 @@ static int load(bool emulate, struct mark_bpf **ret_skeleton)
 		bpf_program__set_autoload(skeleton->progs.tsum_veth_2016, emulate);
 		rc = mark_bpf__load(skeleton);
 	}
+	trace("bpf", "load mark, %s veth-2016: %d", emulate ? "with" : "without", rc);
 	if (rc)
 		mark_bpf__destroy(skeleton);
 	else
@@ -89,6 +91,7 @@ int mark_load_reset(int *ret_fd)
 	fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, names[MARK_RESET], "Dual BSD/GPL",
 			   bpf_program__insns(program), bpf_program__insn_cnt(program), NULL);
 	mark_bpf__destroy(skeleton);
+	trace("bpf", "load %s: %d", names[MARK_RESET], fd < 0 ? fd : 0);
 	if (is_our_trouble(fd))
 		return fail_errno(fd, "cannot load BPF programs (run as root)");
 	if (fd < 0)

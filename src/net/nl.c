@@ -17,10 +17,12 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/trace.h"
 #include "net/netns.h"
 
 struct nl {
 	struct mnl_socket *socket;
+	int bus;
 	unsigned int seq;
 	bool interrupted; /* the dump being read is not of one moment */
 };
@@ -36,6 +38,7 @@ int nl_open(int netns_fd, int bus, struct nl **ret_nl)
 	rc = netns_enter(netns_fd, &home);
 	if (rc)
 		return rc;
+	nl->bus = bus;
 	nl->socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
 	if (!nl->socket || mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return fail_errno(-errno, "cannot open a netlink socket");
@@ -132,7 +135,7 @@ static int take_answers(struct nl *nl, const void *buffer, size_t len, mnl_cb_t 
 	return 0;
 }
 
-int nl_talk(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data)
+static int exchange(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data)
 {
 	/* As large as the kernel's own dump buffers: a smaller one would cut answers off. */
 	static char buffer[32768] __attribute__((aligned(8)));
@@ -154,6 +157,54 @@ int nl_talk(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data)
 		rc = take_answers(nl, buffer, (size_t)len, fn, data);
 	}
 	return rc > 0 ? 0 : rc;
+}
+
+static const char *type_name(uint16_t type)
+{
+	static const struct {
+		uint16_t type;
+		const char *name;
+	} names[] = {
+		{ RTM_NEWLINK, "NEWLINK" },	  { RTM_DELLINK, "DELLINK" },
+		{ RTM_GETLINK, "GETLINK" },	  { RTM_NEWADDR, "NEWADDR" },
+		{ RTM_DELADDR, "DELADDR" },	  { RTM_GETADDR, "GETADDR" },
+		{ RTM_NEWROUTE, "NEWROUTE" },	  { RTM_DELROUTE, "DELROUTE" },
+		{ RTM_GETROUTE, "GETROUTE" },	  { RTM_NEWNEIGH, "NEWNEIGH" },
+		{ RTM_DELNEIGH, "DELNEIGH" },	  { RTM_GETNEIGH, "GETNEIGH" },
+		{ RTM_NEWQDISC, "NEWQDISC" },	  { RTM_DELQDISC, "DELQDISC" },
+		{ RTM_GETQDISC, "GETQDISC" },	  { RTM_NEWTFILTER, "NEWTFILTER" },
+		{ RTM_DELTFILTER, "DELTFILTER" }, { RTM_GETTFILTER, "GETTFILTER" },
+		{ RTM_NEWNSID, "NEWNSID" },	  { RTM_GETNSID, "GETNSID" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].type == type)
+			return names[i].name;
+	return "type";
+}
+
+/* In ifinfomsg, ifaddrmsg, ndmsg and tcmsg the device's index follows four bytes; the others name none. */
+static int request_device(const struct nl *nl, const struct nlmsghdr *request)
+{
+	uint16_t type = request->nlmsg_type;
+	int index;
+
+	if (nl->bus != NETLINK_ROUTE || (type >= RTM_NEWROUTE && type <= RTM_GETROUTE) ||
+	    type >= RTM_NEWNSID || mnl_nlmsg_get_payload_len(request) < 4 + sizeof(index))
+		return 0;
+	memcpy(&index, (const char *)mnl_nlmsg_get_payload(request) + 4, sizeof(index));
+	return index;
+}
+
+int nl_talk(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data)
+{
+	int rc = exchange(nl, request, fn, data);
+
+	trace("netlink", "bus %d %s %u%s device %d: %d %s", nl->bus,
+	      nl->bus == NETLINK_ROUTE ? type_name(request->nlmsg_type) : "type",
+	      request->nlmsg_type, (request->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP ? " dump" : "",
+	      request_device(nl, request), rc, rc ? fail_text() : "ok");
+	return rc;
 }
 
 static int take_family(const struct nlmsghdr *message, void *data)

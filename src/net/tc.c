@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/trace.h"
 
 #define DUMP_TRIES 5
 
@@ -130,6 +131,8 @@ int tc_bpf_attach(struct nl *nl, int index, enum tc_direction direction, uint16_
 	mnl_attr_put_u32(request, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
 	mnl_attr_nest_end(request, options);
 	rc = nl_talk(nl, request, NULL, NULL);
+	trace("bpf", "attach %s to device %d, %s, priority %u: %d", name, index,
+	      direction == TC_INGRESS ? "ingress" : "egress", priority, rc);
 	return rc ? fail(rc, "cannot attach BPF program %s to device %d: %s", name, index,
 			 fail_text())
 		  : 0;
