@@ -33,61 +33,61 @@
 #define PROCESSES_AT_ONCE 4096 /* more than these at a time: all of /proc is read instead */
 #define SHORT_ID 12
 
-struct spaces {
-	struct spaces_hooks hooks;
+struct netns_search {
+	struct netns_search_hooks hooks;
 	struct nl *nl; /* in this namespace */
 	dev_t dev; /* nsfs */
 	ino_t own;
 	int own_nsid; /* what this namespace calls itself; -1: nothing */
 	pid_t last_pid; /* the newest process when they were looked at */
-	size_t count, unresolved;
-	bool in_doubt;
+	size_t unresolved;
+	bool in_doubt; /* events were lost: what is known may be wrong */
 	unsigned int round;
-	struct guard_space *by_nsid[BUCKETS], *by_ino[BUCKETS];
+	struct netns_entry *by_nsid[BUCKETS], *by_ino[BUCKETS];
 };
 
-int spaces_new(const struct spaces_hooks *hooks, struct spaces **ret_spaces)
+int netns_search_new(const struct netns_search_hooks *hooks, struct netns_search **ret_spaces)
 {
-	struct spaces *spaces = calloc(1, sizeof(*spaces));
+	struct netns_search *search = calloc(1, sizeof(*search));
 	struct stat st;
 	int rc;
 
-	if (!spaces)
+	if (!search)
 		return fail(-ENOMEM, "out of memory");
-	spaces->hooks = *hooks;
+	search->hooks = *hooks;
 	if (stat("/proc/thread-self/ns/net", &st) < 0)
 		rc = fail_errno(-errno, "cannot read /proc/thread-self/ns/net (mount /proc)");
 	else
-		rc = nl_open(-1, NETLINK_ROUTE, &spaces->nl);
+		rc = nl_open(-1, NETLINK_ROUTE, &search->nl);
 	if (rc) {
-		spaces_free(spaces);
+		netns_search_free(search);
 		return rc;
 	}
-	spaces->dev = st.st_dev;
-	spaces->own = st.st_ino;
-	spaces->own_nsid = NETNSA_NSID_NOT_ASSIGNED;
-	*ret_spaces = spaces;
+	search->dev = st.st_dev;
+	search->own = st.st_ino;
+	search->own_nsid = NETNSA_NSID_NOT_ASSIGNED;
+	*ret_spaces = search;
 	return 0;
 }
 
-static void free_space(struct guard_space *space)
+static void free_space(struct netns_entry *entry)
 {
-	free(space->path);
-	free(space);
+	free(entry->path);
+	free(entry);
 }
 
-static void forget_one(void *owner, struct guard_space *space)
+static void forget_one(void *owner, struct netns_entry *entry)
 {
-	spaces_forget(owner, space);
+	netns_search_forget(owner, entry);
 }
 
-void spaces_free(struct spaces *spaces)
+void netns_search_free(struct netns_search *search)
 {
-	if (!spaces)
+	if (!search)
 		return;
-	spaces_each(spaces, forget_one, spaces);
-	nl_close(spaces->nl);
-	free(spaces);
+	netns_search_each(search, forget_one, search);
+	nl_close(search->nl);
+	free(search);
 }
 
 /* ---- The table ---- */
@@ -97,105 +97,93 @@ static size_t bucket(uint64_t key)
 	return key % BUCKETS;
 }
 
-struct guard_space *spaces_get(const struct spaces *spaces, int nsid)
+struct netns_entry *netns_search_by_nsid(const struct netns_search *search, int nsid)
 {
-	struct guard_space *space = spaces->by_nsid[bucket((unsigned int)nsid)];
+	struct netns_entry *entry = search->by_nsid[bucket((unsigned int)nsid)];
 
-	while (space && space->nsid != nsid)
-		space = space->same_nsid;
-	return space;
+	while (entry && entry->nsid != nsid)
+		entry = entry->same_nsid;
+	return entry;
 }
 
-struct guard_space *spaces_need(struct spaces *spaces, int nsid)
+struct netns_entry *netns_search_add(struct netns_search *search, int nsid)
 {
-	struct guard_space *space = spaces_get(spaces, nsid);
-	struct guard_space **chain = &spaces->by_nsid[bucket((unsigned int)nsid)];
+	struct netns_entry *entry = netns_search_by_nsid(search, nsid);
+	struct netns_entry **chain = &search->by_nsid[bucket((unsigned int)nsid)];
 
-	if (space)
-		return space;
-	space = nsid == spaces->own_nsid ? NULL : calloc(1, sizeof(*space));
-	if (!space)
+	if (entry)
+		return entry;
+	entry = nsid == search->own_nsid ? NULL : calloc(1, sizeof(*entry));
+	if (!entry)
 		return NULL;
-	space->nsid = nsid;
-	space->round = spaces->round;
-	snprintf(space->name, sizeof(space->name), "namespace %d", nsid);
-	space->same_nsid = *chain;
-	*chain = space;
-	spaces->count++;
-	spaces->unresolved++;
-	return space;
+	entry->nsid = nsid;
+	entry->round = search->round;
+	snprintf(entry->name, sizeof(entry->name), "namespace %d", nsid);
+	entry->same_nsid = *chain;
+	*chain = entry;
+	search->unresolved++;
+	return entry;
 }
 
-static struct guard_space *get_by_ino(const struct spaces *spaces, ino_t ino)
+static struct netns_entry *get_by_ino(const struct netns_search *search, ino_t ino)
 {
-	struct guard_space *space = spaces->by_ino[bucket(ino)];
+	struct netns_entry *entry = search->by_ino[bucket(ino)];
 
-	while (space && space->id.ino != ino)
-		space = space->same_ino;
-	return space;
+	while (entry && entry->id.ino != ino)
+		entry = entry->same_ino;
+	return entry;
 }
 
-struct guard_space *spaces_by_id(const struct spaces *spaces, const struct netns_id *id)
+struct netns_entry *netns_search_by_id(const struct netns_search *search, const struct netns_id *id)
 {
-	struct guard_space *space = get_by_ino(spaces, id->ino);
+	struct netns_entry *entry = get_by_ino(search, id->ino);
 
-	return space && netns_same(&space->id, id) ? space : NULL;
+	return entry && netns_same(&entry->id, id) ? entry : NULL;
 }
 
-static void unlink_ino(struct spaces *spaces, struct guard_space *space)
+static void unlink_ino(struct netns_search *search, struct netns_entry *entry)
 {
-	struct guard_space **at = &spaces->by_ino[bucket(space->id.ino)];
+	struct netns_entry **at = &search->by_ino[bucket(entry->id.ino)];
 
-	while (*at && *at != space)
+	while (*at && *at != entry)
 		at = &(*at)->same_ino;
 	if (*at)
-		*at = space->same_ino;
+		*at = entry->same_ino;
 }
 
-void spaces_forget(struct spaces *spaces, struct guard_space *space)
+void netns_search_forget(struct netns_search *search, struct netns_entry *entry)
 {
-	struct guard_space **at = &spaces->by_nsid[bucket((unsigned int)space->nsid)];
+	struct netns_entry **at = &search->by_nsid[bucket((unsigned int)entry->nsid)];
 
-	if (spaces->hooks.gone)
-		spaces->hooks.gone(spaces->hooks.owner, space);
-	while (*at && *at != space)
+	if (search->hooks.gone)
+		search->hooks.gone(search->hooks.owner, entry);
+	while (*at && *at != entry)
 		at = &(*at)->same_nsid;
 	if (*at)
-		*at = space->same_nsid;
-	spaces->count--;
-	if (space->resolved)
-		unlink_ino(spaces, space);
+		*at = entry->same_nsid;
+	if (entry->resolved)
+		unlink_ino(search, entry);
 	else
-		spaces->unresolved--;
-	free_space(space);
+		search->unresolved--;
+	free_space(entry);
 }
 
-size_t spaces_count(const struct spaces *spaces)
+size_t netns_search_unresolved(const struct netns_search *search)
 {
-	return spaces->count;
+	return search->unresolved;
 }
 
-void spaces_doubt(struct spaces *spaces, bool in_doubt)
-{
-	spaces->in_doubt = in_doubt;
-}
-
-size_t spaces_unresolved(const struct spaces *spaces)
-{
-	return spaces->unresolved;
-}
-
-void spaces_each(struct spaces *spaces, void (*fn)(void *owner, struct guard_space *space),
-		 void *owner)
+void netns_search_each(struct netns_search *search,
+		       void (*fn)(void *owner, struct netns_entry *entry), void *owner)
 {
 	for (size_t i = 0; i < BUCKETS; i++) {
-		struct guard_space *space = spaces->by_nsid[i];
+		struct netns_entry *entry = search->by_nsid[i];
 
-		while (space) {
-			struct guard_space *next = space->same_nsid;
+		while (entry) {
+			struct netns_entry *next = entry->same_nsid;
 
-			fn(owner, space);
-			space = next;
+			fn(owner, entry);
+			entry = next;
 		}
 	}
 }
@@ -203,11 +191,11 @@ void spaces_each(struct spaces *spaces, void (*fn)(void *owner, struct guard_spa
 /* ---- Numbers ---- */
 
 /* The number of what is open, given where it has none. Another may give it one at the same moment. */
-static int need_nsid(struct spaces *spaces, int fd, bool *ret_had_none)
+static int need_nsid(struct netns_search *search, int fd, bool *ret_had_none)
 {
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request;
-	int nsid = nl_nsid(spaces->nl, fd);
+	int nsid = nl_nsid(search->nl, fd);
 
 	*ret_had_none = nsid < 0;
 	if (nsid >= 0)
@@ -216,20 +204,20 @@ static int need_nsid(struct spaces *spaces, int fd, bool *ret_had_none)
 	mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg));
 	mnl_attr_put_u32(request, NETNSA_NSID, (uint32_t)NETNSA_NSID_NOT_ASSIGNED);
 	mnl_attr_put_u32(request, NETNSA_FD, (uint32_t)fd);
-	nl_talk(spaces->nl, request, NULL, NULL);
-	return nl_nsid(spaces->nl, fd);
+	nl_talk(search->nl, request, NULL, NULL);
+	return nl_nsid(search->nl, fd);
 }
 
 /* It may have one, too, which leads to nothing new. */
-static void learn_own(struct spaces *spaces)
+static void learn_own(struct netns_search *search)
 {
 	_cleanup_close_ int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	struct guard_space *space;
+	struct netns_entry *entry;
 
-	spaces->own_nsid = fd < 0 ? NETNSA_NSID_NOT_ASSIGNED : nl_nsid(spaces->nl, fd);
-	space = spaces->own_nsid < 0 ? NULL : spaces_get(spaces, spaces->own_nsid);
-	if (space)
-		spaces_forget(spaces, space);
+	search->own_nsid = fd < 0 ? NETNSA_NSID_NOT_ASSIGNED : nl_nsid(search->nl, fd);
+	entry = search->own_nsid < 0 ? NULL : netns_search_by_nsid(search, search->own_nsid);
+	if (entry)
+		netns_search_forget(search, entry);
 }
 
 struct numbers {
@@ -258,81 +246,82 @@ static int take_number(const struct nlmsghdr *message, void *data)
 }
 
 /* A dump leaves some out where numbers come and go meanwhile; the kernel refuses one that is nobody's. */
-static bool has_number(struct spaces *spaces, const struct guard_space *space)
+static bool has_number(struct netns_search *search, const struct netns_entry *entry)
 {
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = nl_request(buffer, RTM_GETLINK, 0);
 	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(request, sizeof(*ifi));
 
 	ifi->ifi_index = 1; /* lo */
-	mnl_attr_put_u32(request, IFLA_TARGET_NETNSID, (uint32_t)space->nsid);
-	return nl_talk(spaces->nl, request, NULL, NULL) != -EINVAL;
+	mnl_attr_put_u32(request, IFLA_TARGET_NETNSID, (uint32_t)entry->nsid);
+	return nl_talk(search->nl, request, NULL, NULL) != -EINVAL;
 }
 
-static void forget_unless_seen(void *owner, struct guard_space *space)
+static void forget_unless_seen(void *owner, struct netns_entry *entry)
 {
-	struct spaces *spaces = owner;
+	struct netns_search *search = owner;
 
-	if (space->round != spaces->round && !has_number(spaces, space))
-		spaces_forget(spaces, space);
+	if (entry->round != search->round && !has_number(search, entry))
+		netns_search_forget(search, entry);
 }
 
-int spaces_check(struct spaces *spaces)
+int netns_search_check(struct netns_search *search, bool events_lost)
 {
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = nl_request(buffer, RTM_GETNSID, NLM_F_DUMP);
 	struct numbers numbers = { 0 };
 	int rc;
 
-	learn_own(spaces);
+	learn_own(search);
 	mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg));
-	rc = nl_talk(spaces->nl, request, take_number, &numbers);
+	rc = nl_talk(search->nl, request, take_number, &numbers);
 	if (!rc) {
-		spaces->round++;
+		search->round++;
 		for (size_t i = 0; i < numbers.count; i++) {
-			struct guard_space *space = spaces_need(spaces, numbers.nsid[i]);
+			struct netns_entry *entry = netns_search_add(search, numbers.nsid[i]);
 
-			if (space)
-				space->round = spaces->round;
+			if (entry)
+				entry->round = search->round;
 		}
-		spaces_each(spaces, forget_unless_seen, spaces);
+		netns_search_each(search, forget_unless_seen, search);
 	}
 	free(numbers.nsid);
+	search->in_doubt = events_lost && !rc;
 	return rc;
 }
 
 /* ---- Ways ---- */
 
 /* The container's id, the end of the path, or the process. */
-static void give_name(struct guard_space *space)
+static void give_name(struct netns_entry *entry)
 {
-	const char *slash = space->path ? strrchr(space->path, '/') : NULL;
-	struct space facts = { .pid = space->pid };
+	const char *slash = entry->path ? strrchr(entry->path, '/') : NULL;
+	struct space facts = { .pid = entry->pid };
 
 	if (slash) {
-		term_printable(space->name, sizeof(space->name), slash + 1);
+		term_printable(entry->name, sizeof(entry->name), slash + 1);
 		return;
 	}
 	space_describe(&facts);
 	if (*facts.container)
-		snprintf(space->name, sizeof(space->name), "%.*s",
-			 strlen(facts.container) == 64 ? SHORT_ID : (int)sizeof(space->name) - 1,
+		snprintf(entry->name, sizeof(entry->name), "%.*s",
+			 strlen(facts.container) == 64 ? SHORT_ID : (int)sizeof(entry->name) - 1,
 			 facts.container);
 	else
-		snprintf(space->name, sizeof(space->name), "%s[%d]", facts.comm, (int)space->pid);
+		snprintf(entry->name, sizeof(entry->name), "%s[%d]", facts.comm, (int)entry->pid);
 }
 
 /* A path leads there as long as it is mounted, a process until it ends: so a path is preferred. */
-static void learn_way(struct guard_space *space, const char *path, pid_t pid)
+static void learn_way(struct netns_entry *entry, const char *path, pid_t pid)
 {
 	char *copy = path ? strdup(path) : NULL;
 
-	if ((path && !copy) || (pid && space->path))
+	if ((path && !copy) || (pid && entry->path))
 		return;
-	free(space->path);
-	space->path = copy;
-	space->pid = pid;
-	give_name(space);
+	free(entry->path);
+	entry->path = copy;
+	entry->pid = pid;
+	give_name(entry);
 }
 
 static int open_way(const char *path, pid_t pid)
@@ -344,112 +333,113 @@ static int open_way(const char *path, pid_t pid)
 	return open(path ? path : of_process, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
-int space_open(struct spaces *spaces, struct guard_space *space, int *ret_fd)
+int netns_search_open(struct netns_search *search, struct netns_entry *entry, int *ret_fd)
 {
 	_cleanup_close_ int fd = -1;
 
-	if (!space->resolved)
-		return fail(-ENOENT, "nothing leads to %s", space->name);
-	fd = open_way(space->path, space->pid);
-	if (fd >= 0 && nl_nsid(spaces->nl, fd) == space->nsid) {
+	if (!entry->resolved)
+		return fail(-ENOENT, "nothing leads to %s", entry->name);
+	fd = open_way(entry->path, entry->pid);
+	if (fd >= 0 && nl_nsid(search->nl, fd) == entry->nsid) {
 		*ret_fd = TAKE_FD(fd);
 		return 0;
 	}
-	unlink_ino(spaces, space);
-	space->resolved = false;
-	free(space->path);
-	space->path = NULL;
-	space->pid = 0;
-	spaces->unresolved++;
-	return fail(-ENOENT, "nothing leads to %s any more", space->name);
+	unlink_ino(search, entry);
+	entry->resolved = false;
+	free(entry->path);
+	entry->path = NULL;
+	entry->pid = 0;
+	search->unresolved++;
+	return fail(-ENOENT, "nothing leads to %s any more", entry->name);
 }
 
-static void resolve(struct spaces *spaces, struct guard_space *space, const struct netns_id *id,
-		    const char *path, pid_t pid)
+static void resolve(struct netns_search *search, struct netns_entry *entry,
+		    const struct netns_id *id, const char *path, pid_t pid)
 {
-	struct guard_space **chain = &spaces->by_ino[bucket(id->ino)];
+	struct netns_entry **chain = &search->by_ino[bucket(id->ino)];
 
-	learn_way(space, path, pid);
-	space->id = *id;
-	space->resolved = true;
-	space->same_ino = *chain;
-	*chain = space;
-	spaces->unresolved--;
-	if (spaces->hooks.found)
-		spaces->hooks.found(spaces->hooks.owner, space);
+	learn_way(entry, path, pid);
+	entry->id = *id;
+	entry->resolved = true;
+	entry->same_ino = *chain;
+	*chain = entry;
+	search->unresolved--;
+	if (search->hooks.found)
+		search->hooks.found(search->hooks.owner, entry);
 }
 
 /*
  * Of a namespace that is known only a better way is new. Another path may lead to another one that got the
  * inode of a dead one, whose end is still to be read.
  */
-static bool is_known(struct spaces *spaces, ino_t ino, const char *path)
+static bool is_known(struct netns_search *search, ino_t ino, const char *path)
 {
-	struct guard_space *space = spaces->in_doubt ? NULL : get_by_ino(spaces, ino);
+	struct netns_entry *entry = search->in_doubt ? NULL : get_by_ino(search, ino);
 
-	if (!space || !path)
-		return space;
-	if (!space->path)
-		learn_way(space, path, 0);
-	return !strcmp(space->path ? space->path : path, path);
+	if (!entry || !path)
+		return entry;
+	if (!entry->path)
+		learn_way(entry, path, 0);
+	return !strcmp(entry->path ? entry->path : path, path);
 }
 
 /*
  * Whether the entry may be of the namespace `id`. A namespace keeps its number: where it is another's, that
  * one is dead, and the event of its end is still to be read, or was lost.
  */
-static bool may_be(struct spaces *spaces, struct guard_space **space, const struct netns_id *id)
+static bool may_be(struct netns_search *search, struct netns_entry **entry,
+		   const struct netns_id *id)
 {
-	int nsid = (*space)->nsid;
+	int nsid = (*entry)->nsid;
 
-	if (!(*space)->id.ino || netns_same(&(*space)->id, id))
+	if (!(*entry)->id.ino || netns_same(&(*entry)->id, id))
 		return true;
-	if (!spaces->in_doubt)
+	if (!search->in_doubt)
 		return false;
-	spaces_forget(spaces, *space);
-	*space = spaces_need(spaces, nsid);
-	return *space;
+	netns_search_forget(search, *entry);
+	*entry = netns_search_add(search, nsid);
+	return *entry;
 }
 
-static bool try_way(struct spaces *spaces, int folder, const char *shown, const char *path,
+static bool try_way(struct netns_search *search, int folder, const char *shown, const char *path,
 		    pid_t pid)
 {
 	_cleanup_close_ int fd = -1;
-	struct guard_space *space;
+	struct netns_entry *entry;
 	struct netns_id id;
 	struct stat st;
-	bool was_mute;
+	bool had_no_nsid;
 	int nsid;
 
-	if (fstatat(folder, shown, &st, 0) < 0 || st.st_dev != spaces->dev ||
-	    st.st_ino == spaces->own)
+	if (fstatat(folder, shown, &st, 0) < 0 || st.st_dev != search->dev ||
+	    st.st_ino == search->own)
 		return false;
-	if (is_known(spaces, st.st_ino, path))
+	if (is_known(search, st.st_ino, path))
 		return true;
 	fd = open_way(path, pid);
 	if (fd < 0 || ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
 		return false;
-	nsid = need_nsid(spaces, fd, &was_mute);
-	space = nsid >= 0 && !netns_identify(fd, &id) ? spaces_need(spaces, nsid) : NULL;
-	if (!space || !may_be(spaces, &space, &id))
+	nsid = need_nsid(search, fd, &had_no_nsid);
+	entry = nsid >= 0 && !netns_identify(fd, &id) ? netns_search_add(search, nsid) : NULL;
+	if (!entry || !may_be(search, &entry, &id))
 		return false;
-	space->was_mute = was_mute;
-	if (!space->resolved)
-		resolve(spaces, space, &id, path, pid);
+	entry->had_no_nsid = had_no_nsid;
+	if (!entry->resolved)
+		resolve(search, entry, &id, path, pid);
 	return true;
 }
 
-bool spaces_try_path(struct spaces *spaces, const char *path)
+bool netns_search_try_path(struct netns_search *search, const char *path)
 {
-	return try_way(spaces, AT_FDCWD, path, path, 0);
+	return try_way(search, AT_FDCWD, path, path, 0);
 }
 
-bool spaces_try_process(struct spaces *spaces, pid_t pid)
+static bool try_process(struct netns_search *search, pid_t pid)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-	return try_way(spaces, AT_FDCWD, path, NULL, pid);
+	return try_way(search, AT_FDCWD, path, NULL, pid);
 }
 
 static char *field(char *line, int number)
@@ -462,7 +452,7 @@ static char *field(char *line, int number)
 }
 
 /* The fourth field names what is mounted, the fifth is where. */
-int spaces_try_mounts(struct spaces *spaces)
+static int scan_mounts(struct netns_search *search)
 {
 	_cleanup_fclose_ FILE *mounts = fopen("/proc/self/mountinfo", "re");
 	_cleanup_free_ char *line = NULL;
@@ -475,12 +465,12 @@ int spaces_try_mounts(struct spaces *spaces)
 		char *where = field(line, 4);
 		unsigned long ino;
 
-		if (sscanf(what, "net:[%lu]", &ino) != 1 || ino == spaces->own)
+		if (sscanf(what, "net:[%lu]", &ino) != 1 || ino == search->own)
 			continue;
 		where[strcspn(where, " ")] = '\0';
 		mountinfo_unescape(where);
-		if (!is_known(spaces, ino, where))
-			spaces_try_path(spaces, where);
+		if (!is_known(search, ino, where))
+			netns_search_try_path(search, where);
 	}
 	return 0;
 }
@@ -494,7 +484,7 @@ static pid_t newest_pid(void)
 	return file && fscanf(file, "%*s %*s %*s %*s %d", &pid) == 1 ? pid : 0;
 }
 
-int spaces_try_processes(struct spaces *spaces)
+static int scan_processes(struct netns_search *search)
 {
 	pid_t newest = newest_pid();
 	_cleanup_(cleanup_closedir) DIR *proc = opendir("/proc");
@@ -502,23 +492,37 @@ int spaces_try_processes(struct spaces *spaces)
 
 	if (!proc)
 		return fail_errno(-errno, "cannot read /proc");
-	learn_own(spaces);
+	learn_own(search);
 	while ((entry = readdir(proc)))
 		if (*entry->d_name >= '1' && *entry->d_name <= '9')
-			spaces_try_process(spaces, (pid_t)strtol(entry->d_name, NULL, 10));
-	spaces->last_pid = newest;
+			try_process(search, (pid_t)strtol(entry->d_name, NULL, 10));
+	search->last_pid = newest;
+	search->in_doubt = false;
 	return 0;
 }
 
-int spaces_try_new_processes(struct spaces *spaces)
+static int scan_new_processes(struct netns_search *search)
 {
-	pid_t newest = newest_pid(), oldest = spaces->last_pid;
+	pid_t newest = newest_pid(), oldest = search->last_pid;
 
 	if (newest < oldest || newest - oldest > PROCESSES_AT_ONCE || !newest)
-		return spaces_try_processes(spaces);
+		return scan_processes(search);
 	oldest = oldest < newest - PROCESSES_BACK ? oldest : newest - PROCESSES_BACK;
 	for (pid_t pid = newest; pid > 0 && pid > oldest; pid--)
-		spaces_try_process(spaces, pid);
-	spaces->last_pid = newest;
+		try_process(search, pid);
+	search->last_pid = newest;
 	return 0;
+}
+
+int netns_search_scan(struct netns_search *search, enum netns_ways ways)
+{
+	switch (ways) {
+	case NETNS_MOUNTS:
+		return scan_mounts(search);
+	case NETNS_PROCESSES:
+		return scan_processes(search);
+	case NETNS_NEW_PROCESSES:
+		return scan_new_processes(search);
+	}
+	return -EINVAL;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The network namespaces the daemon knows: each by the number that this namespace has for it (nsid), under
- * which netlink reports its events, and by a way that leads into it, a path or a process.
+ * Finds network namespaces and keeps track of them.
  *
- * No descriptor is kept: it would keep a dead namespace, its devices and their filters alive.
+ * A struct netns_search knows each namespace by the number that this namespace has for it (nsid), under
+ * which netlink reports its events, and by a way into it: a path where it is mounted, or a process in it.
+ * It keeps no descriptor open: that would keep a dead namespace alive, with its devices and their filters.
  */
 #ifndef TRUESUM_NET_NETNS_SEARCH_H
 #define TRUESUM_NET_NETNS_SEARCH_H
@@ -15,68 +16,75 @@
 
 #include "net/netns.h"
 
-struct spaces;
+struct netns_search;
 
-struct guard_space {
-	struct guard_space *same_nsid, *same_ino; /* the next in the hash chain */
+/* A namespace other than this one. */
+struct netns_entry {
+	struct netns_entry *same_nsid, *same_ino; /* the next in the hash chain */
 	int nsid;
-	bool resolved; /* a way is known */
-	bool was_mute; /* it had no number until it was found: its events were not reported */
-	struct netns_id id; /* ino 0: no way was ever known */
-	pid_t pid; /* in it; 0: `path` leads there */
+	bool resolved; /* a way into it is known */
+	bool had_no_nsid; /* until it was found: so its earlier events were not reported */
+	struct netns_id id; /* ino 0: no way was known so far */
+	pid_t pid; /* a process in it; 0: `path` leads there */
 	char *path;
-	char name[64]; /* what to call it; printable */
-	void *device; /* whoever works with it hangs on here what it knows of its devices */
-	unsigned int round; /* of the latest spaces_check() that saw it alive */
+	char name[64]; /* for messages; printable */
+	void *data; /* the user's; the hook `gone` releases it */
+	unsigned int round; /* of the latest netns_search_check() that saw it alive */
 };
 
-/* Called for a namespace that a way was found to: `space->id` is set. */
-typedef void (*spaces_found_fn)(void *owner, struct guard_space *space);
+typedef void (*netns_entry_fn)(void *owner, struct netns_entry *entry);
 
-/* Called before one is forgotten: whatever hangs on it must be released. */
-typedef void (*spaces_gone_fn)(void *owner, struct guard_space *space);
-
-struct spaces_hooks {
-	spaces_found_fn found;
-	spaces_gone_fn gone;
+struct netns_search_hooks {
+	netns_entry_fn found; /* a way into the namespace was found: `entry->id` is set */
+	netns_entry_fn gone; /* the entry is about to be freed */
 	void *owner;
 };
 
-int spaces_new(const struct spaces_hooks *hooks, struct spaces **ret_spaces);
-void spaces_free(struct spaces *spaces);
-
-/* The namespace of that number; spaces_need(): made where there is none. NULL: none, this one, or no memory. */
-struct guard_space *spaces_get(const struct spaces *spaces, int nsid);
-struct guard_space *spaces_need(struct spaces *spaces, int nsid);
-struct guard_space *spaces_by_id(const struct spaces *spaces, const struct netns_id *id);
-void spaces_forget(struct spaces *spaces, struct guard_space *space);
-
-size_t spaces_count(const struct spaces *spaces);
-size_t spaces_unresolved(const struct spaces *spaces);
-
-/* All of them, in no order; `fn` may forget the one it is called with. */
-void spaces_each(struct spaces *spaces, void (*fn)(void *owner, struct guard_space *space),
-		 void *owner);
-
-/* Opens it by the way that is known; *ret_fd is the caller's. -ENOENT: the way leads there no more. */
-int space_open(struct spaces *spaces, struct guard_space *space, int *ret_fd);
+int netns_search_new(const struct netns_search_hooks *hooks, struct netns_search **ret_search);
+void netns_search_free(struct netns_search *search);
 
 /*
- * Looks at what a path, or a process, leads to: a namespace that is new gets a number where it has none, so
- * that its events are reported from then on. True: it leads to another namespace than this one.
+ * The namespace with that number. netns_search_add() adds it if it is not known. NULL: not known, the number
+ * is this namespace's own, or no memory.
  */
-bool spaces_try_path(struct spaces *spaces, const char *path);
-bool spaces_try_process(struct spaces *spaces, pid_t pid);
+struct netns_entry *netns_search_by_nsid(const struct netns_search *search, int nsid);
+struct netns_entry *netns_search_add(struct netns_search *search, int nsid);
+struct netns_entry *netns_search_by_id(const struct netns_search *search,
+				       const struct netns_id *id);
+void netns_search_forget(struct netns_search *search, struct netns_entry *entry);
 
-/* The same of everything that is mounted here, of every process, of those started since the last call. */
-int spaces_try_mounts(struct spaces *spaces);
-int spaces_try_processes(struct spaces *spaces);
-int spaces_try_new_processes(struct spaces *spaces);
+/* How many are known by number only. */
+size_t netns_search_unresolved(const struct netns_search *search);
 
-/* While events may have been lost, what is known is held against what every way leads to. */
-void spaces_doubt(struct spaces *spaces, bool in_doubt);
+/* Calls `fn` for all of them, in no order; `fn` may forget the entry it is called with. */
+void netns_search_each(struct netns_search *search, netns_entry_fn fn, void *owner);
 
-/* Asks the kernel which numbers there are: forgets namespaces that have none any more, and adds others. */
-int spaces_check(struct spaces *spaces);
+/*
+ * Opens the namespace by the way that is known; *ret_fd is the caller's. -ENOENT if the way no longer leads
+ * there: then the namespace is known by number only.
+ */
+int netns_search_open(struct netns_search *search, struct netns_entry *entry, int *ret_fd);
+
+/*
+ * Looks where a path leads. A namespace that has no number gets one, so that the kernel reports its events
+ * from now on. Returns whether the path leads to a network namespace other than this one.
+ */
+bool netns_search_try_path(struct netns_search *search, const char *path);
+
+enum netns_ways {
+	NETNS_MOUNTS, /* everything that is mounted here */
+	NETNS_PROCESSES,
+	NETNS_NEW_PROCESSES, /* started since the last scan of processes */
+};
+
+/* Does the same for all ways of a kind. -errno with a sentence if they cannot be listed. */
+int netns_search_scan(struct netns_search *search, enum netns_ways ways);
+
+/*
+ * Asks the kernel which numbers there are: forgets namespaces whose number is gone, adds new ones. If events
+ * were lost, the following scans compare what is known with what each way leads to, until a scan of
+ * NETNS_PROCESSES ends.
+ */
+int netns_search_check(struct netns_search *search, bool events_lost);
 
 #endif

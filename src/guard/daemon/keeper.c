@@ -23,26 +23,26 @@
 
 /* ---- Devices ---- */
 
-static struct guard_space *or_host(struct keeper *keeper, struct guard_space *space)
+static struct netns_entry *or_host(struct keeper *keeper, struct netns_entry *space)
 {
 	return space ? space : &keeper->host;
 }
 
-static struct kept_device *add_device(struct guard_space *space, int index)
+static struct kept_device *add_device(struct netns_entry *space, int index)
 {
 	struct kept_device *device = calloc(1, sizeof(*device));
 
 	if (!device)
 		return NULL;
 	device->index = index;
-	device->next = space->device;
-	space->device = device;
+	device->next = space->data;
+	space->data = device;
 	return device;
 }
 
-static void remove_device(struct guard_space *space, struct kept_device *device)
+static void remove_device(struct netns_entry *space, struct kept_device *device)
 {
-	struct kept_device **at = (struct kept_device **)&space->device;
+	struct kept_device **at = (struct kept_device **)&space->data;
 
 	while (*at && *at != device)
 		at = &(*at)->next;
@@ -52,7 +52,7 @@ static void remove_device(struct guard_space *space, struct kept_device *device)
 }
 
 /* It is gone, and all that was changed on it with it. */
-static void forget_device(struct guard_space *space, struct kept_device *device)
+static void forget_device(struct netns_entry *space, struct kept_device *device)
 {
 	if (device->is_recorded && space->id.ino)
 		journal_kept_forget(&space->id, device->index);
@@ -67,7 +67,7 @@ static void put_off(struct keeper *keeper)
 		loop_add_timer(keeper->loop, SETTLE_NS, 0, on_settled, keeper, &keeper->settle);
 }
 
-static void enqueue(struct keeper *keeper, const struct guard_space *space,
+static void enqueue(struct keeper *keeper, const struct netns_entry *space,
 		    struct kept_device *device)
 {
 	struct queue *queue = device->is_fresh ? &keeper->fresh : &keeper->changed;
@@ -81,7 +81,7 @@ static void enqueue(struct keeper *keeper, const struct guard_space *space,
 
 /* ---- What the watch tells ---- */
 
-static void on_link(void *owner, struct guard_space *space, const struct watch_link *link)
+static void on_link(void *owner, struct netns_entry *space, const struct watch_link *link)
 {
 	struct keeper *keeper = owner;
 	struct kept_device *device;
@@ -106,7 +106,7 @@ static void on_link(void *owner, struct guard_space *space, const struct watch_l
 	enqueue(keeper, space, device);
 }
 
-static void on_link_gone(void *owner, struct guard_space *space, int index)
+static void on_link_gone(void *owner, struct netns_entry *space, int index)
 {
 	struct kept_device *device;
 
@@ -116,7 +116,7 @@ static void on_link_gone(void *owner, struct guard_space *space, int index)
 		forget_device(space, device);
 }
 
-static void on_filter_gone(void *owner, struct guard_space *space, int index)
+static void on_filter_gone(void *owner, struct netns_entry *space, int index)
 {
 	struct kept_device *device;
 
@@ -126,12 +126,12 @@ static void on_filter_gone(void *owner, struct guard_space *space, int index)
 		enqueue(owner, space, device);
 }
 
-static void on_looked(void *owner, struct guard_space *space)
+static void on_looked(void *owner, struct netns_entry *space)
 {
 	struct kept_device *device, *next;
 
 	space = or_host(owner, space);
-	for (device = space->device; device; device = next) {
+	for (device = space->data; device; device = next) {
 		next = device->next;
 		if (!device->was_seen && device->index)
 			forget_device(space, device);
@@ -141,17 +141,17 @@ static void on_looked(void *owner, struct guard_space *space)
 }
 
 /* What was told of it while no way led there has waited. */
-static void on_found(void *owner, struct guard_space *space)
+static void on_found(void *owner, struct netns_entry *space)
 {
-	for (struct kept_device *device = space->device; device; device = device->next)
+	for (struct kept_device *device = space->data; device; device = device->next)
 		enqueue(owner, space, device);
 }
 
-static void on_gone(void *owner, struct guard_space *space)
+static void on_gone(void *owner, struct netns_entry *space)
 {
 	(void)owner;
-	while (space->device)
-		forget_device(space, space->device);
+	while (space->data)
+		forget_device(space, space->data);
 }
 
 static void on_overflow(void *owner)
@@ -170,7 +170,7 @@ static bool is_gone(int rc)
 }
 
 /* What could not be done is told once, not at each look. */
-static void say_trouble(struct keeper *keeper, const struct guard_space *space,
+static void say_trouble(struct keeper *keeper, const struct netns_entry *space,
 			struct kept_device *device, int rc)
 {
 	if (device->trouble == rc)
@@ -180,7 +180,7 @@ static void say_trouble(struct keeper *keeper, const struct guard_space *space,
 	     fail_text());
 }
 
-static void say_done(struct keeper *keeper, const struct guard_space *space,
+static void say_done(struct keeper *keeper, const struct netns_entry *space,
 		     const struct kept_device *device, uint32_t had)
 {
 	uint64_t ns = device->came && !had ? clock_ns() - device->since : 0;
@@ -194,7 +194,7 @@ static void say_done(struct keeper *keeper, const struct guard_space *space,
 }
 
 /* Puts on all of `wanted` that can be there; what cannot is trouble only where nothing else helps. */
-static int put_on(struct keeper *keeper, struct guard_space *space, struct kept_device *device,
+static int put_on(struct keeper *keeper, struct netns_entry *space, struct kept_device *device,
 		  const struct journal_place *place, uint32_t wanted)
 {
 	uint32_t had = device->has, in_force = wanted;
@@ -219,7 +219,7 @@ static int put_on(struct keeper *keeper, struct guard_space *space, struct kept_
 	return 0;
 }
 
-static int adjust(struct keeper *keeper, struct guard_space *space, struct kept_device *device,
+static int adjust(struct keeper *keeper, struct netns_entry *space, struct kept_device *device,
 		  int fd, uint32_t wanted)
 {
 	const struct journal_place place = { .netns_fd = fd,
@@ -242,7 +242,7 @@ static int adjust(struct keeper *keeper, struct guard_space *space, struct kept_
 	return 0;
 }
 
-static void see_to(struct keeper *keeper, struct guard_space *space, struct kept_device *device)
+static void see_to(struct keeper *keeper, struct netns_entry *space, struct kept_device *device)
 {
 	_cleanup_close_ int fd = -1;
 	struct watch_link link = { 0 };
@@ -253,7 +253,7 @@ static void see_to(struct keeper *keeper, struct guard_space *space, struct kept
 	if (!wanted && !device->has)
 		return;
 	/* Without a way it waits until there is one. */
-	if (!space_is_host(space) && space_open(watch_spaces(keeper->watch), space, &fd)) {
+	if (!space_is_host(space) && netns_search_open(watch_spaces(keeper->watch), space, &fd)) {
 		device->is_fresh = device->came && !device->has;
 		watch_lost_way(keeper->watch);
 		return;
@@ -264,9 +264,9 @@ static void see_to(struct keeper *keeper, struct guard_space *space, struct kept
 	adjust(keeper, space, device, fd, wanted);
 }
 
-static struct guard_space *space_of(struct keeper *keeper, int nsid)
+static struct netns_entry *space_of(struct keeper *keeper, int nsid)
 {
-	return nsid < 0 ? &keeper->host : spaces_get(watch_spaces(keeper->watch), nsid);
+	return nsid < 0 ? &keeper->host : netns_search_by_nsid(watch_spaces(keeper->watch), nsid);
 }
 
 static bool take_task(struct keeper *keeper, struct task *ret_task)
@@ -287,7 +287,7 @@ static bool work(struct keeper *keeper, uint64_t until)
 	struct task task;
 
 	while (take_task(keeper, &task)) {
-		struct guard_space *space = space_of(keeper, task.nsid);
+		struct netns_entry *space = space_of(keeper, task.nsid);
 		struct kept_device *device = space ? keeper_device(space, task.index) : NULL;
 
 		if (!device)
@@ -337,16 +337,16 @@ static void on_drained(void *owner)
 
 /* ---- All devices ---- */
 
-static void see_to_space(void *owner, struct guard_space *space)
+static void see_to_space(void *owner, struct netns_entry *space)
 {
-	for (struct kept_device *device = space->device; device; device = device->next)
+	for (struct kept_device *device = space->data; device; device = device->next)
 		enqueue(owner, space, device);
 }
 
 void keeper_see_to_all(struct keeper *keeper)
 {
 	see_to_space(keeper, &keeper->host);
-	spaces_each(watch_spaces(keeper->watch), see_to_space, keeper);
+	netns_search_each(watch_spaces(keeper->watch), see_to_space, keeper);
 }
 
 int keeper_look(struct keeper *keeper)
@@ -384,12 +384,12 @@ void keeper_resume(struct keeper *keeper)
 	keeper_see_to_all(keeper);
 }
 
-static void count_space(void *owner, struct guard_space *space)
+static void count_space(void *owner, struct netns_entry *space)
 {
 	struct keeper_tally *tally = owner;
 
 	tally->spaces += space->resolved;
-	for (const struct kept_device *device = space->device; device; device = device->next) {
+	for (const struct kept_device *device = space->data; device; device = device->next) {
 		tally->devices++;
 		tally->protected += device->has != 0;
 	}
@@ -398,7 +398,7 @@ static void count_space(void *owner, struct guard_space *space)
 void keeper_count(struct keeper *keeper, struct keeper_tally *ret_tally)
 {
 	*ret_tally = (struct keeper_tally){ 0 };
-	spaces_each(watch_spaces(keeper->watch), count_space, ret_tally);
+	netns_search_each(watch_spaces(keeper->watch), count_space, ret_tally);
 }
 
 /* ---- Beginning and end ---- */
@@ -434,13 +434,13 @@ int keeper_new(struct loop *loop, const struct keeper_settings *settings,
 	return rc;
 }
 
-static void drop_devices(struct guard_space *space)
+static void drop_devices(struct netns_entry *space)
 {
-	while (space->device)
-		remove_device(space, space->device);
+	while (space->data)
+		remove_device(space, space->data);
 }
 
-static void leave_space(void *owner, struct guard_space *space)
+static void leave_space(void *owner, struct netns_entry *space)
 {
 	(void)owner;
 	drop_devices(space);
@@ -454,7 +454,7 @@ void keeper_free(struct keeper *keeper)
 	loop_remove(&keeper->settle);
 	/* What is put on stays, and so do the records: nobody is gone. */
 	if (keeper->watch)
-		spaces_each(watch_spaces(keeper->watch), leave_space, NULL);
+		netns_search_each(watch_spaces(keeper->watch), leave_space, NULL);
 	drop_devices(&keeper->host);
 	watch_free(keeper->watch);
 	mitigator_free(keeper->mitigator);

@@ -12,15 +12,15 @@ struct keeper {
 	struct keeper_settings settings;
 	struct watch *watch;
 	struct mitigator *mitigator;
-	struct guard_space host;
+	struct netns_entry host;
 	struct queue fresh, changed;
 	unsigned int sought; /* dead namespaces, the long way */
 	bool began, paused, may_act; /* may_act: changes have settled */
 	struct loop_source *worker, *settle;
 };
 
-bool space_is_host(const struct guard_space *space);
-struct kept_device *keeper_device(const struct guard_space *space, int index);
+bool space_is_host(const struct netns_entry *space);
+struct kept_device *keeper_device(const struct netns_entry *space, int index);
 
 /* Takes over what is recorded; drops what is recorded of places that are gone. */
 void keeper_adopt(struct keeper *keeper);

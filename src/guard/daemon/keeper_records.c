@@ -11,14 +11,14 @@
 
 #define SOUGHT_MOST 32 /* dead namespaces, the long way, at a time */
 
-bool space_is_host(const struct guard_space *space)
+bool space_is_host(const struct netns_entry *space)
 {
 	return space->nsid < 0;
 }
 
-struct kept_device *keeper_device(const struct guard_space *space, int index)
+struct kept_device *keeper_device(const struct netns_entry *space, int index)
 {
-	struct kept_device *device = space->device;
+	struct kept_device *device = space->data;
 
 	while (device && device->index != index)
 		device = device->next;
@@ -49,7 +49,7 @@ static bool is_dead(struct keeper *keeper, const struct netns_id *id)
 {
 	_cleanup_close_ int fd = -1;
 
-	if (!spaces_unresolved(watch_spaces(keeper->watch)))
+	if (!netns_search_unresolved(watch_spaces(keeper->watch)))
 		return true;
 	return keeper->sought++ < SOUGHT_MOST && netns_find(id, &fd) == -ENOENT;
 }
@@ -58,10 +58,10 @@ static bool is_dead(struct keeper *keeper, const struct netns_id *id)
 static int adopt(const struct ledger *ledger, void *data)
 {
 	struct keeper *keeper = data;
-	struct spaces *spaces = watch_spaces(keeper->watch);
-	struct guard_space *space = netns_same(&ledger->netns, &keeper->host.id)
+	struct netns_search *spaces = watch_spaces(keeper->watch);
+	struct netns_entry *space = netns_same(&ledger->netns, &keeper->host.id)
 					    ? &keeper->host
-					    : spaces_by_id(spaces, &ledger->netns);
+					    : netns_search_by_id(spaces, &ledger->netns);
 	struct kept_device *device = space ? keeper_device(space, ledger->index) : NULL;
 	struct watch_link link;
 	const json_t *record;

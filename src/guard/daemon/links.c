@@ -5,7 +5,7 @@
  * A socket with NETLINK_LISTEN_ALL_NSID gets the events of every namespace that this one has a number for,
  * and the number with each. The kernel gives a namespace a number when a pair of devices joins it to this
  * one or a device moves there; the others get one as soon as a mount or a process leads to them
- * (guard/spaces.h), mostly before they have any device. A pair's end here tells the other's number and index
+ * (net/netns_search.h), mostly before they have any device. A pair's end here tells the other's number and index
  * in its own event, too, so nothing depends on which came first.
  *
  * Finding the way to a number is a search: names that have just appeared in the folders of runtimes, then the
@@ -31,7 +31,7 @@
 #define STEP_SPACES 16
 #define DUMP_TRIES 5
 
-struct spaces *watch_spaces(struct watch *watch)
+struct netns_search *watch_spaces(struct watch *watch)
 {
 	return watch->spaces;
 }
@@ -95,20 +95,20 @@ static bool is_pair(const char *kind)
 	return !strcmp(kind, "veth") || !strcmp(kind, "netkit");
 }
 
-static struct guard_space *need_space(struct watch *watch, int nsid)
+static struct netns_entry *need_space(struct watch *watch, int nsid)
 {
-	struct guard_space *space = spaces_get(watch->spaces, nsid);
+	struct netns_entry *space = netns_search_by_nsid(watch->spaces, nsid);
 
 	if (!space)
 		watch->has_new = true;
-	return space ? space : spaces_need(watch->spaces, nsid);
+	return space ? space : netns_search_add(watch->spaces, nsid);
 }
 
-static void take_link(struct watch *watch, struct guard_space *space,
+static void take_link(struct watch *watch, struct netns_entry *space,
 		      const struct nlmsghdr *message)
 {
 	struct link_event event;
-	struct guard_space *other;
+	struct netns_entry *other;
 
 	if (!read_link(message, &event))
 		return;
@@ -126,21 +126,21 @@ static void take_link(struct watch *watch, struct guard_space *space,
 static void take_nsid(struct watch *watch, const struct nlmsghdr *message)
 {
 	int nsid = nl_nsid_of(message);
-	struct guard_space *space;
+	struct netns_entry *space;
 
 	if (nsid < 0)
 		return;
 	space = message->nlmsg_type == RTM_NEWNSID ? need_space(watch, nsid)
-						   : spaces_get(watch->spaces, nsid);
+						   : netns_search_by_nsid(watch->spaces, nsid);
 	if (space && message->nlmsg_type == RTM_DELNSID)
-		spaces_forget(watch->spaces, space);
+		netns_search_forget(watch->spaces, space);
 }
 
 static void take_message(struct watch *watch, int nsid, const struct nlmsghdr *message)
 {
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(message);
-	struct guard_space *space = nsid >= 0 ? need_space(watch, nsid) : NULL;
+	struct netns_entry *space = nsid >= 0 ? need_space(watch, nsid) : NULL;
 
 	if (nsid >= 0 && !space)
 		return; /* no memory: the next look finds it */
@@ -254,7 +254,7 @@ static int on_step(void *owner);
 
 struct look {
 	struct watch *watch;
-	struct guard_space *space; /* NULL: this namespace */
+	struct netns_entry *space; /* NULL: this namespace */
 };
 
 static int take_looked(const struct nlmsghdr *message, void *data)
@@ -266,7 +266,7 @@ static int take_looked(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-static int look_at(struct watch *watch, struct guard_space *space)
+static int look_at(struct watch *watch, struct netns_entry *space)
 {
 	struct look look = { watch, space };
 	char buffer[NL_REQUEST_SIZE];
@@ -286,7 +286,7 @@ static int look_at(struct watch *watch, struct guard_space *space)
 	return rc;
 }
 
-static void list_space(void *owner, struct guard_space *space)
+static void list_space(void *owner, struct netns_entry *space)
 {
 	struct watch *watch = owner;
 
@@ -308,18 +308,18 @@ static int begin_steps(struct watch *watch)
 }
 
 /* What came before it had a number was not reported. */
-static void on_found(void *owner, struct guard_space *space)
+static void on_found(void *owner, struct netns_entry *space)
 {
 	struct watch *watch = owner;
 
-	if (space->was_mute) {
+	if (space->had_no_nsid) {
 		list_space(watch, space);
 		begin_steps(watch);
 	}
 	watch->hooks.found(watch->hooks.owner, space);
 }
 
-static void on_gone(void *owner, struct guard_space *space)
+static void on_gone(void *owner, struct netns_entry *space)
 {
 	struct watch *watch = owner;
 
@@ -329,27 +329,26 @@ static void on_gone(void *owner, struct guard_space *space)
 /* Numbers first, then everything that leads to a namespace, so that all are listed. */
 static int begin_look(struct watch *watch)
 {
+	bool events_lost = watch->lost;
 	int rc;
 
-	spaces_doubt(watch->spaces, watch->lost);
 	watch->lost = false;
 	watch->looked = clock_ns();
-	rc = spaces_check(watch->spaces);
+	rc = netns_search_check(watch->spaces, events_lost);
 	rc = rc ? rc : search_mounts(watch);
-	rc = rc ? rc : spaces_try_processes(watch->spaces);
-	spaces_doubt(watch->spaces, false);
+	rc = rc ? rc : netns_search_scan(watch->spaces, NETNS_PROCESSES);
 	if (rc)
 		return rc;
 	watch->step_count = 0;
-	spaces_each(watch->spaces, list_space, watch);
+	netns_search_each(watch->spaces, list_space, watch);
 	return look_at(watch, NULL) == -ENOMEM ? -ENOMEM : 0;
 }
 
 static void look_at_some(struct watch *watch, size_t most)
 {
 	while (watch->step_count && most--) {
-		struct guard_space *space =
-			spaces_get(watch->spaces, watch->step[--watch->step_count]);
+		struct netns_entry *space =
+			netns_search_by_nsid(watch->spaces, watch->step[--watch->step_count]);
 
 		if (space)
 			look_at(watch, space); /* one that cannot be looked at is going */
@@ -394,7 +393,7 @@ static int take_asked(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-int watch_ask(struct watch *watch, const struct guard_space *space, int index,
+int watch_ask(struct watch *watch, const struct netns_entry *space, int index,
 	      struct watch_link *ret_link)
 {
 	char buffer[NL_REQUEST_SIZE];
@@ -435,8 +434,8 @@ static int open_events(size_t buffer, int *ret_fd)
 
 static int open_all(struct watch *watch, size_t buffer)
 {
-	const struct spaces_hooks hooks = { on_found, on_gone, watch };
-	int rc = spaces_new(&hooks, &watch->spaces);
+	const struct netns_search_hooks hooks = { on_found, on_gone, watch };
+	int rc = netns_search_new(&hooks, &watch->spaces);
 
 	rc = rc ? rc : nl_open(-1, NETLINK_ROUTE, &watch->nl);
 	rc = rc ? rc : open_events(buffer, &watch->fd);
@@ -473,7 +472,7 @@ void watch_free(struct watch *watch)
 	loop_remove(&watch->stepper);
 	search_end(watch);
 	cleanup_close(&watch->fd);
-	spaces_free(watch->spaces);
+	netns_search_free(watch->spaces);
 	nl_close(watch->nl);
 	free(watch->step);
 	free(watch);

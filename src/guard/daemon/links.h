@@ -29,15 +29,15 @@ struct watch_link {
  */
 struct watch_hooks {
 	/* A device that is there: new, changed, or seen by a look at everything. */
-	void (*link)(void *owner, struct guard_space *space, const struct watch_link *link);
-	void (*link_gone)(void *owner, struct guard_space *space, int index);
+	void (*link)(void *owner, struct netns_entry *space, const struct watch_link *link);
+	void (*link_gone)(void *owner, struct netns_entry *space, int index);
 	/* A filter or a qdisc was taken off. */
-	void (*filter_gone)(void *owner, struct guard_space *space, int index);
+	void (*filter_gone)(void *owner, struct netns_entry *space, int index);
 	/* All devices of the namespace have been told by a look at everything. */
-	void (*looked)(void *owner, struct guard_space *space);
+	void (*looked)(void *owner, struct netns_entry *space);
 	/* A way to the namespace was found; it is about to be forgotten. */
-	void (*found)(void *owner, struct guard_space *space);
-	void (*gone)(void *owner, struct guard_space *space);
+	void (*found)(void *owner, struct netns_entry *space);
+	void (*gone)(void *owner, struct netns_entry *space);
 	/* Events were lost: everything is being looked at anew. */
 	void (*overflowed)(void *owner);
 	void (*drained)(void *owner);
@@ -53,7 +53,7 @@ int watch_new(struct loop *loop, const struct watch_hooks *hooks, size_t buffer,
 void watch_free(struct watch *watch);
 
 /* The namespaces it knows. */
-struct spaces *watch_spaces(struct watch *watch);
+struct netns_search *watch_spaces(struct watch *watch);
 
 /*
  * Takes what has been reported so far, so that the socket does not overflow while somebody works. Does not
@@ -69,7 +69,7 @@ int watch_look(struct watch *watch);
 int watch_look_in_steps(struct watch *watch);
 
 /* Asks for a device whose name was not told. */
-int watch_ask(struct watch *watch, const struct guard_space *space, int index,
+int watch_ask(struct watch *watch, const struct netns_entry *space, int index,
 	      struct watch_link *ret_link);
 
 #endif

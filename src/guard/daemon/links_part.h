@@ -19,7 +19,7 @@ struct fresh_name {
 struct watch {
 	struct loop *loop;
 	struct watch_hooks hooks;
-	struct spaces *spaces;
+	struct netns_search *spaces;
 	struct nl *nl; /* for questions */
 	int fd; /* for events */
 	int inotify, mounts;

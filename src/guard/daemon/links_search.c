@@ -83,7 +83,7 @@ static void try_names(struct watch *watch)
 
 	read_names(watch);
 	for (size_t i = watch->name_count; i-- > 0;)
-		if (spaces_try_path(watch->spaces, watch->name[i].path) ||
+		if (netns_search_try_path(watch->spaces, watch->name[i].path) ||
 		    now - watch->name[i].since > NAME_LIFE_NS)
 			drop_name(watch, i);
 }
@@ -93,7 +93,7 @@ int search_mounts(struct watch *watch)
 	watch->mounts_changed = false;
 	watch->mounts_read = clock_ns();
 	watch_folders(watch);
-	return spaces_try_mounts(watch->spaces);
+	return netns_search_scan(watch->spaces, NETNS_MOUNTS);
 }
 
 static int on_retry(void *owner);
@@ -107,13 +107,13 @@ int search(struct watch *watch)
 		return 0;
 	watch->has_new = false;
 	try_names(watch);
-	if (spaces_unresolved(watch->spaces))
-		rc = spaces_try_new_processes(watch->spaces);
-	if (!rc && spaces_unresolved(watch->spaces) &&
+	if (netns_search_unresolved(watch->spaces))
+		rc = netns_search_scan(watch->spaces, NETNS_NEW_PROCESSES);
+	if (!rc && netns_search_unresolved(watch->spaces) &&
 	    (watch->mounts_changed || poll(&mounts, 1, 0) > 0))
 		rc = search_mounts(watch);
 	/* What everything has been read in vain for is not worth it again. */
-	if (rc || spaces_unresolved(watch->spaces) <= watch->hopeless)
+	if (rc || netns_search_unresolved(watch->spaces) <= watch->hopeless)
 		return rc;
 	watch->retry_ns = RETRY_FIRST_NS;
 	loop_remove(&watch->retry);
@@ -136,15 +136,15 @@ static int on_retry(void *owner)
 
 	loop_remove(&watch->retry);
 	watch->hopeless = 0;
-	if (!spaces_unresolved(watch->spaces))
+	if (!netns_search_unresolved(watch->spaces))
 		return 0;
 	try_names(watch);
-	rc = spaces_unresolved(watch->spaces) ? search_mounts(watch) : 0;
-	if (!rc && spaces_unresolved(watch->spaces))
-		rc = spaces_try_processes(watch->spaces);
-	watch->hopeless = spaces_unresolved(watch->spaces);
+	rc = netns_search_unresolved(watch->spaces) ? search_mounts(watch) : 0;
+	if (!rc && netns_search_unresolved(watch->spaces))
+		rc = netns_search_scan(watch->spaces, NETNS_PROCESSES);
+	watch->hopeless = netns_search_unresolved(watch->spaces);
 	watch->retry_ns *= 4;
-	if (!rc && spaces_unresolved(watch->spaces) && watch->retry_ns <= RETRY_LAST_NS)
+	if (!rc && netns_search_unresolved(watch->spaces) && watch->retry_ns <= RETRY_LAST_NS)
 		rc = loop_add_timer(watch->loop, watch->retry_ns, 0, on_retry, watch,
 				    &watch->retry);
 	return rc ? rc : watch_finish(watch);
@@ -193,7 +193,7 @@ static int on_mounts(void *owner, uint32_t events)
 static int on_tick(void *owner)
 {
 	struct watch *watch = owner;
-	int rc = spaces_try_new_processes(watch->spaces);
+	int rc = netns_search_scan(watch->spaces, NETNS_NEW_PROCESSES);
 
 	return rc ? rc : watch_finish(watch);
 }
