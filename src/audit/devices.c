@@ -13,8 +13,6 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 
-#define DUMP_TRIES 5
-
 struct scope {
 	struct audit_facts *facts;
 	size_t space;
@@ -121,6 +119,8 @@ static int find_lower(struct scope *scope)
 {
 	const struct space *look = &scope->facts->inventory.space[scope->space];
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request;
 	bool any = false;
 	int rc;
 
@@ -131,14 +131,9 @@ static int find_lower(struct scope *scope)
 	rc = nl_open(-1, NETLINK_ROUTE, &nl);
 	if (rc)
 		return rc;
-	rc = -EINTR;
-	for (int i = 0; rc == -EINTR && i < DUMP_TRIES; i++) {
-		char buffer[NL_REQUEST_SIZE];
-		struct nlmsghdr *request = nl_request(buffer, RTM_GETLINK, NLM_F_DUMP);
-
-		mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
-		rc = nl_talk(nl, request, take_link, scope);
-	}
+	request = nl_request(buffer, RTM_GETLINK, NLM_F_DUMP);
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+	rc = nl_dump(nl, request, take_link, NULL, scope);
 	if (!rc)
 		guess_lower(scope);
 	return rc;
@@ -199,16 +194,12 @@ static int read_netconf(struct scope *scope)
 	for (size_t i = 0; i < look->device_count; i++)
 		space->device[i].rp_filter = -1;
 	for (size_t i = 0; !rc && i < ARRAY_SIZE(families); i++) {
-		rc = -EINTR;
-		for (int try = 0; rc == -EINTR && try < DUMP_TRIES; try++) {
-			char buffer[NL_REQUEST_SIZE];
-			struct nlmsghdr *request = nl_request(buffer, RTM_GETNETCONF, NLM_F_DUMP);
-			struct netconfmsg *netconf =
-				mnl_nlmsg_put_extra_header(request, sizeof(*netconf));
+		char buffer[NL_REQUEST_SIZE];
+		struct nlmsghdr *request = nl_request(buffer, RTM_GETNETCONF, NLM_F_DUMP);
+		struct netconfmsg *netconf = mnl_nlmsg_put_extra_header(request, sizeof(*netconf));
 
-			netconf->ncm_family = families[i];
-			rc = nl_talk(nl, request, take_netconf, scope);
-		}
+		netconf->ncm_family = families[i];
+		rc = nl_dump(nl, request, take_netconf, NULL, scope);
 		/* A kernel without IPv6 has no settings of it. */
 		if (rc == -EOPNOTSUPP && families[i] == AF_INET6)
 			rc = 0;

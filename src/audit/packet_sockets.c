@@ -22,7 +22,6 @@
 #include "base/term.h"
 
 #define SOCKETS_MAX 1024 /* of a namespace */
-#define DUMP_TRIES 5
 
 static bool receives_ip(unsigned int protocol)
 {
@@ -67,21 +66,20 @@ static int take_socket(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
+static void forget_sockets(void *data)
+{
+	((struct audit_space *)data)->packet_socket_count = 0;
+}
+
 static int ask(struct nl *nl, struct audit_space *space)
 {
-	int rc = -EINTR;
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
+	struct packet_diag_req *diag = mnl_nlmsg_put_extra_header(request, sizeof(*diag));
 
-	for (int i = 0; rc == -EINTR && i < DUMP_TRIES; i++) {
-		char buffer[NL_REQUEST_SIZE];
-		struct nlmsghdr *request = nl_request(buffer, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
-		struct packet_diag_req *diag = mnl_nlmsg_put_extra_header(request, sizeof(*diag));
-
-		diag->sdiag_family = AF_PACKET;
-		diag->pdiag_show = PACKET_SHOW_INFO | PACKET_SHOW_RING_CFG;
-		space->packet_socket_count = 0;
-		rc = nl_talk(nl, request, take_socket, space);
-	}
-	return rc;
+	diag->sdiag_family = AF_PACKET;
+	diag->pdiag_show = PACKET_SHOW_INFO | PACKET_SHOW_RING_CFG;
+	return nl_dump(nl, request, take_socket, forget_sockets, space);
 }
 
 int audit_collect_packet_sockets(struct audit_facts *facts, size_t space)

@@ -21,7 +21,6 @@
 #include "base/term.h"
 
 #define PROGRAMS_MAX 16 /* of a device */
-#define DUMP_TRIES 5
 #define MAPS_MAX 64
 /* bpf_attach_type of Linux 6.6: newer than the headers this is built with */
 #define TCX_INGRESS 46
@@ -248,18 +247,13 @@ static int take_filter(const struct nlmsghdr *message, void *data)
 
 static int dump(struct nl *nl, uint16_t type, int index, uint32_t parent, mnl_cb_t take, void *data)
 {
-	int rc = -EINTR;
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, type, NLM_F_DUMP);
+	struct tcmsg *tcm = mnl_nlmsg_put_extra_header(request, sizeof(*tcm));
 
-	for (int i = 0; rc == -EINTR && i < DUMP_TRIES; i++) {
-		char buffer[NL_REQUEST_SIZE];
-		struct nlmsghdr *request = nl_request(buffer, type, NLM_F_DUMP);
-		struct tcmsg *tcm = mnl_nlmsg_put_extra_header(request, sizeof(*tcm));
-
-		tcm->tcm_ifindex = index;
-		tcm->tcm_parent = parent;
-		rc = nl_talk(nl, request, take, data);
-	}
-	return rc;
+	tcm->tcm_ifindex = index;
+	tcm->tcm_parent = parent;
+	return nl_dump(nl, request, take, NULL, data);
 }
 
 static int collect_filters(struct audit_programs *programs, struct nl *nl, int index,

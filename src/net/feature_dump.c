@@ -14,8 +14,6 @@
 #include "net/feature.h"
 #include "net/feature_part.h"
 
-#define DUMP_TRIES 5
-
 static int ethtool_family(struct nl *nl, uint16_t *ret_type)
 {
 	/* The number is the same in every namespace, and as long as the kernel runs. */
@@ -157,20 +155,15 @@ static int take_device(const struct nlmsghdr *message, void *data)
 int feature_dump(struct nl *nl, feature_take_fn take, void *data)
 {
 	struct walk walk = { .take = take, .data = data };
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request;
 	uint16_t type = 0;
 	int rc = ethtool_family(nl, &type);
 
 	if (rc)
 		return rc;
-	rc = -EINTR;
-	for (int i = 0; rc == -EINTR && i < DUMP_TRIES; i++) {
-		char buffer[NL_REQUEST_SIZE];
-
-		rc = nl_talk(
-			nl,
-			feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, NLM_F_DUMP, NULL),
-			take_device, &walk);
-	}
+	request = feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, NLM_F_DUMP, NULL);
+	rc = nl_dump(nl, request, take_device, NULL, &walk);
 	return rc ? fail(rc, "cannot read the offload features: %s", fail_text()) : 0;
 }
 

@@ -21,8 +21,6 @@
 #include "net/inventory_part.h"
 #include "net/nl.h"
 
-#define DUMP_TRIES 10
-
 struct reading {
 	struct contents contents;
 	size_t capacity;
@@ -243,6 +241,19 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
+static void forget_devices(void *data)
+{
+	((struct reading *)data)->contents.device_count = 0;
+}
+
+static void forget_addresses(void *data)
+{
+	struct contents *contents = &((struct reading *)data)->contents;
+
+	for (size_t i = 0; i < contents->device_count; i++)
+		contents->device[i].address_count = 0;
+}
+
 static int dump_devices(struct nl *nl, struct reading *reading)
 {
 	char buffer[NL_REQUEST_SIZE];
@@ -251,8 +262,7 @@ static int dump_devices(struct nl *nl, struct reading *reading)
 
 	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
 	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	reading->contents.device_count = 0;
-	rc = nl_talk(nl, request, take_device, reading);
+	rc = nl_dump(nl, request, take_device, forget_devices, reading);
 	if (!rc && reading->contents.device_count)
 		qsort(reading->contents.device, reading->contents.device_count,
 		      sizeof(*reading->contents.device), by_index);
@@ -265,9 +275,7 @@ static int dump_addresses(struct nl *nl, struct reading *reading)
 	struct nlmsghdr *request = nl_request(buffer, RTM_GETADDR, NLM_F_DUMP);
 
 	mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg));
-	for (size_t i = 0; i < reading->contents.device_count; i++)
-		reading->contents.device[i].address_count = 0;
-	return nl_talk(nl, request, take_address, reading);
+	return nl_dump(nl, request, take_address, forget_addresses, reading);
 }
 
 static int dump_routes(struct nl *nl, struct reading *reading, uint8_t family)
@@ -277,7 +285,7 @@ static int dump_routes(struct nl *nl, struct reading *reading, uint8_t family)
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(request, sizeof(*rtm));
 
 	rtm->rtm_family = family;
-	return nl_talk(nl, request, take_route, reading);
+	return nl_dump(nl, request, take_route, NULL, reading);
 }
 
 static int dump_routes4(struct nl *nl, struct reading *reading)
@@ -332,11 +340,7 @@ int contents_read(const struct space *space, struct contents *ret_contents)
 	    0)
 		reading.contents.cookie = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(dumps); i++) {
-		int tries = 0;
-
-		do
-			rc = dumps[i](nl, &reading);
-		while (rc == -EINTR && ++tries < DUMP_TRIES);
+		rc = dumps[i](nl, &reading);
 		if (rc)
 			return rc;
 	}

@@ -129,19 +129,20 @@ static int by_index(const void *one, const void *other)
 	return (a->index > b->index) - (a->index < b->index);
 }
 
+static void forget_listed(void *data)
+{
+	((struct list *)data)->count = 0;
+}
+
 int link_list(struct nl *nl, struct link_info **ret_link, size_t *ret_count)
 {
 	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_GETLINK, NLM_F_DUMP);
 	struct list list = { 0 };
 	int rc;
 
-	do {
-		struct nlmsghdr *request = nl_request(buffer, RTM_GETLINK, NLM_F_DUMP);
-
-		mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
-		list.count = 0;
-		rc = nl_talk(nl, request, take_listed, &list);
-	} while (rc == -EINTR);
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+	rc = nl_dump(nl, request, take_listed, forget_listed, &list);
 	if (rc) {
 		free(list.link);
 		return rc;

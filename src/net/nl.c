@@ -207,6 +207,18 @@ int nl_talk(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data)
 	return rc;
 }
 
+int nl_dump(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, nl_restart_fn restart, void *data)
+{
+	int rc = -EINTR;
+
+	for (int tries = 0; rc == -EINTR && tries < NL_DUMP_TRIES; tries++) {
+		if (restart)
+			restart(data);
+		rc = nl_talk(nl, request, fn, data);
+	}
+	return rc;
+}
+
 static int take_family(const struct nlmsghdr *message, void *data)
 {
 	const struct nlattr *attr;

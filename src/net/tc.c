@@ -15,8 +15,6 @@
 #include "base/fail.h"
 #include "base/trace.h"
 
-#define DUMP_TRIES 5
-
 static uint32_t parent_of(enum tc_direction direction)
 {
 	return TC_H_MAKE(TC_H_CLSACT, direction == TC_INGRESS ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS);
@@ -68,20 +66,19 @@ static int take_qdisc(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
+static void forget_hooks(void *data)
+{
+	((struct hooks_sought *)data)->hooks = TC_HOOKS_NONE;
+}
+
 int tc_get_hooks(struct nl *nl, int index, enum tc_hooks *ret_hooks)
 {
-	struct hooks_sought sought;
-	int rc = -EINTR;
+	struct hooks_sought sought = { .index = index };
+	char buffer[NL_REQUEST_SIZE];
+	struct tcmsg *tcm;
+	struct nlmsghdr *request = tc_request(buffer, RTM_GETQDISC, NLM_F_DUMP, index, &tcm);
+	int rc = nl_dump(nl, request, take_qdisc, forget_hooks, &sought);
 
-	for (int i = 0; rc == -EINTR && i < DUMP_TRIES; i++) {
-		char buffer[NL_REQUEST_SIZE];
-		struct tcmsg *tcm;
-		struct nlmsghdr *request =
-			tc_request(buffer, RTM_GETQDISC, NLM_F_DUMP, index, &tcm);
-
-		sought = (struct hooks_sought){ .index = index, .hooks = TC_HOOKS_NONE };
-		rc = nl_talk(nl, request, take_qdisc, &sought);
-	}
 	if (rc)
 		return fail(rc, "cannot read the qdiscs of device %d: %s", index, fail_text());
 	*ret_hooks = sought.hooks;
@@ -172,34 +169,35 @@ static int take_filter(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-/* Adds what is found to *walk. Without clsact there is nothing to walk. */
+static void forget_filters(void *data)
+{
+	struct filter_walk *walk = data;
+
+	*walk = (struct filter_walk){ .priority = walk->priority };
+}
+
+/* Without clsact there is nothing to walk. */
 static int walk_filters(struct nl *nl, int index, enum tc_direction direction,
 			struct filter_walk *walk)
 {
-	const struct filter_walk before = *walk;
-	int rc = -EINTR;
+	char buffer[NL_REQUEST_SIZE];
+	struct tcmsg *tcm;
+	struct nlmsghdr *request = tc_request(buffer, RTM_GETTFILTER, NLM_F_DUMP, index, &tcm);
+	int rc;
 
-	for (int i = 0; rc == -EINTR && i < DUMP_TRIES; i++) {
-		char buffer[NL_REQUEST_SIZE];
-		struct tcmsg *tcm;
-		struct nlmsghdr *request =
-			tc_request(buffer, RTM_GETTFILTER, NLM_F_DUMP, index, &tcm);
-
-		tcm->tcm_parent = parent_of(direction);
-		*walk = before;
-		rc = nl_talk(nl, request, take_filter, walk);
-	}
+	tcm->tcm_parent = parent_of(direction);
+	rc = nl_dump(nl, request, take_filter, forget_filters, walk);
 	return rc ? fail(rc, "cannot read the tc filters of device %d: %s", index, fail_text()) : 0;
 }
 
 int tc_filter_count(struct nl *nl, int index, unsigned int *ret_count)
 {
-	struct filter_walk walk = { 0 };
-	int rc = walk_filters(nl, index, TC_INGRESS, &walk);
+	struct filter_walk ingress = { 0 }, egress = { 0 };
+	int rc = walk_filters(nl, index, TC_INGRESS, &ingress);
 
-	rc = rc ? rc : walk_filters(nl, index, TC_EGRESS, &walk);
+	rc = rc ? rc : walk_filters(nl, index, TC_EGRESS, &egress);
 	if (!rc)
-		*ret_count = walk.count;
+		*ret_count = ingress.count + egress.count;
 	return rc;
 }
 

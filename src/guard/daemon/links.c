@@ -29,7 +29,6 @@
 #include "net/nl.h"
 
 #define STEP_SPACES 16
-#define DUMP_TRIES 5
 
 struct netns_search *watch_spaces(struct watch *watch)
 {
@@ -270,17 +269,14 @@ static int look_at(struct watch *watch, struct netns_entry *space)
 {
 	struct look look = { watch, space };
 	char buffer[NL_REQUEST_SIZE];
-	int rc = -EINTR;
+	struct nlmsghdr *request = nl_request(buffer, RTM_GETLINK, NLM_F_DUMP);
+	int rc;
 
-	for (int i = 0; rc == -EINTR && i < DUMP_TRIES; i++) {
-		struct nlmsghdr *request = nl_request(buffer, RTM_GETLINK, NLM_F_DUMP);
-
-		mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
-		if (space)
-			mnl_attr_put_u32(request, IFLA_TARGET_NETNSID, (uint32_t)space->nsid);
-		mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-		rc = nl_talk(watch->nl, request, take_looked, &look);
-	}
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+	if (space)
+		mnl_attr_put_u32(request, IFLA_TARGET_NETNSID, (uint32_t)space->nsid);
+	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	rc = nl_dump(watch->nl, request, take_looked, NULL, &look);
 	if (!rc)
 		watch->hooks.looked(watch->hooks.owner, space);
 	return rc;
