@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The receiver's judgement: see check.h.
+ * Checking received messages: see check.h.
  *
  * A connection's bytes are cut into messages by position: damage changes bits, never lengths, and TCP
- * leaves nothing out. A datagram names its message itself, in a counter that may be what was damaged.
- * One that equals a message other than the one due is therefore ambiguous (is 13 missing, or is this
- * 12 with a wrong bit?) and waits for the next: if that is the one behind the one due, the sender did
- * send the one due in between.
+ * leaves nothing out. A datagram's counter says which message it is, but the counter itself may be damaged.
+ * If a datagram equals another message than the one due, this is ambiguous: when 12 is due and 13 arrives, 12
+ * may be missing, or this is 12 with a wrong bit. The next datagram decides: if it is 13, the held one was 12.
  */
 #include "lab/check.h"
 
@@ -16,10 +15,11 @@
 
 #include "lab/message.h"
 
-#define HOPELESS 16 /* messages without a recognisable one: about 1 KB */
-#define BACK 16 /* a damaged datagram is looked for this far behind ... */
-#define AHEAD 4096 /* ... and ahead of the one due */
-#define COUNTER_BITS 2 /* more wrong bits in a counter are not believed to be damage */
+#define STRANGE_MOST 16 /* messages without a recognised one (about 1 KB): the peer is no truesum */
+#define BACK 16 /* a damaged datagram may be one of so many before the one due ... */
+#define AHEAD 4096 /* ... or after it */
+#define COUNTER_BITS                                                                               \
+	2 /* with more wrong bits in its counter it is another message, not a damaged one */
 
 struct held {
 	bool active;
@@ -34,7 +34,7 @@ struct check {
 	void *owner;
 	struct check_tally tally;
 	uint32_t next; /* the message due */
-	uint8_t fill[MESSAGE_MAX]; /* a stream's message as far as it came */
+	uint8_t fill[MESSAGE_MAX]; /* a connection: the bytes of an incomplete message */
 	size_t filled;
 	uint64_t filled_ns;
 	bool begun;
@@ -58,12 +58,7 @@ const struct check_tally *check_tally(const struct check *check)
 	return &check->tally;
 }
 
-bool check_hopeless(const struct check *check)
-{
-	return !check->tally.recognised && check->tally.messages[CHECK_STRANGE] >= HOPELESS;
-}
-
-static size_t wrong_bytes(const struct marked *text)
+static size_t wrong_bytes(const struct message_line *text)
 {
 	size_t wrong = 0;
 
@@ -81,7 +76,7 @@ static unsigned int wrong_bits(const uint8_t *got, const uint8_t *want, size_t l
 	return bits;
 }
 
-static void tally_text(struct check_tally *tally, const struct marked *text)
+static void tally_text(struct check_tally *tally, const struct message_line *text)
 {
 	tally->bytes += text->len;
 	for (size_t i = 0; i < text->len; i++) {
@@ -100,12 +95,15 @@ static void tally_text(struct check_tally *tally, const struct marked *text)
 
 static void report(struct check *check, const struct check_line *line)
 {
-	check->tally.messages[line->class]++;
+	struct check_tally *tally = &check->tally;
+
+	tally->messages[line->class]++;
+	tally->no_truesum = !tally->recognised && tally->messages[CHECK_STRANGE] >= STRANGE_MOST;
 	check->fn(check->owner, line);
 }
 
-/* Whether the peer has ever sent something like a message, this one included. */
-static bool recognise(struct check *check, const struct marked *text)
+/* Whether the peer has sent anything like a message so far, this one included. */
+static bool recognise(struct check *check, const struct message_line *text)
 {
 	if (wrong_bytes(text) * 2 <= text->len)
 		check->tally.recognised++;
@@ -156,19 +154,19 @@ static void add_gap(struct check_tally *tally, uint32_t first, uint32_t count)
 		tally->gaps[tally->gap_count++] = (struct check_gap){ first, count };
 }
 
-/* Takes k out of the gap it lies in; false where it lies in none. */
+/* Takes k out of its gap; false if it is in none. */
 static bool fill_gap(struct check_tally *tally, uint32_t k)
 {
 	for (size_t i = 0; i < tally->gap_count; i++) {
 		struct check_gap *gap = &tally->gaps[i];
-		uint32_t behind = gap->first + gap->count - 1 - k;
+		uint32_t after = gap->first + gap->count - 1 - k;
 
 		if (k < gap->first || k - gap->first >= gap->count)
 			continue;
-		tally->missing -= 1 + (uint64_t)behind;
+		tally->missing -= 1 + (uint64_t)after;
 		gap->count = k - gap->first;
-		if (behind)
-			add_gap(tally, k + 1, behind);
+		if (after)
+			add_gap(tally, k + 1, after);
 		if (!tally->gaps[i].count)
 			tally->gaps[i] = tally->gaps[--tally->gap_count];
 		return true;
@@ -176,7 +174,7 @@ static bool fill_gap(struct check_tally *tally, uint32_t k)
 	return false;
 }
 
-/* Notes that message k is here; false where it had been before. */
+/* Notes the arrival of message k; false if it arrived before. */
 static bool arrive(struct check *check, uint32_t k)
 {
 	if (!check->begun) {
@@ -208,7 +206,7 @@ static void commit(struct check *check, const uint8_t *bytes, size_t len, uint32
 	report(check, &line);
 }
 
-/* Decides what the held datagram was, now that it is known that `after` followed it. */
+/* Decides which message the held datagram was, as message `after` follows it. */
 static void release(struct check *check, uint32_t after)
 {
 	struct held *held = &check->held;
@@ -218,7 +216,7 @@ static void release(struct check *check, uint32_t after)
 	if (!held->active)
 		return;
 	held->active = false;
-	/* Twice the same is a datagram that the network doubled, unless damage is about already. */
+	/* The same datagram twice: the network doubled it, unless there was damage already. */
 	if ((after == held->k && !check->tally.bytes_wrong) || after != due + 1 ||
 	    message_write(due, want) != held->len ||
 	    wrong_bits(held->bytes, (uint8_t *)want, held->len) > COUNTER_BITS)
@@ -226,7 +224,7 @@ static void release(struct check *check, uint32_t after)
 	commit(check, held->bytes, held->len, due, held->at_ns);
 }
 
-/* Which message a datagram is; *ret_equal: it equals that one. */
+/* Finds which message a datagram is; *ret_equal: it equals that one. */
 static int identify(const struct check *check, const uint8_t *bytes, size_t len, uint32_t *ret_k,
 		    bool *ret_equal)
 {
@@ -239,9 +237,9 @@ static int identify(const struct check *check, const uint8_t *bytes, size_t len,
 	message_write(k, want);
 	bits = wrong_bits(bytes, (uint8_t *)want, len);
 
-	/* Where the counter is past reading, the one due is the likeliest. */
+	/* If the counter cannot be read, the message due is the most likely one. */
 	if (bits && message_write(due, want) == len) {
-		struct marked text = { bytes, (uint8_t *)want, len };
+		struct message_line text = { bytes, (uint8_t *)want, len };
 
 		bits_due = wrong_bits(bytes, (uint8_t *)want, len);
 		if (bits_due <= bits || wrong_bytes(&text) * 2 > len)
@@ -254,7 +252,7 @@ static int identify(const struct check *check, const uint8_t *bytes, size_t len,
 
 static void strange(struct check *check, const uint8_t *bytes, size_t len, uint64_t at_ns)
 {
-	size_t shown = len < MARKED_MAX ? len : MARKED_MAX;
+	size_t shown = len < MESSAGE_LINE_MAX ? len : MESSAGE_LINE_MAX;
 
 	report(check, &(struct check_line){ .class = CHECK_STRANGE,
 					    .at_ns = at_ns,
@@ -273,7 +271,7 @@ void check_datagram(struct check *check, const uint8_t *bytes, size_t len, uint6
 		return;
 	}
 	message_write(k, want);
-	if (!recognise(check, &(struct marked){ bytes, (uint8_t *)want, len })) {
+	if (!recognise(check, &(struct message_line){ bytes, (uint8_t *)want, len })) {
 		strange(check, bytes, len, at_ns);
 		return;
 	}
@@ -295,7 +293,7 @@ static int by_first(const void *left, const void *right)
 
 void check_end(struct check *check)
 {
-	release(check, check->next); /* nothing followed: it was what it says */
+	release(check, check->next); /* nothing follows: its counter is right */
 	qsort(check->tally.gaps, check->tally.gap_count, sizeof(check->tally.gaps[0]), by_first);
 	if (check->filled) {
 		check->tally.missing++;

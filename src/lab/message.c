@@ -3,7 +3,7 @@
  * The numbered messages: see message.h.
  *
  * A message's length depends only on how many digits its number has. Offsets and their inverse are
- * therefore sums over at most ten groups of equally long messages, and nothing is stored.
+ * therefore sums over at most ten groups of messages of one length; nothing is stored.
  */
 #include "lab/message.h"
 
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DIGITS_AT (MESSAGE_LETTERS + 1) /* behind the letters and a space */
+#define DIGITS_AT (MESSAGE_LETTERS + 1) /* after the letters and a space */
 #define FRAME_LEN (DIGITS_AT + 1) /* all but the digits: letters, space, newline */
 #define DIGITS_MAX 10 /* of a 32-bit number */
 
@@ -55,7 +55,7 @@ size_t message_len(uint32_t k)
 
 uint64_t message_offset(uint32_t k)
 {
-	/* Every message below k has a digit; those from 10 on have a second, and so on. */
+	/* Every message has one digit, those from 10 on a second one, and so on. */
 	uint64_t offset = (uint64_t)k * (FRAME_LEN + 1);
 
 	for (uint64_t power = 10; power < k; power *= 10)
@@ -79,17 +79,7 @@ uint32_t message_at(uint64_t stream_offset)
 	}
 }
 
-uint8_t message_byte(uint64_t stream_offset)
-{
-	char text[MESSAGE_MAX] = { 0 };
-	uint32_t k = message_at(stream_offset);
-	uint64_t within = stream_offset - message_offset(k);
-
-	message_write(k, text);
-	return within < sizeof(text) ? (uint8_t)text[within] : 0;
-}
-
-/* The message the datagram equals, if any. */
+/* Finds the message that the datagram equals. */
 static int find_equal(const uint8_t *datagram, size_t len, uint32_t *ret_k)
 {
 	char text[MESSAGE_MAX];
@@ -118,7 +108,7 @@ int message_identify(const uint8_t *datagram, size_t len, uint32_t from, uint32_
 	if (!find_equal(datagram, len, ret_k))
 		return 0;
 
-	/* Messages of one length differ in their digits only; the lowest number wins a tie. */
+	/* Messages of one length differ only in their digits. The lowest number wins a tie. */
 	for (uint32_t k = from; k < until; k++) {
 		char text[DIGITS_MAX] = { 0 };
 		unsigned int bits = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Damaged lines for people: what may be left out and what never, that carets stand below the wrong
+ * Damaged messages for people: what may be left out and what must stay, that carets stand below the wrong
  * bytes, and how a wrong byte is named.
  */
 #include <setjmp.h>
@@ -12,12 +12,11 @@
 
 #include <cmocka.h>
 
-#include "lab/marked.h"
-#include "lab/message.h"
+#include "cmd/common/marked.h"
 
 struct fixture {
 	char got[MESSAGE_MAX], want[MESSAGE_MAX];
-	struct marked line;
+	struct message_line line;
 	char *text;
 	size_t size;
 	FILE *out;
@@ -46,10 +45,10 @@ static void test_undamaged_line_is_shortened_to_fit(void **state)
 
 	(void)state;
 	prepare(&f, 12);
-	assert_int_equal(marked_print(f.out, &f.line, 7, false), 7);
+	assert_int_equal(marked_print(f.out, &f.line, 7, MARKED_PLAIN), 7);
 	expect_text(&f, "aaa… 12");
 	prepare(&f, 12);
-	assert_int_equal(marked_print(f.out, &f.line, 60, true), 60);
+	assert_int_equal(marked_print(f.out, &f.line, 60, MARKED_COLORED), 60);
 	expect_text(&f, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 12");
 }
 
@@ -61,7 +60,7 @@ static void test_wrong_bytes_and_counter_stay(void **state)
 	prepare(&f, 123);
 	f.got[7] = '!';
 	f.got[40] = 'e';
-	assert_int_equal(marked_print(f.out, &f.line, 20, false), 20);
+	assert_int_equal(marked_print(f.out, &f.line, 20, MARKED_PLAIN), 20);
 	expect_text(&f, "aaaaaaa!a…eaaaa… 123");
 }
 
@@ -73,13 +72,13 @@ static void test_carets_stand_below_wrong_bytes(void **state)
 	prepare(&f, 1);
 	f.got[3] = 'A';
 	f.got[59] = '\v'; /* the newline, which is shown because it is wrong */
-	marked_print(f.out, &f.line, 80, false);
+	marked_print(f.out, &f.line, 80, MARKED_PLAIN);
 	fputc('\n', f.out);
-	marked_carets(f.out, &f.line, 80);
+	marked_print(f.out, &f.line, 80, MARKED_CARETS);
 	expect_text(&f, "aaaAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 1·\n"
 			"   ^                                                       ^");
 	prepare(&f, 1);
-	marked_carets(f.out, &f.line, 80);
+	marked_print(f.out, &f.line, 80, MARKED_CARETS);
 	expect_text(&f, "");
 }
 
@@ -90,7 +89,7 @@ static void test_a_line_with_nothing_to_leave_out_stays_whole(void **state)
 	(void)state;
 	prepare(&f, 1);
 	memset(f.got, 'b', f.line.len);
-	assert_int_equal(marked_print(f.out, &f.line, 10, false), f.line.len);
+	assert_int_equal(marked_print(f.out, &f.line, 10, MARKED_PLAIN), f.line.len);
 	fclose(f.out);
 	free(f.text);
 }
@@ -102,7 +101,7 @@ static void test_red_around_wrong_bytes_only(void **state)
 	(void)state;
 	prepare(&f, 1);
 	f.got[0] = 'A';
-	marked_print(f.out, &f.line, 5, true);
+	marked_print(f.out, &f.line, 5, MARKED_COLORED);
 	expect_text(&f, "\033[1;31mA\033[0ma… 1");
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The numbered messages: lengths and offsets where the number gains a digit, the inverse, and that a
- * damaged datagram is recognised wherever the damage sits.
+ * The numbered messages: lengths and offsets when the number gains a digit, the inverse, and that a
+ * damaged datagram is recognised wherever its damage is.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -25,7 +25,7 @@ static void test_text(void **state)
 			    len);
 }
 
-static void test_lengths_where_a_digit_is_gained(void **state)
+static void test_lengths_when_a_digit_is_gained(void **state)
 {
 	static const struct {
 		uint32_t k;
@@ -66,9 +66,9 @@ static void test_stream_is_the_messages_in_a_row(void **state)
 		assert_true(message_offset(k) == at);
 		assert_int_equal(message_at(at), k);
 		assert_int_equal(message_at(at + len - 1), k);
-		assert_int_equal(message_byte(at), 'a');
-		assert_int_equal(message_byte(at + len - 1), '\n');
-		assert_int_equal(message_byte(at + len - 2), '0' + k % 10);
+		assert_int_equal(text[0], 'a');
+		assert_int_equal(text[len - 1], '\n');
+		assert_int_equal(text[len - 2], '0' + k % 10);
 		at += len;
 	}
 }
@@ -136,7 +136,7 @@ static void test_identify_damaged_counter(void **state)
 	assert_int_equal(k, 18);
 
 	message_write(12, text);
-	text[MESSAGE_LETTERS + 2] ^= 0x01; /* "13": nobody can tell that from message 13 */
+	text[MESSAGE_LETTERS + 2] ^= 0x01; /* "13": looks like message 13 */
 	assert_int_equal(identify(text, len, 12, 13, &k), 0);
 	assert_int_equal(k, 13);
 }
@@ -154,7 +154,7 @@ static void test_identify_damaged_newline(void **state)
 	assert_int_equal(identify(text, len, 90, 100, &k), -ENOENT);
 }
 
-static void test_identify_refuses_what_no_message_looks_like(void **state)
+static void test_identify_refuses_other_texts(void **state)
 {
 	char text[1500];
 	uint32_t k = 77;
@@ -183,13 +183,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_lengths_where_a_digit_is_gained),
+		cmocka_unit_test(test_lengths_when_a_digit_is_gained),
 		cmocka_unit_test(test_stream_is_the_messages_in_a_row),
 		cmocka_unit_test(test_inverse_at_the_far_end),
 		cmocka_unit_test(test_identify_with_any_bit_flipped),
 		cmocka_unit_test(test_identify_damaged_counter),
 		cmocka_unit_test(test_identify_damaged_newline),
-		cmocka_unit_test(test_identify_refuses_what_no_message_looks_like),
+		cmocka_unit_test(test_identify_refuses_other_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@
 #include "base/fail.h"
 #include "base/term.h"
 #include "cmd/lab/live_words.h"
-#include "lab/marked.h"
+#include "cmd/common/marked.h"
 #include "lab/message.h"
 #include "lab/topology.h"
 #include "cmd/lab/words.h"
@@ -132,17 +132,17 @@ static void print_folded(const struct live *live, const char *text)
 	putc('\n', live->out);
 }
 
-static void print_carets(const struct live *live, const struct marked *read)
+static void print_carets(const struct live *live, const struct message_line *read)
 {
 	if (live->color || !memcmp(read->got, read->want, read->len))
 		return;
 	fprintf(live->out, "%*s", (int)(TIME_WIDTH + live->left + MARK_WIDTH), "");
-	marked_carets(live->out, read, live->right);
+	marked_print(live->out, read, live->right, MARKED_CARETS);
 	putc('\n', live->out);
 }
 
 /* Time, the line sent and the mark of its crossing; returns how many columns that took. */
-static unsigned int print_left(struct live *live, uint64_t at_ns, const struct marked *sent,
+static unsigned int print_left(struct live *live, uint64_t at_ns, const struct message_line *sent,
 			       enum crossing crossing)
 {
 	unsigned int used = 0;
@@ -150,7 +150,7 @@ static unsigned int print_left(struct live *live, uint64_t at_ns, const struct m
 	wipe_status(live);
 	fprintf(live->out, "%7.3f  ", (double)at_ns / 1e9);
 	if (sent)
-		used = marked_print(live->out, sent, live->left, false);
+		used = marked_print(live->out, sent, live->left, MARKED_PLAIN);
 	if (crossing == CROSSED_NOT)
 		return TIME_WIDTH + used;
 	fprintf(live->out, "%*s%s%s%s", (int)(live->left - used + 1), "",
@@ -160,14 +160,15 @@ static unsigned int print_left(struct live *live, uint64_t at_ns, const struct m
 }
 
 /* A row: `sent` and `read` may be NULL. */
-static void print_row(struct live *live, uint64_t at_ns, const struct marked *sent,
-		      enum crossing crossing, const struct marked *read)
+static void print_row(struct live *live, uint64_t at_ns, const struct message_line *sent,
+		      enum crossing crossing, const struct message_line *read)
 {
 	unsigned int used = print_left(live, at_ns, sent, crossing);
 
 	if (read) {
 		fprintf(live->out, "%*s", (int)(TIME_WIDTH + live->left + MARK_WIDTH - used), "");
-		marked_print(live->out, read, live->right, live->color);
+		marked_print(live->out, read, live->right,
+			     live->color ? MARKED_COLORED : MARKED_PLAIN);
 	}
 	putc('\n', live->out);
 	if (read)
@@ -191,11 +192,11 @@ static void print_segment(struct live *live, const struct event *event, enum cro
 }
 
 /* Prints the row that was held back, with what was read of it, if that has come. */
-static void flush_pending(struct live *live, const struct marked *read)
+static void flush_pending(struct live *live, const struct message_line *read)
 {
 	struct pending *pending = &live->pending;
 	char text[MESSAGE_MAX];
-	struct marked sent = { .got = (uint8_t *)text, .want = (uint8_t *)text };
+	struct message_line sent = { .got = (uint8_t *)text, .want = (uint8_t *)text };
 
 	if (!pending->active)
 		return;
@@ -246,7 +247,7 @@ static void show_read(struct live *live, uint64_t at_ns, uint32_t k, const uint8
 		      size_t len)
 {
 	char want[MESSAGE_MAX];
-	struct marked read = { .got = bytes, .want = (uint8_t *)want };
+	struct message_line read = { .got = bytes, .want = (uint8_t *)want };
 	size_t whole = message_write(k, want);
 
 	read.len = len < whole ? len : whole;

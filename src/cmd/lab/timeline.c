@@ -381,17 +381,14 @@ static const uint8_t *bytes_of(const struct lab_cell *cell, uint32_t k, size_t *
 #define NAMED_MOST 3 /* wrong bytes of a line that are also named in words */
 
 /* "byte 55: sent 61, read 65; 2 more" */
-static void put_wrong_bytes(FILE *out, uint32_t k, const uint8_t *bytes, size_t len)
+static void put_wrong_bytes(FILE *out, const uint8_t *got, const char *want, size_t len)
 {
-	uint64_t offset = message_offset(k);
 	unsigned int wrong = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		uint8_t right = message_byte(offset + i);
-
-		if (bytes[i] == right || ++wrong > NAMED_MOST)
+		if (got[i] == (uint8_t)want[i] || ++wrong > NAMED_MOST)
 			continue;
-		fprintf(out, "; byte %zu: sent %02x, read %02x", i, right, bytes[i]);
+		fprintf(out, "; byte %zu: sent %02x, read %02x", i, (uint8_t)want[i], got[i]);
 	}
 	if (wrong > NAMED_MOST)
 		fprintf(out, "; %u more", wrong - NAMED_MOST);
@@ -400,11 +397,12 @@ static void put_wrong_bytes(FILE *out, uint32_t k, const uint8_t *bytes, size_t 
 static void put_line(FILE *out, const struct message_fate *message, uint32_t k,
 		     const uint8_t *bytes, size_t len)
 {
-	uint64_t offset = message_offset(k);
+	char want[MESSAGE_MAX];
 
+	message_write(k, want);
 	fputs("<li><code>", out);
 	for (size_t i = 0; i < len; i++) {
-		bool bad = bytes[i] != message_byte(offset + i);
+		bool bad = bytes[i] != (uint8_t)want[i];
 
 		if (i + 1 == len && !bad)
 			break; /* the newline, as it should be */
@@ -415,7 +413,7 @@ static void put_line(FILE *out, const struct message_fate *message, uint32_t k,
 	fprintf(out, "</code><small>message %" PRIu32 ", read ", k);
 	words_duration(out, message->read_ns - message->sent_ns);
 	fputs(" after it was written", out);
-	put_wrong_bytes(out, k, bytes, len);
+	put_wrong_bytes(out, bytes, want, len);
 	fputs("</small></li>\n", out);
 }
 

@@ -120,7 +120,7 @@ static int on_readable(void *owner, uint32_t events)
 	}
 	note_bytes(receiver);
 	check_stream(receiver->check, receiver->buffer, (size_t)n, receiver->last_ns);
-	return check_hopeless(receiver->check) ? quit(receiver, "strange") : 0;
+	return check_tally(receiver->check)->no_truesum ? quit(receiver, "strange") : 0;
 }
 
 static int on_connect(void *owner, uint32_t events)

@@ -14,6 +14,7 @@
 
 #include "base/fail.h"
 #include "base/term.h"
+#include "cmd/common/marked.h"
 
 #define TIME_WIDTH 11 /* "%9.3f" and two blanks */
 #define BYTES_DESCRIBED 4 /* of a damaged line */
@@ -34,7 +35,7 @@ static void print_gap(struct recv_printer *printer, uint32_t k)
 static void print_strange(struct recv_printer *printer, const struct check_line *line)
 {
 	bool color = term_color(stdout);
-	struct marked text = line->text;
+	struct message_line text = line->text;
 
 	if (printer->strange++ >= STRANGE_SHOWN)
 		return;
@@ -43,18 +44,18 @@ static void print_strange(struct recv_printer *printer, const struct check_line 
 		text.len = STRANGE_COLUMNS;
 	printf("%snot a message of truesum's, %zu bytes: \"", term_style(color, TERM_WARN),
 	       line->size);
-	marked_print(stdout, &text, STRANGE_COLUMNS, false);
+	marked_print(stdout, &text, STRANGE_COLUMNS, MARKED_PLAIN);
 	printf("\"%s%s\n", line->size > text.len ? "..." : "", term_style(color, TERM_PLAIN));
 }
 
-static void print_damage(const struct marked *text, unsigned int columns, bool color)
+static void print_damage(const struct message_line *text, unsigned int columns, bool color)
 {
 	unsigned int described = 0;
 	size_t left = 0;
 
 	if (!color) {
 		printf("%*s", TIME_WIDTH, "");
-		marked_carets(stdout, text, columns);
+		marked_print(stdout, text, columns, MARKED_CARETS);
 		putchar('\n');
 	}
 	for (size_t i = 0; i < text->len; i++) {
@@ -82,7 +83,7 @@ void recv_print_line(struct recv_printer *printer, const struct check_line *line
 		[CHECK_AGAIN] = "  (arrived before)",
 	};
 	unsigned int columns = term_is(stdout) ? term_columns(stdout) - TIME_WIDTH : UINT_MAX;
-	const struct marked *text = &line->text;
+	const struct message_line *text = &line->text;
 	bool color = term_color(stdout);
 
 	if (printer->silent)
@@ -92,7 +93,7 @@ void recv_print_line(struct recv_printer *printer, const struct check_line *line
 	} else if (!printer->quiet || line->class != CHECK_INTACT) {
 		print_gap(printer, line->k);
 		printf("%9.3f  ", (double)(line->at_ns - printer->start_ns) / 1e9);
-		marked_print(stdout, text, columns, color);
+		marked_print(stdout, text, columns, color ? MARKED_COLORED : MARKED_PLAIN);
 		printf("%s\n", remarks[line->class]);
 		if (memcmp(text->got, text->want, text->len) != 0)
 			print_damage(text, columns, color);

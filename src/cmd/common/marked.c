@@ -1,31 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Damaged lines for people: see marked.h.
+ * Damaged messages for people: see marked.h.
  *
- * What is shown is planned first, as a list of byte positions with a gap here and there; text and
- * carets are then printed from the same plan and stay aligned.
+ * A plan comes first: the positions of the bytes to show, with gaps. The message and its carets are both
+ * printed from such a plan, so they stay aligned.
  */
-#include "lab/marked.h"
+#include "cmd/common/marked.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/term.h"
 
-#define GAP (-1) /* a place in the plan where letters were left out */
-#define RUN_KEPT 1 /* letters that stay of a shortened run, at its start */
+#define GAP (-1) /* in a plan: letters are left out here */
+#define RUN_KEPT 1 /* how many letters stay at the start of a shortened run */
 
 struct plan {
-	int at[MARKED_MAX]; /* a byte's position, or GAP */
+	int at[MESSAGE_LINE_MAX]; /* a byte's position, or GAP */
 	size_t len;
 };
 
-static bool is_filler(const struct marked *line, int at)
+static bool is_filler(const struct message_line *line, int at)
 {
 	return at != GAP && line->want[at] == 'a' && line->got[at] == 'a';
 }
 
 /* The longest run of undamaged letters in the plan. */
-static size_t longest_run(const struct marked *line, const struct plan *plan, size_t *ret_start)
+static size_t longest_run(const struct message_line *line, const struct plan *plan,
+			  size_t *ret_start)
 {
 	size_t longest = 0, start = 0;
 
@@ -40,9 +42,9 @@ static size_t longest_run(const struct marked *line, const struct plan *plan, si
 	return longest;
 }
 
-static void make_plan(const struct marked *line, unsigned int columns, struct plan *plan)
+static void make_plan(const struct message_line *line, unsigned int columns, struct plan *plan)
 {
-	size_t len = line->len < MARKED_MAX ? line->len : MARKED_MAX;
+	size_t len = line->len < MESSAGE_LINE_MAX ? line->len : MESSAGE_LINE_MAX;
 
 	if (len && line->got[len - 1] == '\n' && line->want[len - 1] == '\n')
 		len--;
@@ -75,14 +77,13 @@ static void print_byte(FILE *out, uint8_t byte)
 		fputs("·", out);
 }
 
-unsigned int marked_print(FILE *out, const struct marked *line, unsigned int columns, bool color)
+static unsigned int print_message(FILE *out, const struct message_line *line,
+				  const struct plan *plan, bool color)
 {
 	bool red = false;
-	struct plan plan;
 
-	make_plan(line, columns, &plan);
-	for (size_t i = 0; i < plan.len; i++) {
-		int at = plan.at[i];
+	for (size_t i = 0; i < plan->len; i++) {
+		int at = plan->at[i];
 		bool wrong = at != GAP && line->got[at] != line->want[at];
 
 		if (wrong != red)
@@ -95,17 +96,16 @@ unsigned int marked_print(FILE *out, const struct marked *line, unsigned int col
 	}
 	if (red)
 		fputs(term_style(color, TERM_PLAIN), out);
-	return (unsigned int)plan.len;
+	return (unsigned int)plan->len;
 }
 
-unsigned int marked_carets(FILE *out, const struct marked *line, unsigned int columns)
+static unsigned int print_carets(FILE *out, const struct message_line *line,
+				 const struct plan *plan)
 {
 	unsigned int column = 0;
-	struct plan plan;
 
-	make_plan(line, columns, &plan);
-	for (size_t i = 0; i < plan.len; i++) {
-		int at = plan.at[i];
+	for (size_t i = 0; i < plan->len; i++) {
+		int at = plan->at[i];
 
 		if (at == GAP || line->got[at] == line->want[at])
 			continue;
@@ -113,6 +113,16 @@ unsigned int marked_carets(FILE *out, const struct marked *line, unsigned int co
 		column = (unsigned int)i + 1;
 	}
 	return column;
+}
+
+unsigned int marked_print(FILE *out, const struct message_line *line, unsigned int columns,
+			  enum marked_as as)
+{
+	struct plan plan;
+
+	make_plan(line, columns, &plan);
+	return as == MARKED_CARETS ? print_carets(out, line, &plan)
+				   : print_message(out, line, &plan, as == MARKED_COLORED);
 }
 
 void marked_describe(FILE *out, size_t offset, uint8_t got, uint8_t want)
