@@ -22,7 +22,7 @@
 #include "bpf/mark.h"
 #include "net/tap.h"
 #include "packet/locate.h"
-#include "packet/pattern.h"
+#include "packet/damage.h"
 #include "sum/csum.h"
 
 #define FRAME_MAX (65536 + 256) /* a GSO super-packet of a sender that is a container */
@@ -80,7 +80,7 @@ static bool damage(struct wire *wire, uint8_t *payload, size_t len)
 	static const uint8_t damaged_mac[6] = MARK_DAMAGED_MAC;
 	uint16_t before = csum_add(0, payload, len);
 
-	if (!pattern_damage(&wire->settings.damage, wire->damage_number++, payload, len)) {
+	if (!damage_payload(&wire->settings.damage, wire->damage_number++, payload, len)) {
 		wire->counts.unchanged++;
 		return false;
 	}

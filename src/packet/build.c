@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Building frames: see build.h. Headers are written field by field, in network order, at any address. */
+/*
+ * Builds frames: see build.h. Headers are written field by field, in network order, at any address.
+ *
+ * Answers to neighbours have fixed layouts. A question that deviates from its fixed layout gets no answer.
+ */
 #include "packet/build.h"
 
 #include <errno.h>
@@ -7,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "packet/cursor.h"
 #include "sum/csum.h"
 
 enum {
@@ -21,7 +26,21 @@ enum {
 	V4_DONT = 0x4000,
 	HOPS = 64,
 	WINDOW = 65535,
+
+	ETHERTYPE_V4 = 0x0800,
+	ETHERTYPE_ARP = 0x0806,
+	ETHERTYPE_V6 = 0x86dd,
+	ARP_LEN = 28,
+	ARP_REQUEST = 1,
+	ARP_REPLY = 2,
+	SOLICITATION_LEN = 24, /* without options */
+	SOLICITATION = 135,
+	ADVERTISEMENT = 136,
+	ADVERTISEMENT_LEN = 32, /* with the target's link-layer address */
+	SOLICITED_OVERRIDE = 0x60,
 };
+
+/* ---- Packets ---- */
 
 static uint8_t *put16(uint8_t *at, unsigned int value)
 {
@@ -96,7 +115,7 @@ static void finish_sum(uint8_t *frame, const struct build *build, const struct b
 				   (uint32_t)len);
 	uint16_t field = (uint16_t)~csum_add(sum, frame + built->transport, len);
 
-	/* RFC 768: 0 would mean that there is none. */
+	/* RFC 768: 0 would mean that there is no checksum. */
 	if (build->proto == IPPROTO_UDP)
 		field = build->no_check ? 0 : field ? field : 0xffff;
 	put16(frame + built->field, field);
@@ -116,7 +135,7 @@ int build_frame(const struct build *build, uint8_t *frame, size_t size, struct b
 		return -EMSGSIZE;
 	memcpy(frame, build->dst_mac, 6);
 	memcpy(frame + 6, build->src_mac, 6);
-	put16(frame + 12, v4 ? 0x0800 : 0x86dd);
+	put16(frame + 12, v4 ? ETHERTYPE_V4 : ETHERTYPE_V6);
 	if (v4)
 		put_v4(frame + built.network, build, built.len - built.transport);
 	else
@@ -164,4 +183,77 @@ int build_fragment(const uint8_t *frame, const struct built *built, size_t start
 	}
 	*ret_len = built->transport + extra + take;
 	return 0;
+}
+
+/* ---- Who has an address ---- */
+
+static void put_ethernet(uint8_t *answer, const uint8_t *frame, const uint8_t mac[6])
+{
+	memcpy(answer, frame + 6, 6);
+	memcpy(answer + 6, mac, 6);
+	memcpy(answer + 12, frame + 12, 2);
+}
+
+static int answer_arp(const uint8_t *frame, size_t len, const uint8_t *v4, const uint8_t mac[6],
+		      uint8_t *answer, size_t *ret_len)
+{
+	static const uint8_t head[] = { 0, 1, 8, 0, 6, 4, 0 }; /* Ethernet, IPv4, their lengths */
+	const uint8_t *arp = frame + ETHERNET_LEN;
+	uint8_t *reply = answer + ETHERNET_LEN;
+
+	if (len < ETHERNET_LEN + ARP_LEN || memcmp(arp, head, sizeof(head)) != 0 ||
+	    arp[7] != ARP_REQUEST || memcmp(arp + 24, v4, 4) != 0)
+		return -ENOENT;
+	put_ethernet(answer, frame, mac);
+	memcpy(reply, head, sizeof(head));
+	reply[7] = ARP_REPLY;
+	memcpy(reply + 8, mac, 6);
+	memcpy(reply + 14, v4, 4);
+	memcpy(reply + 18, arp + 8, 10);
+	*ret_len = ETHERNET_LEN + ARP_LEN;
+	return 0;
+}
+
+static int answer_solicitation(const uint8_t *frame, size_t len, const uint8_t *v6,
+			       const uint8_t mac[6], uint8_t *answer, size_t *ret_len)
+{
+	const uint8_t *ip = frame + ETHERNET_LEN, *asked = ip + V6_LEN;
+	uint8_t *reply = answer + ETHERNET_LEN, *icmp = reply + V6_LEN;
+	uint16_t sum;
+
+	if (len < ETHERNET_LEN + V6_LEN + SOLICITATION_LEN || ip[6] != IPPROTO_ICMPV6 ||
+	    asked[0] != SOLICITATION || memcmp(asked + 8, v6, 16) != 0)
+		return -ENOENT;
+	put_ethernet(answer, frame, mac);
+	memcpy(reply, ip, 4);
+	memcpy(reply + 4, (const uint8_t[]){ 0, ADVERTISEMENT_LEN, IPPROTO_ICMPV6, 255 }, 4);
+	memcpy(reply + 8, v6, 16);
+	memcpy(reply + 24, ip + 8, 16);
+	memset(icmp, 0, ADVERTISEMENT_LEN);
+	icmp[0] = ADVERTISEMENT;
+	icmp[4] = SOLICITED_OVERRIDE;
+	memcpy(icmp + 8, v6, 16);
+	icmp[24] = 2; /* target link-layer address, 1 unit of 8 bytes */
+	icmp[25] = 1;
+	memcpy(icmp + 26, mac, 6);
+	sum = csum_pseudo(reply + 8, reply + 24, 16, IPPROTO_ICMPV6, ADVERTISEMENT_LEN);
+	sum = (uint16_t)~csum_add(sum, icmp, ADVERTISEMENT_LEN);
+	put16(icmp + 2, sum);
+	*ret_len = ETHERNET_LEN + V6_LEN + ADVERTISEMENT_LEN;
+	return 0;
+}
+
+int build_neighbour_answer(const uint8_t *frame, size_t len, const uint8_t *v4, const uint8_t *v6,
+			   const uint8_t mac[6], uint8_t *answer, size_t *ret_len)
+{
+	if (len < ETHERNET_LEN)
+		return -ENOENT;
+	switch (cursor_be16(frame + 12)) {
+	case ETHERTYPE_ARP:
+		return answer_arp(frame, len, v4, mac, answer, ret_len);
+	case ETHERTYPE_V6:
+		return answer_solicitation(frame, len, v6, mac, answer, ret_len);
+	default:
+		return -ENOENT;
+	}
 }

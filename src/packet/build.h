@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Building Ethernet frames with right sums, for the peers and tests that then damage them. */
+/*
+ * Builds Ethernet frames with right sums: what a made-up peer sends. Peers and tests damage them
+ * afterwards.
+ */
 #ifndef TRUESUM_PACKET_BUILD_H
 #define TRUESUM_PACKET_BUILD_H
 
@@ -28,15 +31,25 @@ struct built {
 	size_t len, network, transport, field, payload;
 };
 
-/* Builds into `frame`. -EMSGSIZE where `size` is too small. */
+/* Builds into `frame`. -EMSGSIZE if `size` is too small. */
 int build_frame(const struct build *build, uint8_t *frame, size_t size, struct built *ret_built);
 
 /*
- * Cuts `take` bytes from `start` (a multiple of 8) on out of a built frame's IP payload, as a fragment of
- * its own, with `id`; the last one is told by its reach. -EMSGSIZE where `size` is too small, -EINVAL
- * where the frame has no such bytes.
+ * Writes a fragment of a built frame, with identification `id`: `take` bytes of its IP payload from `start`
+ * (a multiple of 8) on. It is the last fragment if it reaches the payload's end. -EMSGSIZE if `size` is too
+ * small, -EINVAL if the frame has no such bytes.
  */
 int build_fragment(const uint8_t *frame, const struct built *built, size_t start, size_t take,
 		   uint32_t id, uint8_t *fragment, size_t size, size_t *ret_len);
+
+#define BUILD_NEIGHBOUR_MAX 96
+
+/*
+ * If the Ethernet frame asks for the MAC address of `v4` (4 bytes; ARP, RFC 826) or of `v6` (16 bytes;
+ * neighbour discovery, RFC 4861), writes the answer, which names `mac`, into `answer` (BUILD_NEIGHBOUR_MAX
+ * bytes) and returns 0. -ENOENT if the frame is no such question.
+ */
+int build_neighbour_answer(const uint8_t *frame, size_t len, const uint8_t *v4, const uint8_t *v6,
+			   const uint8_t mac[6], uint8_t *answer, size_t *ret_len);
 
 #endif

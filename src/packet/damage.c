@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause
 /*
- * Damage patterns on one window of a payload, for user space and for BPF.
+ * Damage patterns, for user space and for BPF.
  *
- * A packet's random number is never used itself: each decision draws its own value from it, so that
- * where the window lies, what is hit in it and whether the packet was chosen at all stay independent.
- * BPF's verifier shapes the rest: every index into the window is masked although it is already in
- * range, every loop ends at a constant although it could end at the length, and what a branch in a
- * loop could do, arithmetic does: each turn would double what the verifier has to walk.
+ * A pattern works on a window of at most DAMAGE_WINDOW bytes of the payload. Patterns that hit one
+ * place draw which window; stuck bits, which hit everywhere, are applied to one window after another.
+ * User space copies the payload through the window, corrupt.bpf.c does the same with an skb.
+ *
+ * No decision uses a packet's random number directly. Each draws its own value from it, so that these
+ * stay independent: where the window lies, what is hit in it, and whether the packet was chosen at all.
+ *
+ * What BPF runs uses neither libc nor floating point, and is written for the verifier: every index into
+ * the window is masked although it is in range already, every loop ends at a constant although it could
+ * end at the length, and loops use arithmetic instead of branches, since a branch doubles what the
+ * verifier has to walk with each turn.
  */
 #include "packet/damage.h"
+
+/* ---- On one window; BPF includes this, too ---- */
 
 #define INDEX(i) ((i) & (DAMAGE_WINDOW - 1))
 
@@ -17,7 +25,7 @@ enum damage_draw {
 	DRAW_PLACE,
 	DRAW_BIT,
 	DRAW_OTHER,
-	DRAW_BYTES, /* and those behind it, one for eight bytes */
+	DRAW_BYTES, /* and the following ones, one for eight bytes */
 };
 
 /* The step and the finaliser of splitmix64 (Steele, Lea, Flood: OOPSLA 2014). */
@@ -29,7 +37,7 @@ static __u64 damage_mix(__u64 z)
 	return z ^ (z >> 31);
 }
 
-/* The seed is mixed alone first: neighbouring seeds must not give shifted copies of one sequence. */
+/* Mixes the seed alone first: neighbouring seeds must not give shifted copies of one sequence. */
 DAMAGE_API __u64 damage_random(__u64 seed, __u64 n)
 {
 	return damage_mix(damage_mix(seed) ^ n);
@@ -49,11 +57,13 @@ static __u32 damage_ones(__u32 byte)
 }
 
 /*
- * Aligned windows, each as likely as it is long, make every byte of the payload equally likely. Only
- * a short last one is moved back, so that patterns that need room find it.
+ * Where the window begins in a payload of `payload_len` bytes, for the patterns that damage one place: an
+ * even offset; for a fixed flip, one such that the window covers the byte at spec->offset.
+ *
+ * Windows are aligned and each is as likely as it is long, so that every byte of the payload is equally
+ * likely. Only a short last one is moved back, so that patterns that need room find it.
  */
-DAMAGE_API __u32 damage_window_start(const struct damage_spec *spec, __u64 random,
-				     __u32 payload_len)
+static __u32 damage_window_start(const struct damage_spec *spec, __u64 random, __u32 payload_len)
 {
 	__u32 start, last;
 
@@ -66,7 +76,8 @@ DAMAGE_API __u32 damage_window_start(const struct damage_spec *spec, __u64 rando
 	return start < last ? start : last;
 }
 
-DAMAGE_API int damage_everywhere(const struct damage_spec *spec)
+/* Whether the pattern applies to every window of a payload, not to a chosen one. */
+static int damage_everywhere(const struct damage_spec *spec)
 {
 	return spec->kind == DAMAGE_STUCK0 || spec->kind == DAMAGE_STUCK1;
 }
@@ -118,7 +129,7 @@ static void damage_word_xor(struct damage_window *window, __u32 i, __u32 flips)
 	window->byte[INDEX(2 * i + 1)] ^= flips;
 }
 
-/* The first bit that is set in a 16-bit word from `bit` on, around its end; without a loop. */
+/* The first set bit of a 16-bit word from `bit` on, wrapping around; without a loop. */
 static __u32 damage_one_of(__u32 word, __u32 bit)
 {
 	word = (word >> bit | word << (16 - bit)) & 0xffff;
@@ -127,9 +138,9 @@ static __u32 damage_one_of(__u32 word, __u32 bit)
 }
 
 /*
- * Two 16-bit words that differ: the first is drawn, the second the next different one behind a drawn
- * place. What differs is what swapping would flip in both, and any one bit of it, flipped in both,
- * goes up in one word and down in the other: the Internet checksum sees neither.
+ * Picks two 16-bit words that differ: draws the first, and takes the next different one from a drawn
+ * place on as the second. Swapping them flips the bits in which they differ. Any one of these bits,
+ * flipped in both, goes up in one word and down in the other. The Internet checksum sees neither.
  */
 static __u32 damage_two_words(const struct damage_spec *spec, __u64 random,
 			      struct damage_window *window)
@@ -157,7 +168,7 @@ static __u32 damage_two_words(const struct damage_spec *spec, __u64 random,
 	return 2 * (damage_ones(differ >> 8) + damage_ones(differ & 0xff));
 }
 
-/* Bits are counted as they are sent: the highest of a byte first. */
+/* Bits are counted in the order of the wire: the highest of a byte first. */
 static __u32 damage_burst(const struct damage_spec *spec, __u64 random,
 			  struct damage_window *window)
 {
@@ -199,8 +210,12 @@ static __u32 damage_run(const struct damage_spec *spec, __u64 random, struct dam
 	return changed;
 }
 
-DAMAGE_API __u32 damage_apply(const struct damage_spec *spec, __u64 random,
-			      struct damage_window *window)
+/*
+ * Damages the window by the pattern. `random` is damage_random() of this packet. Returns how many bits
+ * changed.
+ */
+static __u32 damage_apply(const struct damage_spec *spec, __u64 random,
+			  struct damage_window *window)
 {
 	if (!window->len || window->len > DAMAGE_WINDOW)
 		return 0;
@@ -222,3 +237,63 @@ DAMAGE_API __u32 damage_apply(const struct damage_spec *spec, __u64 random,
 	}
 	return 0;
 }
+
+/* ---- Names, and a whole payload: user space only ---- */
+
+#ifndef __bpf__
+#include <errno.h>
+#include <string.h>
+
+const struct damage_pattern damage_patterns[DAMAGE_KINDS] = {
+	[DAMAGE_FLIP] = { "flip", "one bit flipped, anywhere or at --offset and --bit", false },
+	[DAMAGE_STUCK0] = { "stuck0", "--bit reads 0 at every offset mod --stride = --phase",
+			    false },
+	[DAMAGE_STUCK1] = { "stuck1", "--bit reads 1 at every offset mod --stride = --phase",
+			    false },
+	[DAMAGE_SWAP16] = { "swap16", "two 16-bit words swapped: no checksum sees it", true },
+	[DAMAGE_COMPENSATE] = { "compensate", "two flips that cancel: no checksum sees it", true },
+	[DAMAGE_BURST] = { "burst", "N bits in a row flipped (burst:N, at most 64)", false },
+	[DAMAGE_ZERO] = { "zero", "up to 64 bytes in a row read 0", false },
+	[DAMAGE_RANDOM] = { "random", "up to 64 bytes in a row replaced", false },
+};
+
+const char *const damage_wheres[DAMAGE_WHERES] = { "payload", "transport", "network" };
+
+int damage_by_name(const char *name)
+{
+	for (int kind = 0; kind < DAMAGE_KINDS; kind++)
+		if (!strcmp(damage_patterns[kind].name, name))
+			return kind;
+	return -EINVAL;
+}
+
+static uint32_t damage_at(const struct damage_spec *spec, uint64_t random, uint8_t *payload,
+			  size_t len, uint32_t start)
+{
+	struct damage_window window = { .start = start };
+	uint32_t changed;
+
+	window.len = len - start < DAMAGE_WINDOW ? len - start : DAMAGE_WINDOW;
+	memcpy(window.byte, payload + start, window.len);
+	changed = damage_apply(spec, random, &window);
+	if (changed)
+		memcpy(payload + start, window.byte, window.len);
+	return changed;
+}
+
+unsigned int damage_payload(const struct damage_spec *spec, uint64_t n, uint8_t *payload,
+			    size_t len)
+{
+	uint64_t random = damage_random(spec->seed, n);
+	unsigned int changed = 0;
+
+	if (!len)
+		return 0;
+	if (!damage_everywhere(spec))
+		return damage_at(spec, random, payload, len,
+				 damage_window_start(spec, random, len));
+	for (size_t start = 0; start < len; start += DAMAGE_WINDOW)
+		changed += damage_at(spec, random, payload, len, start);
+	return changed;
+}
+#endif

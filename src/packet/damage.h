@@ -1,23 +1,14 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Damage patterns: which bits of a payload change.
  *
  * The same code damages frames in the lab's switch (user space) and packets on a live device
- * (`truesum corrupt`, whose BPF program includes damage.c). It therefore works on a window of at most
- * DAMAGE_WINDOW bytes, uses neither libc nor floating point, and every loop has a constant bound. It
- * never touches a checksum.
+ * (`truesum corrupt`, whose BPF program includes damage.c). No pattern touches a checksum.
  */
 #ifndef TRUESUM_PACKET_DAMAGE_H
 #define TRUESUM_PACKET_DAMAGE_H
 
 #include <linux/types.h>
-
-/* In BPF these are part of the one object that includes damage.c. */
-#ifdef __bpf__
-#define DAMAGE_API static __attribute__((unused))
-#else
-#define DAMAGE_API
-#endif
 
 #define DAMAGE_WINDOW 256
 #define DAMAGE_RUN 64 /* bytes that `zero` and `random` replace; bits `burst` may flip */
@@ -34,7 +25,7 @@ enum damage_kind {
 	DAMAGE_KINDS
 };
 
-/* Where in a packet. Damage outside the payload may hit lengths, ports and the checksums themselves. */
+/* Where in a packet. Damage outside the payload may hit lengths, ports and the checksums. */
 enum damage_where {
 	DAMAGE_PAYLOAD, /* behind the TCP or UDP header */
 	DAMAGE_TRANSPORT, /* from the TCP or UDP header on */
@@ -55,37 +46,53 @@ struct damage_spec {
 	__u64 seed; /* equal seeds damage equal packets equally */
 };
 
-/* Part of a packet's payload. Bytes behind `len` are 0 and stay so. */
+/* Part of a packet's payload. Bytes from `len` on are 0 and stay so. */
 struct damage_window {
 	__u32 start; /* payload offset of byte[0]; even */
 	__u32 len; /* 0 .. DAMAGE_WINDOW */
 	__u8 byte[DAMAGE_WINDOW];
 };
 
+/* In BPF the functions are part of the one object that includes damage.c. */
+#ifdef __bpf__
+#define DAMAGE_API static
+#else
+#define DAMAGE_API
+#endif
+
 /*
- * A 64-bit value that depends on seed and n only (splitmix64 of their combination): the n-th packet
- * damaged under a seed.
+ * The random number of the n-th packet that is damaged under a seed: 64 bits that depend on seed and
+ * n only (splitmix64 of their combination).
  */
 DAMAGE_API __u64 damage_random(__u64 seed, __u64 n);
 
-/*
- * Where the window of the n-th damaged packet begins in a payload of `payload_len` bytes, for the
- * patterns that damage one place: an even offset such that the window covers what the pattern needs
- * (for a fixed flip, the byte at spec->offset). Patterns that damage everywhere (stuck0, stuck1) are
- * applied to every window of the payload in turn instead: see damage_everywhere().
- */
-DAMAGE_API __u32 damage_window_start(const struct damage_spec *spec, __u64 random,
-				     __u32 payload_len);
+#ifndef __bpf__
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* True where the pattern applies to every window of a payload, not to a chosen one. */
-DAMAGE_API int damage_everywhere(const struct damage_spec *spec);
+/* What a pattern is called and does. */
+struct damage_pattern {
+	const char *name;
+	const char *help;
+	bool unseen; /* the Internet checksum cannot see it */
+};
+
+extern const struct damage_pattern damage_patterns[DAMAGE_KINDS];
+
+/* The places by name: payload, transport, network. */
+extern const char *const damage_wheres[DAMAGE_WHERES];
+
+/* The kind called `name`, or -EINVAL. */
+int damage_by_name(const char *name);
 
 /*
- * Damages the window by the pattern. `random` is damage_random() of this packet. Returns how many
- * bits changed; 0 where the pattern changes nothing here (the stuck bit already has that value,
- * no two words differ, the fixed offset lies outside).
+ * Damages `payload` (len bytes) as the n-th packet under the spec's seed. Returns how many bits changed,
+ * which is 0 if the pattern changes nothing here: the stuck bit has that value already, no two words
+ * differ, the fixed offset lies outside. Bytes outside the payload are never touched.
  */
-DAMAGE_API __u32 damage_apply(const struct damage_spec *spec, __u64 random,
-			      struct damage_window *window);
+unsigned int damage_payload(const struct damage_spec *spec, uint64_t n, uint8_t *payload,
+			    size_t len);
+#endif
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "packet/fragment.h"
+#include "packet/fragments.h"
 
 #define DATAGRAMS_MAX 16384 /* waiting for fragments */
 

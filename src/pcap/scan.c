@@ -16,7 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "packet/fragment.h"
+#include "packet/fragments.h"
 #include "sum/csum.h"
 
 #define PIECE_BYTES (UINT64_C(2) << 20)

@@ -35,7 +35,7 @@
 #include "net/netns.h"
 #include "net/route.h"
 #include "net/vxlan.h"
-#include "packet/neighbour.h"
+#include "packet/build.h"
 
 #define FLUSH_NS "2000000" /* segments written in a row are written within this time */
 #define ADDRESS_SECONDS 120 /* how long an address of ours outlives a killed probe */
@@ -413,10 +413,10 @@ void gate_send(const struct gate *gate, const struct gate_way *way, const uint8_
 static bool answer(const struct gate *gate, const struct gate_way *way, const uint8_t *frame,
 		   size_t len, const uint8_t *v4, const uint8_t *v6)
 {
-	uint8_t answer[NEIGHBOUR_ANSWER_MAX];
+	uint8_t answer[BUILD_NEIGHBOUR_MAX];
 	size_t answer_len;
 
-	if (neighbour_answer(frame, len, v4, v6, peer_mac, answer, &answer_len))
+	if (build_neighbour_answer(frame, len, v4, v6, peer_mac, answer, &answer_len))
 		return false;
 	gate_send(gate, way, answer, answer, answer_len);
 	return true;

@@ -64,7 +64,7 @@ static double complex by_one_flip(const struct detect_damage *damage, double fli
 		real += (up + down) / flips * cos(angle);
 		imaginary += (up - down) / flips * sin(angle);
 	}
-	return CMPLX(real, imaginary);
+	return real + imaginary * I;
 }
 
 /* G at z, times the number of packets. */

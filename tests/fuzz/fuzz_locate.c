@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "packet/locate.h"
-#include "packet/pattern.h"
+#include "packet/damage.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (!frame)
 		return 0;
 	memcpy(frame, data, len);
-	changed = pattern_damage(&spec, spec.seed, frame + place.payload, place.payload_len);
+	changed = damage_payload(&spec, spec.seed, frame + place.payload, place.payload_len);
 	expect(!memcmp(frame, data, place.payload));
 	for (size_t i = place.payload; i < place.payload + place.payload_len; i++)
 		seen += (unsigned int)__builtin_popcount(frame[i] ^ data[i]);

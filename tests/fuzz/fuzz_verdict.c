@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "packet/fragment.h"
+#include "packet/fragments.h"
 #include "packet/verdict.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "packet/fragment.h"
+#include "packet/fragments.h"
 #include "packet/verdict.h"
 
 #define BYTES_MAX 1024

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "packet/fragment.h"
+#include "packet/fragments.h"
 #include "packet/verdict.h"
 #include "packets.h"
 

@@ -16,7 +16,7 @@
 
 #include "base/cleanup.h"
 #include "packet/build.h"
-#include "packet/fragment.h"
+#include "packet/fragments.h"
 #include "packet/verdict.h"
 
 #define FRAME 2048

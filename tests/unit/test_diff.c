@@ -20,7 +20,6 @@
 
 #include "packet/cursor.h"
 #include "packet/damage.h"
-#include "packet/pattern.h"
 #include "diff/diff.h"
 #include "sum/csum.h"
 
@@ -526,7 +525,7 @@ static struct diff_change damage_one(kind_fn kind, const struct damage_spec *spe
 
 	ten(kind, change);
 	about = kind(n);
-	bits = pattern_damage(spec, 3, after.frame[n].data + payload_at(&about), about.len);
+	bits = damage_payload(spec, 3, after.frame[n].data + payload_at(&about), about.len);
 	assert_true(bits > 0);
 	found = only_change();
 	expect((struct counts){
@@ -559,8 +558,8 @@ static void test_each_damage(void **state)
 			struct diff_change plain = damage_one(kinds[kind], &spec, 4, NULL);
 			struct diff_change nat = damage_one(kinds[kind], &spec, 0, translate);
 
-			assert_int_equal(plain.seen, !pattern_rows[damage].unseen);
-			assert_int_equal(nat.seen, !pattern_rows[damage].unseen);
+			assert_int_equal(plain.seen, !damage_patterns[damage].unseen);
+			assert_int_equal(nat.seen, !damage_patterns[damage].unseen);
 		}
 	}
 }
@@ -682,7 +681,7 @@ static void test_stuck_line(void **state)
 		make(&before, &about);
 		about = translate(about);
 		make(&after, &about);
-		bits += pattern_damage(&spec, i, after.frame[i].data + payload_at(&about), 1000);
+		bits += damage_payload(&spec, i, after.frame[i].data + payload_at(&about), 1000);
 	}
 	diff = compare_as(false);
 	assert_int_equal(diff.changed, 60);
@@ -1045,7 +1044,7 @@ static void happen(uint32_t seed, struct done *done, struct counts *counts, uint
 			counts->translated += nat;
 			continue;
 		}
-		done[after.count].bits = pattern_damage(&spec, i, frame->data + at, about.len);
+		done[after.count].bits = damage_payload(&spec, i, frame->data + at, about.len);
 		done[after.count].before = i + 1;
 		*bits += done[after.count].bits;
 		if (done[after.count].bits) {
@@ -1112,7 +1111,7 @@ static void test_random_headers(void **state)
 
 			frame = copy(&after, frame);
 			if (below(50) == 0)
-				damaged += pattern_damage(&spec, i, frame->data + MAC,
+				damaged += damage_payload(&spec, i, frame->data + MAC,
 							  payload_at(&about) + 16 - MAC) > 0;
 		}
 		diff = compare_as(false);

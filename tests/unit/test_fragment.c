@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "packet/fragment.h"
+#include "packet/fragments.h"
 #include "packet_build.h"
 
 #define PIECES_MAX 64

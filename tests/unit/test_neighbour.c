@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* packet/neighbour.c: questions for the peer are answered as RFC 826 and RFC 4861 say, all others are not. */
+/* packet/build.c answers questions for the peer as RFC 826 and RFC 4861 say, and no others. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "packet/neighbour.h"
+#include "packet/build.h"
 #include "packet/verdict.h"
 
 #define ARP_FRAME 42
@@ -52,7 +52,7 @@ static void make_solicitation(uint8_t frame[NS_FRAME])
 
 static int ask(const uint8_t *frame, size_t len, uint8_t *answer, size_t *ret_len)
 {
-	return neighbour_answer(frame, len, peer_v4, peer_v6, mac, answer, ret_len);
+	return build_neighbour_answer(frame, len, peer_v4, peer_v6, mac, answer, ret_len);
 }
 
 static void test_arp(void **state)
@@ -64,7 +64,7 @@ static void test_arp(void **state)
 		2,    0x74, 0x73, 0x75, 0x6d, 2, 192, 0,    2,	  2, /* sender: the peer */
 		0x0a, 1,    2,	  3,	4,    5, 192, 0,    2,	  1, /* target: who asked */
 	};
-	uint8_t answer[NEIGHBOUR_ANSWER_MAX], padded[60] = { 0 };
+	uint8_t answer[BUILD_NEIGHBOUR_MAX], padded[60] = { 0 };
 	size_t len = 0;
 
 	(void)state;
@@ -82,7 +82,7 @@ static void test_arp(void **state)
 static void test_solicitation(void **state)
 {
 	static const uint8_t body[] = { 136, 0, 0, 0, 0x60, 0, 0, 0 };
-	uint8_t question[NS_FRAME], answer[NEIGHBOUR_ANSWER_MAX];
+	uint8_t question[NS_FRAME], answer[BUILD_NEIGHBOUR_MAX];
 	struct packet_judgement judged;
 	size_t len = 0;
 
@@ -127,7 +127,7 @@ static const struct {
 
 static void test_not_for_us(void **state)
 {
-	uint8_t frame[NS_FRAME], answer[NEIGHBOUR_ANSWER_MAX];
+	uint8_t frame[NS_FRAME], answer[BUILD_NEIGHBOUR_MAX];
 	size_t len = 12345;
 
 	(void)state;
@@ -149,7 +149,7 @@ static void test_not_for_us(void **state)
 /* Cut off anywhere, in memory of exactly that size: nothing behind the end is read. */
 static void test_cut_off(void **state)
 {
-	uint8_t whole[2][NS_FRAME], answer[NEIGHBOUR_ANSWER_MAX];
+	uint8_t whole[2][NS_FRAME], answer[BUILD_NEIGHBOUR_MAX];
 	static const size_t enough[2] = { ARP_FRAME, NS_FRAME - 8 };
 	size_t len;
 

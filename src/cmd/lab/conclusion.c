@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "lab/topology.h"
-#include "packet/pattern.h"
+#include "packet/damage.h"
 
 #define NAMES_MAX 5 /* ways listed by name; of more only the number is told */
 
@@ -298,11 +298,11 @@ static void conclude_unnoticeable(FILE *out, const struct grid *grid, const stru
 			fputs(nic_sentences[nic], out);
 	if (nocheck)
 		fputs(" UDP without a checksum carries nothing that could be verified.", out);
-	if (pattern_rows[run->settings->damage.kind].unseen)
+	if (damage_patterns[run->settings->damage.kind].unseen)
 		fprintf(out,
 			" The pattern %s leaves the checksum right: no kernel can notice it, and no "
 			"mitigation helps.",
-			pattern_rows[run->settings->damage.kind].name);
+			damage_patterns[run->settings->damage.kind].name);
 }
 
 static void conclude_mitigation(FILE *out, const struct grid *grid, int column)

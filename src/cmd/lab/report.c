@@ -25,7 +25,7 @@
 #include "cmd/lab/timeline.h"
 #include "lab/topology.h"
 #include "cmd/lab/words.h"
-#include "packet/pattern.h"
+#include "packet/damage.h"
 #include "gen/report_css.h"
 
 static void say_headline(FILE *out, const void *what)
@@ -94,7 +94,7 @@ static int put_header(const struct page *page)
 	fputs(" built each way into a container in network namespaces, sent numbered lines through it, "
 	      "and for a while damaged every packet of them on the wire (pattern <code>",
 	      page->out);
-	html_text(page->out, pattern_rows[settings->damage.kind].name);
+	html_text(page->out, damage_patterns[settings->damage.kind].name);
 	fprintf(page->out,
 		"</code>). %u lines came before, %u during, %u after the damage, one every ",
 		settings->before, settings->during, settings->after);

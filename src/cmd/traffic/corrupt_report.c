@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
-#include "packet/pattern.h"
+#include "packet/damage.h"
 
 static const struct {
 	enum corrupt_fate fate;
@@ -33,7 +33,7 @@ const char *corrupt_direction(const struct corrupt_plan *plan)
 
 static const char *what_is_done(const struct corrupt_plan *plan)
 {
-	return plan->config.vouch ? "vouch" : pattern_rows[plan->config.spec.kind].name;
+	return plan->config.vouch ? "vouch" : damage_patterns[plan->config.spec.kind].name;
 }
 
 static void print_json(json_t *object)

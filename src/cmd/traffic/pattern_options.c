@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/options.h"
-#include "packet/pattern.h"
+#include "packet/damage.h"
 
 /* The bad switch that truesum began with: bit 0x04 of every 16th byte from the 7th on. */
 #define DEFAULT_STRIDE 16
@@ -28,7 +28,7 @@ static int unknown_pattern(const char *name)
 
 	for (int kind = 0; kind < DAMAGE_KINDS; kind++)
 		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s",
-					 kind ? ", " : "", pattern_rows[kind].name);
+					 kind ? ", " : "", damage_patterns[kind].name);
 	return fail(-EINVAL, "unknown pattern '%.40s'; known: %s", name, known);
 }
 
@@ -36,7 +36,7 @@ static int unknown_pattern(const char *name)
 static int parse_pattern(const char *text, uint64_t *bits)
 {
 	size_t burst = strlen("burst:");
-	int kind = pattern_by_name(text);
+	int kind = damage_by_name(text);
 
 	if (kind >= 0)
 		return kind;
@@ -57,7 +57,7 @@ static uint32_t or_default(uint64_t value, uint32_t otherwise)
 static int parse_where(const char *text, uint32_t *ret_where)
 {
 	for (uint32_t where = 0; where < DAMAGE_WHERES; where++) {
-		if (text && strcmp(text, pattern_wheres[where]))
+		if (text && strcmp(text, damage_wheres[where]))
 			continue;
 		*ret_where = where;
 		return 0;

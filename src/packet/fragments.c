@@ -14,7 +14,7 @@
  * Where pieces contradict each other, identifications may simply have come round after a loss: the
  * datagram starts anew with the later piece, but a sum over what comes then proves only that it is good.
  */
-#include "packet/fragment.h"
+#include "packet/fragments.h"
 
 #include <errno.h>
 #include <stdlib.h>
