@@ -113,7 +113,7 @@ static bool has_bridge(const struct space *space)
 int audit_collect_settings(struct audit_facts *facts, size_t space)
 {
 	struct audit_space *look = &facts->space[space];
-	int rc = counters_read(-1, &look->counters);
+	int rc = counter_read(-1, &look->counters);
 
 	look->counters_known = !rc;
 	/* The others are known from netlink; those of bridges matter where there is one. */

@@ -15,7 +15,7 @@
 #define ROWS_MAX 64
 #define HELP_COLUMN 30
 
-int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
+int options_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 {
 	char *end;
 	unsigned long long value;
@@ -29,7 +29,7 @@ int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 	return 0;
 }
 
-int parse_duration(const char *text, uint64_t min, uint64_t max, uint64_t *ret_ns)
+static int parse_duration(const char *text, uint64_t min, uint64_t max, uint64_t *ret_ns)
 {
 	static const struct {
 		const char *name;
@@ -54,7 +54,7 @@ int parse_duration(const char *text, uint64_t min, uint64_t max, uint64_t *ret_n
 		    (double)min / 1e9, (double)max / 1e9);
 }
 
-int parse_rate(const char *text, double *ret)
+static int parse_rate(const char *text, double *ret)
 {
 	char *end;
 	double value = strtod(text, &end);
@@ -79,7 +79,8 @@ static int name_bit(const char *name, size_t len, const char *const *names)
 	return -1;
 }
 
-int parse_names(const char *text, const char *what, const char *const *names, uint32_t *ret_mask)
+int options_parse_names(const char *text, const char *what, const char *const *names,
+			uint32_t *ret_mask)
 {
 	uint32_t mask = 0;
 	const char *from = text;
@@ -169,7 +170,7 @@ static int set_option(const struct option_row *row, const char *value)
 		*(const char **)row->target = value;
 		return 0;
 	case OPTION_NUMBER:
-		return parse_number(value, row->min, row->max, row->target);
+		return options_parse_number(value, row->min, row->max, row->target);
 	case OPTION_DURATION:
 		return parse_duration(value, row->min, row->max, row->target);
 	case OPTION_RATE:

@@ -53,15 +53,14 @@ int options_parse(const struct option_table *table, int argc, char **argv);
 /* The exit code for options_parse()'s negative result. */
 int options_exit(int rc);
 
-/* The parsers behind the types: 0, or -EINVAL with a sentence in fail_text(). */
-int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
-int parse_duration(const char *text, uint64_t min, uint64_t max, uint64_t *ret_ns);
-int parse_rate(const char *text, double *ret);
+/* The parser of OPTION_NUMBER: 0, or -EINVAL with a sentence. */
+int options_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 
 /*
  * A comma-separated list of names out of `names` (NULL-terminated) as a bit mask; "all" sets every
  * bit. `what` names the kind of thing in the error ("topology").
  */
-int parse_names(const char *text, const char *what, const char *const *names, uint32_t *ret_mask);
+int options_parse_names(const char *text, const char *what, const char *const *names,
+			uint32_t *ret_mask);
 
 #endif

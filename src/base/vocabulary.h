@@ -53,7 +53,7 @@ enum mitigation {
 	MITIGATIONS
 };
 
-/* "none", "rx-off", "reset", ...; NULL-terminated. From mitigation_names + 1 on, parse_names() yields MITIGATION_BIT()s. */
+/* "none", "rx-off", "reset", ...; NULL-terminated. From mitigation_names + 1 on, options_parse_names() yields MITIGATION_BIT()s. */
 extern const char *const mitigation_names[];
 
 /* A set of mitigations is a mask of these bits; NONE has no bit. */

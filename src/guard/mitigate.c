@@ -80,7 +80,7 @@ static int holds_reset(const struct journal *journal, bool *ret_holds)
 static int holds_conntrack_checksum(const struct journal *journal, bool *ret_holds)
 {
 	char now[SYSCTL_SIZE];
-	int rc = sysctl_read(journal_netns(journal), CONNTRACK_CHECKSUM, now);
+	int rc = netns_sysctl_read(journal_netns(journal), CONNTRACK_CHECKSUM, now);
 
 	if (!rc)
 		*ret_holds = strcmp(now, "0") != 0;

@@ -371,9 +371,9 @@ static void on_ready(void *owner)
 static int read_counters(struct cell *cell)
 {
 	struct cell_result *result = &cell->result;
-	int rc = counters_read(cell->site.receiver, &result->container);
+	int rc = counter_read(cell->site.receiver, &result->container);
 
-	rc = rc ? rc : counters_read(cell->site.host, &result->host);
+	rc = rc ? rc : counter_read(cell->site.host, &result->host);
 	if (!rc && cell->key.topology->host_check == HOST_CHECK_RULE)
 		rc = nft_counter(cell->site.host, "invalid", &result->rule_drops);
 	return rc;

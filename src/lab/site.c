@@ -20,9 +20,10 @@
 #include "lab/topology.h"
 #include "net/feature.h"
 #include "net/link.h"
+#include "net/route.h"
 #include "net/netns.h"
 #include "net/nft.h"
-#include "net/tap.h"
+#include "net/port.h"
 #include "net/tc.h"
 
 #define WIRE "tsumwire" /* the wire's device, in S and in H */
@@ -91,7 +92,7 @@ static int add_address(const struct builder *b, const struct ns *ns, const char 
 {
 	int index, rc = index_of(ns, device, &index);
 
-	return rc ? rc : addr_add(ns->nl, index, address, b->plan->prefix_len);
+	return rc ? rc : link_addr_add(ns->nl, index, address, b->plan->prefix_len, 0);
 }
 
 static int default_route(const struct builder *b, const struct ns *ns, const char *gateway)
@@ -134,15 +135,15 @@ static int new_ns(struct ns *ns, bool forwards)
 
 	rc = rc ? rc : nl_open(ns->fd, NETLINK_ROUTE, &ns->nl);
 	for (size_t i = 0; !rc && i < ARRAY_SIZE(zero); i++) {
-		rc = sysctl_write(ns->fd, zero[i], "0");
+		rc = netns_sysctl_write(ns->fd, zero[i], "0");
 		if (rc == -ENOENT && strstr(zero[i], "ipv6"))
 			rc = 0; /* a kernel without IPv6: said where an IPv6 address is added */
 	}
 	/* nc's connections end as anybody's: then an orphan of them shall not hold the namespace long. */
-	rc = rc ? rc : sysctl_write(ns->fd, "net/ipv4/tcp_orphan_retries", "1");
+	rc = rc ? rc : netns_sysctl_write(ns->fd, "net/ipv4/tcp_orphan_retries", "1");
 	if (!rc && forwards) {
-		rc = sysctl_write(ns->fd, "net/ipv4/ip_forward", "1");
-		sysctl_write(ns->fd, "net/ipv6/conf/all/forwarding", "1");
+		rc = netns_sysctl_write(ns->fd, "net/ipv4/ip_forward", "1");
+		netns_sysctl_write(ns->fd, "net/ipv6/conf/all/forwarding", "1");
 	}
 	return rc ? rc : set_up(ns, "lo");
 }
@@ -153,15 +154,16 @@ static int sender_on_veth(struct builder *b)
 	int index, rc = new_ns(&b->middle, false);
 
 	/* Silent: nothing but the wire may answer there. A kernel without IPv6 has nothing to silence. */
-	if (!rc && sysctl_write(b->middle.fd, "net/ipv6/conf/all/disable_ipv6", "1") != -ENOENT)
-		rc = sysctl_write(b->middle.fd, "net/ipv6/conf/default/disable_ipv6", "1");
+	if (!rc &&
+	    netns_sysctl_write(b->middle.fd, "net/ipv6/conf/all/disable_ipv6", "1") != -ENOENT)
+		rc = netns_sysctl_write(b->middle.fd, "net/ipv6/conf/default/disable_ipv6", "1");
 	rc = rc ? rc : link_add_veth(b->middle.nl, MIDDLE_PORT, WIRE, b->sender.fd);
 	/* A NIC's frames have finished sums: the sender must not leave them to somebody else. */
 	if (!rc && b->key->nic != NIC_PARTIAL)
 		rc = feature_set(b->sender.fd, WIRE, "tx-checksum-ip-generic", false);
 	rc = rc ? rc : set_up(&b->middle, MIDDLE_PORT);
 	rc = rc ? rc : index_of(&b->middle, MIDDLE_PORT, &index);
-	return rc ? rc : packet_port_open(b->middle.fd, index, &b->sender_port);
+	return rc ? rc : port_open_packet(b->middle.fd, index, &b->sender_port);
 }
 
 static int build_wire(struct builder *b)
@@ -174,8 +176,8 @@ static int build_wire(struct builder *b)
 	if (b->topology->carrier == CARRIER_VETH)
 		rc = sender_on_veth(b);
 	else
-		rc = tap_open(b->sender.fd, WIRE, &b->sender_port);
-	rc = rc ? rc : tap_open(b->host.fd, WIRE, &b->host_port);
+		rc = port_open_tap(b->sender.fd, WIRE, &b->sender_port);
+	rc = rc ? rc : port_open_tap(b->host.fd, WIRE, &b->host_port);
 	if (!rc && (b->key->nic == NIC_HONEST || b->key->nic == NIC_LYING))
 		rc = put_mark(b, &b->host, WIRE, TC_INGRESS, PRIORITY_NIC, claims[b->key->nic]);
 	rc = rc ? rc : set_up(&b->sender, WIRE);
@@ -298,7 +300,7 @@ static int attach_shared(struct builder *b)
 	rc = rc ? rc : link_get(b->receiver.nl, CONTAINER, &inside);
 	rc = rc ? rc : link_set_mac(b->receiver.nl, inside.index, wire.mac);
 	rc = rc ? rc : add_address(b, &b->receiver, CONTAINER, b->plan->host);
-	rc = rc ? rc : neigh_add(b->receiver.nl, inside.index, b->plan->sender, sender.mac);
+	rc = rc ? rc : link_neigh_add(b->receiver.nl, inside.index, b->plan->sender, sender.mac);
 	rc = rc ? rc : need_clsact(&b->host, wire.index);
 	rc = rc ? rc : tc_redirect_ports(b->host.nl, wire.index, b->port, 0xffff, veth.index);
 	rc = rc ? rc : need_clsact(&b->host, veth.index);
@@ -312,9 +314,9 @@ static int attach_stacked(struct builder *b)
 	int wire, rc = index_of(&b->host, WIRE, &wire);
 
 	if (!rc && b->topology->attach == ATTACH_MACVLAN)
-		rc = link_add_macvlan(b->host.nl, CONTAINER, wire, b->receiver.fd);
+		rc = link_add_over(b->host.nl, "macvlan", CONTAINER, wire, b->receiver.fd);
 	else if (!rc)
-		rc = link_add_ipvlan(b->host.nl, CONTAINER, wire, b->receiver.fd);
+		rc = link_add_over(b->host.nl, "ipvlan", CONTAINER, wire, b->receiver.fd);
 	rc = rc ? rc : set_up(&b->receiver, CONTAINER);
 	return rc ? rc : add_address(b, &b->receiver, CONTAINER, b->plan->neighbour);
 }
@@ -370,8 +372,8 @@ static int load_rules(const struct builder *b)
 	rc = nft_load(b->host.fd, rules);
 	/* After the rules: loading them is what brings conntrack, and with it the sysctl, to be. */
 	if (!rc)
-		rc = sysctl_write(b->host.fd, "net/netfilter/nf_conntrack_checksum",
-				  b->topology->no_conntrack_checksum ? "0" : "1");
+		rc = netns_sysctl_write(b->host.fd, "net/netfilter/nf_conntrack_checksum",
+					b->topology->no_conntrack_checksum ? "0" : "1");
 	return rc;
 }
 

@@ -12,7 +12,7 @@
 struct site {
 	int sender, host, receiver; /* namespaces; in `bare` the receiver is the host */
 	int middle; /* a namespace in between, -1 where there is none */
-	int sender_port, host_port; /* the wire's two ends, to be joined (net/tap.h) */
+	int sender_port, host_port; /* the wire's two ends, to be joined (net/port.h) */
 	char dial[48]; /* the address the connecting side connects to */
 };
 

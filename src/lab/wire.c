@@ -20,7 +20,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "bpf/mark.h"
-#include "net/tap.h"
+#include "net/port.h"
 #include "packet/locate.h"
 #include "packet/damage.h"
 #include "sum/csum.h"

@@ -103,7 +103,7 @@ static void read_conntrack(struct counters *counters)
 	}
 }
 
-int counters_read(int netns_fd, struct counters *ret_counters)
+int counter_read(int netns_fd, struct counters *ret_counters)
 {
 	_cleanup_(netns_leave) int home = -1;
 	struct counters counters = { 0 };

@@ -14,6 +14,6 @@ struct counters {
 	uint64_t conntrack_invalid; /* 0 where there is no conntrack */
 };
 
-int counters_read(int netns_fd, struct counters *ret_counters);
+int counter_read(int netns_fd, struct counters *ret_counters);
 
 #endif

@@ -362,7 +362,7 @@ int journal_feature(struct journal *journal, const char *feature, bool on)
 int journal_sysctl(struct journal *journal, const char *name, const char *value)
 {
 	char former[SYSCTL_SIZE];
-	int rc = sysctl_read(journal->netns_fd, name, former);
+	int rc = netns_sysctl_read(journal->netns_fd, name, former);
 
 	if (rc || !strcmp(former, value))
 		return rc;
@@ -370,7 +370,7 @@ int journal_sysctl(struct journal *journal, const char *name, const char *value)
 		rc = append(journal, json_pack("{s:s, s:s, s:s, s:s}", "kind", "sysctl", "sysctl",
 					       name, "former", former, "value", value));
 	journal->has_changed = true;
-	return rc ? rc : sysctl_write(journal->netns_fd, name, value);
+	return rc ? rc : netns_sysctl_write(journal->netns_fd, name, value);
 }
 
 static int add_clsact(struct journal *journal)
@@ -469,5 +469,5 @@ int journal_neighbour(struct journal *journal, const char *address, const uint8_
 {
 	int rc = append(journal, json_pack("{s:s, s:s}", "kind", "neighbour", "address", address));
 
-	return rc ? rc : neigh_add(journal->nl, journal->index, address, mac);
+	return rc ? rc : link_neigh_add(journal->nl, journal->index, address, mac);
 }

@@ -80,7 +80,7 @@ int journal_sysctl(struct journal *journal, const char *name, const char *value)
 int journal_bpf(struct journal *journal, enum tc_direction direction, uint16_t from, int prog_fd,
 		const char *name);
 
-/* A VXLAN device's permanent forwarding entry (vxlan_fdb_add()), and a permanent neighbour (neigh_add()). */
+/* A VXLAN device's permanent forwarding entry (vxlan_fdb_add()), and a permanent neighbour (link_neigh_add()). */
 int journal_fdb(struct journal *journal, const uint8_t mac[6], const char *to, int by);
 int journal_neighbour(struct journal *journal, const char *address, const uint8_t mac[6]);
 

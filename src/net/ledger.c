@@ -208,7 +208,7 @@ static int holds_sysctl(const struct place *place, const json_t *record, bool *r
 	if (json_unpack((json_t *)record, "{s:s, s:s, s:s}", "sysctl", &sysctl, "former", &former,
 			"value", &value))
 		return fail(-EBADMSG, "a sysctl record is incomplete");
-	rc = sysctl_read(place->netns_fd, sysctl, now);
+	rc = netns_sysctl_read(place->netns_fd, sysctl, now);
 	if (!rc)
 		*ret_holds = !strcmp(now, value);
 	return rc;
@@ -224,7 +224,7 @@ static int undo_sysctl(const struct place *place, const json_t *record, bool *re
 	if (rc || !holds)
 		return rc == -ENOENT ? 0 : rc;
 	json_unpack((json_t *)record, "{s:s, s:s}", "sysctl", &sysctl, "former", &former);
-	rc = sysctl_write(place->netns_fd, sysctl, former);
+	rc = netns_sysctl_write(place->netns_fd, sysctl, former);
 	*ret_changed = !rc;
 	return rc;
 }
@@ -319,7 +319,7 @@ static int undo_neighbour(const struct place *place, const json_t *record, bool 
 
 	if (json_unpack((json_t *)record, "{s:s}", "address", &address))
 		return fail(-EBADMSG, "a record of a neighbour is incomplete");
-	rc = neigh_delete(place->nl, place->link.index, address);
+	rc = link_neigh_delete(place->nl, place->link.index, address);
 	*ret_changed = !rc;
 	return rc == -ENOENT ? 0 : rc;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Links, addresses, routes and neighbours: see link.h. One function builds one rtnetlink request. */
+/* Links, addresses and neighbours: see link.h. One function builds one rtnetlink request. */
 #include "net/link.h"
 
 #include <arpa/inet.h>
@@ -14,23 +14,6 @@
 #include "base/fail.h"
 
 #define VXLAN_ID 42
-
-struct ip_text {
-	uint8_t family;
-	size_t len;
-	uint8_t bytes[16]; /* network order */
-};
-
-static int parse_ip(const char *text, struct ip_text *ret)
-{
-	struct ip_text ip = { .family = strchr(text, ':') ? AF_INET6 : AF_INET };
-
-	ip.len = ip.family == AF_INET6 ? 16 : 4;
-	if (inet_pton(ip.family, text, ip.bytes) != 1)
-		return fail(-EINVAL, "'%s' is not an IP address", text);
-	*ret = ip;
-	return 0;
-}
 
 static int take_link(const struct nlmsghdr *message, void *data)
 {
@@ -218,11 +201,11 @@ int link_add_vxlan(struct nl *nl, const char *name, const char *local, const cha
 		   bool outer_csum)
 {
 	struct new_link new;
-	struct ip_text from = { 0 }, to = { 0 };
+	struct nl_ip from = { 0 }, to = { 0 };
 	bool v6;
-	int rc = parse_ip(local, &from);
+	int rc = nl_ip_parse(local, &from);
 
-	rc = rc ? rc : parse_ip(remote, &to);
+	rc = rc ? rc : nl_ip_parse(remote, &to);
 	if (rc)
 		return rc;
 	v6 = from.family == AF_INET6;
@@ -237,21 +220,15 @@ int link_add_vxlan(struct nl *nl, const char *name, const char *local, const cha
 	return end_link(nl, &new);
 }
 
-int link_add_macvlan(struct nl *nl, const char *name, int parent, int netns_fd)
+int link_add_over(struct nl *nl, const char *kind, const char *name, int parent, int netns_fd)
 {
 	struct new_link new;
 
-	begin_link(&new, name, "macvlan", parent, netns_fd);
-	mnl_attr_put_u32(new.request, IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE);
-	return end_link(nl, &new);
-}
-
-int link_add_ipvlan(struct nl *nl, const char *name, int parent, int netns_fd)
-{
-	struct new_link new;
-
-	begin_link(&new, name, "ipvlan", parent, netns_fd);
-	mnl_attr_put_u16(new.request, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2);
+	begin_link(&new, name, kind, parent, netns_fd);
+	if (!strcmp(kind, "macvlan"))
+		mnl_attr_put_u32(new.request, IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE);
+	else
+		mnl_attr_put_u16(new.request, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2);
 	return end_link(nl, &new);
 }
 
@@ -297,8 +274,8 @@ static int change_address(struct nl *nl, uint16_t type, uint16_t flags, int inde
 	struct nlmsghdr *request = nl_request(buffer, type, flags);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(request, sizeof(*ifa));
 	const struct ifa_cacheinfo life = { .ifa_prefered = seconds, .ifa_valid = seconds };
-	struct ip_text ip = { 0 };
-	int rc = parse_ip(address, &ip);
+	struct nl_ip ip = { 0 };
+	int rc = nl_ip_parse(address, &ip);
 
 	if (rc)
 		return rc;
@@ -316,75 +293,18 @@ static int change_address(struct nl *nl, uint16_t type, uint16_t flags, int inde
 		  : 0;
 }
 
-int addr_add(struct nl *nl, int index, const char *address, unsigned int prefix_len)
+int link_addr_add(struct nl *nl, int index, const char *address, unsigned int prefix_len,
+		  uint32_t seconds)
 {
-	return change_address(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, address,
-			      prefix_len, 0);
+	uint16_t if_there = seconds ? NLM_F_REPLACE : NLM_F_EXCL;
+
+	return change_address(nl, RTM_NEWADDR, NLM_F_CREATE | if_there, index, address, prefix_len,
+			      seconds);
 }
 
-int addr_lend(struct nl *nl, int index, const char *address, unsigned int prefix_len,
-	      uint32_t seconds)
-{
-	return change_address(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, address,
-			      prefix_len, seconds);
-}
-
-int addr_delete(struct nl *nl, int index, const char *address, unsigned int prefix_len)
+int link_addr_delete(struct nl *nl, int index, const char *address, unsigned int prefix_len)
 {
 	return change_address(nl, RTM_DELADDR, 0, index, address, prefix_len, 0);
-}
-
-int route_add(struct nl *nl, const char *destination, unsigned int prefix_len, const char *gateway,
-	      int index)
-{
-	char buffer[NL_REQUEST_SIZE];
-	struct nlmsghdr *request = nl_request(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
-	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(request, sizeof(*rtm));
-	struct ip_text to = { 0 }, via = { 0 };
-	int rc = parse_ip(destination, &to);
-
-	if (!rc && gateway)
-		rc = parse_ip(gateway, &via);
-	if (rc)
-		return rc;
-	rtm->rtm_family = to.family;
-	rtm->rtm_dst_len = (uint8_t)prefix_len;
-	rtm->rtm_table = RT_TABLE_MAIN;
-	rtm->rtm_protocol = RTPROT_STATIC;
-	rtm->rtm_scope = gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
-	rtm->rtm_type = RTN_UNICAST;
-	if (prefix_len)
-		mnl_attr_put(request, RTA_DST, to.len, to.bytes);
-	if (gateway)
-		mnl_attr_put(request, RTA_GATEWAY, via.len, via.bytes);
-	if (index)
-		mnl_attr_put_u32(request, RTA_OIF, (uint32_t)index);
-	rc = nl_talk(nl, request, NULL, NULL);
-	return rc ? fail(rc, "cannot add a route to %s/%u: %s", destination, prefix_len,
-			 fail_text())
-		  : 0;
-}
-
-int route_delete(struct nl *nl, const char *destination, unsigned int prefix_len, int index)
-{
-	char buffer[NL_REQUEST_SIZE];
-	struct nlmsghdr *request = nl_request(buffer, RTM_DELROUTE, 0);
-	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(request, sizeof(*rtm));
-	struct ip_text to = { 0 };
-	int rc = parse_ip(destination, &to);
-
-	if (rc)
-		return rc;
-	rtm->rtm_family = to.family;
-	rtm->rtm_dst_len = (uint8_t)prefix_len;
-	rtm->rtm_table = RT_TABLE_MAIN;
-	rtm->rtm_scope = RT_SCOPE_NOWHERE; /* any */
-	mnl_attr_put(request, RTA_DST, to.len, to.bytes);
-	mnl_attr_put_u32(request, RTA_OIF, (uint32_t)index);
-	rc = nl_talk(nl, request, NULL, NULL);
-	return rc ? fail(rc, "cannot delete the route to %s/%u: %s", destination, prefix_len,
-			 fail_text())
-		  : 0;
 }
 
 /* With a MAC address: a permanent entry; NULL: the entry goes. */
@@ -394,8 +314,8 @@ static int change_neighbour(struct nl *nl, int index, const char *address, const
 	struct nlmsghdr *request = nl_request(buffer, mac ? RTM_NEWNEIGH : RTM_DELNEIGH,
 					      mac ? NLM_F_CREATE | NLM_F_REPLACE : 0);
 	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(request, sizeof(*ndm));
-	struct ip_text ip = { 0 };
-	int rc = parse_ip(address, &ip);
+	struct nl_ip ip = { 0 };
+	int rc = nl_ip_parse(address, &ip);
 
 	if (rc)
 		return rc;
@@ -412,12 +332,12 @@ static int change_neighbour(struct nl *nl, int index, const char *address, const
 		  : 0;
 }
 
-int neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6])
+int link_neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6])
 {
 	return change_neighbour(nl, index, address, mac);
 }
 
-int neigh_delete(struct nl *nl, int index, const char *address)
+int link_neigh_delete(struct nl *nl, int index, const char *address)
 {
 	return change_neighbour(nl, index, address, NULL);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Links, addresses, routes and neighbours by rtnetlink. `nl` is a NETLINK_ROUTE socket in the
- * namespace meant; devices are given by interface index, addresses as text ("192.0.2.1",
- * "2001:db8::1"), so a family is never named twice.
+ * Links, addresses and neighbours by rtnetlink. `nl` is a NETLINK_ROUTE socket in the namespace; devices are
+ * given by interface index, addresses as text ("192.0.2.1", "2001:db8::1"), which says the family, too.
  */
 #ifndef TRUESUM_NET_LINK_H
 #define TRUESUM_NET_LINK_H
@@ -39,37 +38,27 @@ int link_add_bridge(struct nl *nl, const char *name);
 int link_add_vxlan(struct nl *nl, const char *name, const char *local, const char *remote,
 		   bool outer_csum);
 
-/* macvlan (bridge mode) or ipvlan (L2) over `parent`, placed in netns_fd. */
-int link_add_macvlan(struct nl *nl, const char *name, int parent, int netns_fd);
-int link_add_ipvlan(struct nl *nl, const char *name, int parent, int netns_fd);
+/* A device over `parent`, placed in netns_fd; `kind`: "macvlan" (bridge mode) or "ipvlan" (L2). */
+int link_add_over(struct nl *nl, const char *kind, const char *name, int parent, int netns_fd);
 
 int link_set_up(struct nl *nl, int index);
 int link_set_master(struct nl *nl, int index, int master);
 int link_set_mac(struct nl *nl, int index, const uint8_t mac[6]);
 
-/* Adds address/prefix_len; IPv6 without duplicate address detection. */
-int addr_add(struct nl *nl, int index, const char *address, unsigned int prefix_len);
-
 /*
- * The same for `seconds`, after which the kernel takes it away; one that is there gets the new time.
- * addr_delete(): -EADDRNOTAVAIL where the device has no such address.
+ * Adds address/prefix_len, IPv6 without duplicate address detection. If `seconds` is not 0, the kernel removes
+ * the address after that time, and an address that is there already gets the new time; else that is -EEXIST.
  */
-int addr_lend(struct nl *nl, int index, const char *address, unsigned int prefix_len,
-	      uint32_t seconds);
-int addr_delete(struct nl *nl, int index, const char *address, unsigned int prefix_len);
+int link_addr_add(struct nl *nl, int index, const char *address, unsigned int prefix_len,
+		  uint32_t seconds);
 
-/* Adds a route to destination/prefix_len ("0.0.0.0"/0, "::"/0: default) through `gateway` (NULL: on
- * link) on device `index` (0: by the gateway's route). */
-int route_add(struct nl *nl, const char *destination, unsigned int prefix_len, const char *gateway,
-	      int index);
-
-/* Deletes a route out of device `index`; -ESRCH where there is none. */
-int route_delete(struct nl *nl, const char *destination, unsigned int prefix_len, int index);
+/* -EADDRNOTAVAIL if the device has no such address. */
+int link_addr_delete(struct nl *nl, int index, const char *address, unsigned int prefix_len);
 
 /* Adds a permanent neighbour entry. */
-int neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6]);
+int link_neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6]);
 
 /* Deletes a neighbour entry, permanent or learned; -ENOENT where there is none. */
-int neigh_delete(struct nl *nl, int index, const char *address);
+int link_neigh_delete(struct nl *nl, int index, const char *address);
 
 #endif

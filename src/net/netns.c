@@ -251,7 +251,7 @@ static int open_sysctl(const char *name, int flags)
 	return fd < 0 ? fail_errno(-errno, "cannot open sysctl %s", name) : fd;
 }
 
-int sysctl_read(int netns_fd, const char *name, char ret_value[SYSCTL_SIZE])
+int netns_sysctl_read(int netns_fd, const char *name, char ret_value[SYSCTL_SIZE])
 {
 	_cleanup_(netns_leave) int home = -1;
 	_cleanup_close_ int fd = -1;
@@ -271,7 +271,7 @@ int sysctl_read(int netns_fd, const char *name, char ret_value[SYSCTL_SIZE])
 	return 0;
 }
 
-int sysctl_write(int netns_fd, const char *name, const char *value)
+int netns_sysctl_write(int netns_fd, const char *name, const char *value)
 {
 	_cleanup_(netns_leave) int home = -1;
 	_cleanup_close_ int fd = -1;

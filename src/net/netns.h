@@ -57,9 +57,9 @@ void mountinfo_unescape(char *text);
 #define SYSCTL_SIZE 128
 
 /* Reads a sysctl, without the end of its line. -ENOENT where there is none. */
-int sysctl_read(int netns_fd, const char *name, char ret_value[SYSCTL_SIZE]);
+int netns_sysctl_read(int netns_fd, const char *name, char ret_value[SYSCTL_SIZE]);
 
 /* Writes a sysctl as seen in the namespace; `name` with slashes: "net/ipv4/ip_forward". */
-int sysctl_write(int netns_fd, const char *name, const char *value);
+int netns_sysctl_write(int netns_fd, const char *name, const char *value);
 
 #endif

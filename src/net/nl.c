@@ -7,6 +7,7 @@
  */
 #include "net/nl.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/genetlink.h>
 #include <linux/net_namespace.h>
@@ -26,6 +27,17 @@ struct nl {
 	unsigned int seq;
 	bool interrupted; /* the dump being read is not of one moment */
 };
+
+int nl_ip_parse(const char *text, struct nl_ip *ret_ip)
+{
+	struct nl_ip ip = { .family = strchr(text, ':') ? AF_INET6 : AF_INET };
+
+	ip.len = ip.family == AF_INET6 ? 16 : 4;
+	if (inet_pton(ip.family, text, ip.bytes) != 1)
+		return fail(-EINVAL, "'%s' is not an IP address", text);
+	*ret_ip = ip;
+	return 0;
+}
 
 int nl_open(int netns_fd, int bus, struct nl **ret_nl)
 {

@@ -13,6 +13,16 @@
 
 struct nl;
 
+/* An address as a message has it. */
+struct nl_ip {
+	uint8_t family; /* AF_INET, AF_INET6 */
+	uint8_t len;
+	uint8_t bytes[16]; /* network order */
+};
+
+/* From text; -EINVAL with a sentence. */
+int nl_ip_parse(const char *text, struct nl_ip *ret_ip);
+
 /* Opens a socket of protocol `bus` (NETLINK_ROUTE, ...) in the namespace (-1: this one). */
 int nl_open(int netns_fd, int bus, struct nl **ret_nl);
 void nl_close(struct nl *nl);

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Route lookups: see route.h. RTM_F_FIB_MATCH asks for the entry that matched, not for its result. */
+/* Routes: see route.h. RTM_F_FIB_MATCH asks for the table entry that matched instead of its result. */
 #include "net/route.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/fail.h"
 
@@ -34,28 +31,25 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-static int ask(struct nl *nl, const char *destination, uint32_t flags, const unsigned char *source,
-	       int iif, struct route *ret_route)
+int route_get(struct nl *nl, const char *destination, const unsigned char *source, int iif,
+	      struct route *ret_route)
 {
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = nl_request(buffer, RTM_GETROUTE, 0);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(request, sizeof(*rtm));
 	struct route route = { 0 };
-	uint8_t address[16];
-	int rc;
+	struct nl_ip to = { 0 };
+	int rc = nl_ip_parse(destination, &to);
 
-	if (inet_pton(AF_INET, destination, address) == 1)
-		rtm->rtm_family = AF_INET;
-	else if (inet_pton(AF_INET6, destination, address) == 1)
-		rtm->rtm_family = AF_INET6;
-	else
-		return fail(-EINVAL, "'%s' is not an address", destination);
-	rtm->rtm_dst_len = rtm->rtm_family == AF_INET ? 32 : 128;
-	rtm->rtm_flags = flags;
-	mnl_attr_put(request, RTA_DST, rtm->rtm_dst_len / 8, address);
+	if (rc)
+		return rc;
+	rtm->rtm_family = to.family;
+	rtm->rtm_dst_len = (uint8_t)(8 * to.len);
+	rtm->rtm_flags = iif ? 0 : RTM_F_FIB_MATCH;
+	mnl_attr_put(request, RTA_DST, to.len, to.bytes);
 	if (source) {
 		rtm->rtm_src_len = rtm->rtm_dst_len;
-		mnl_attr_put(request, RTA_SRC, rtm->rtm_src_len / 8, source);
+		mnl_attr_put(request, RTA_SRC, to.len, source);
 	}
 	if (iif)
 		mnl_attr_put_u32(request, RTA_IIF, (uint32_t)iif);
@@ -65,13 +59,55 @@ static int ask(struct nl *nl, const char *destination, uint32_t flags, const uns
 	return rc;
 }
 
-int route_get(struct nl *nl, const char *destination, struct route *ret_route)
+int route_add(struct nl *nl, const char *destination, unsigned int prefix_len, const char *gateway,
+	      int index)
 {
-	return ask(nl, destination, RTM_F_FIB_MATCH, NULL, 0, ret_route);
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(request, sizeof(*rtm));
+	struct nl_ip to = { 0 }, via = { 0 };
+	int rc = nl_ip_parse(destination, &to);
+
+	if (!rc && gateway)
+		rc = nl_ip_parse(gateway, &via);
+	if (rc)
+		return rc;
+	rtm->rtm_family = to.family;
+	rtm->rtm_dst_len = (uint8_t)prefix_len;
+	rtm->rtm_table = RT_TABLE_MAIN;
+	rtm->rtm_protocol = RTPROT_STATIC;
+	rtm->rtm_scope = gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+	rtm->rtm_type = RTN_UNICAST;
+	if (prefix_len)
+		mnl_attr_put(request, RTA_DST, to.len, to.bytes);
+	if (gateway)
+		mnl_attr_put(request, RTA_GATEWAY, via.len, via.bytes);
+	if (index)
+		mnl_attr_put_u32(request, RTA_OIF, (uint32_t)index);
+	rc = nl_talk(nl, request, NULL, NULL);
+	return rc ? fail(rc, "cannot add a route to %s/%u: %s", destination, prefix_len,
+			 fail_text())
+		  : 0;
 }
 
-int route_forward(struct nl *nl, const char *destination, const unsigned char *source, int iif,
-		  struct route *ret_route)
+int route_delete(struct nl *nl, const char *destination, unsigned int prefix_len, int index)
 {
-	return ask(nl, destination, 0, source, iif, ret_route);
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_DELROUTE, 0);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(request, sizeof(*rtm));
+	struct nl_ip to = { 0 };
+	int rc = nl_ip_parse(destination, &to);
+
+	if (rc)
+		return rc;
+	rtm->rtm_family = to.family;
+	rtm->rtm_dst_len = (uint8_t)prefix_len;
+	rtm->rtm_table = RT_TABLE_MAIN;
+	rtm->rtm_scope = RT_SCOPE_NOWHERE; /* any */
+	mnl_attr_put(request, RTA_DST, to.len, to.bytes);
+	mnl_attr_put_u32(request, RTA_OIF, (uint32_t)index);
+	rc = nl_talk(nl, request, NULL, NULL);
+	return rc ? fail(rc, "cannot delete the route to %s/%u: %s", destination, prefix_len,
+			 fail_text())
+		  : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Asking the kernel which way it would send. */
+/* Routes by rtnetlink: which way the kernel would send, and changes of the main table. */
 #ifndef TRUESUM_NET_ROUTE_H
 #define TRUESUM_NET_ROUTE_H
 
@@ -17,16 +17,23 @@ struct route {
 
 /*
  * The route to an address, given as text, in the namespace of `nl` (NETLINK_ROUTE). -ENETUNREACH (or
- * -EHOSTUNREACH, -EACCES, -EINVAL for unreachable, prohibit, blackhole routes) where there is none.
+ * -EHOSTUNREACH, -EACCES, -EINVAL for unreachable, prohibit, blackhole routes) if there is none.
+ *
+ * iif 0: for a packet of this host's own; `source` NULL. Else for a packet from `source` (4 or 16 bytes, network
+ * order) that came in by device `iif`: rules, forwarding and rp_filter decide, too, and the result has no
+ * prefix_len and no gateway.
  */
-int route_get(struct nl *nl, const char *destination, struct route *ret_route);
+int route_get(struct nl *nl, const char *destination, const unsigned char *source, int iif,
+	      struct route *ret_route);
 
 /*
- * The same for a packet from `source` (4 or 16 bytes, network order) that came in by device `iif`: rules,
- * forwarding and rp_filter have their say. The kernel's -errno where it would not send it on. prefix_len and
- * gateway are not told.
+ * Adds a route to destination/prefix_len ("0.0.0.0"/0 or "::"/0: the default route) through `gateway` (NULL:
+ * on link) by device `index` (0: the device that leads to the gateway).
  */
-int route_forward(struct nl *nl, const char *destination, const unsigned char *source, int iif,
-		  struct route *ret_route);
+int route_add(struct nl *nl, const char *destination, unsigned int prefix_len, const char *gateway,
+	      int index);
+
+/* Deletes a route by device `index`; -ESRCH if there is none. */
+int route_delete(struct nl *nl, const char *destination, unsigned int prefix_len, int index);
 
 #endif

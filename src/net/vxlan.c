@@ -107,13 +107,12 @@ int vxlan_fdb_add(struct nl *nl, int index, const uint8_t mac[6], const char *to
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = fdb_request(buffer, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
 					       index, NTF_SELF, mac);
-	uint8_t address[16];
-	bool v6 = strchr(to, ':');
-	int rc;
+	struct nl_ip address = { 0 };
+	int rc = nl_ip_parse(to, &address);
 
-	if (inet_pton(v6 ? AF_INET6 : AF_INET, to, address) != 1)
-		return fail(-EINVAL, "'%s' is not an IP address", to);
-	mnl_attr_put(request, NDA_DST, v6 ? 16 : 4, address);
+	if (rc)
+		return rc;
+	mnl_attr_put(request, NDA_DST, address.len, address.bytes);
 	if (by)
 		mnl_attr_put_u32(request, NDA_IFINDEX, (uint32_t)by);
 	rc = nl_talk(nl, request, NULL, NULL);

@@ -89,7 +89,7 @@ static int add_port(struct words *words, struct packet_match *match, enum match_
 	uint64_t port;
 	int rc = take_value(words, "port", &value);
 
-	rc = rc ? rc : parse_number(value, 0, 65535, &port);
+	rc = rc ? rc : options_parse_number(value, 0, 65535, &port);
 	if (rc)
 		return rc;
 	term.number = (uint32_t)port;

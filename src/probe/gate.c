@@ -144,11 +144,11 @@ static void let_merge(struct gate *gate)
 /* -EADDRNOTAVAIL where no address of ours is there. IPv6 leaves the route of a lent address to its time. */
 static int take_back(struct nl *nl, const struct side *side, int index)
 {
-	int rc = addr_delete(nl, index, side->host, side->prefix_len);
+	int rc = link_addr_delete(nl, index, side->host, side->prefix_len);
 
 	if (!rc)
 		route_delete(nl, side->prefix, side->prefix_len, index);
-	neigh_delete(nl, index, side->peer);
+	link_neigh_delete(nl, index, side->peer);
 	return rc;
 }
 
@@ -157,7 +157,7 @@ static int look_for_use(struct nl *nl, const struct side *side)
 {
 	struct route route = { 0 };
 
-	if (route_get(nl, side->peer, &route) || route.prefix_len < side->documentation)
+	if (route_get(nl, side->peer, NULL, 0, &route) || route.prefix_len < side->documentation)
 		return 0;
 	if (!take_back(nl, side, route.oif))
 		return look_for_use(nl, side);
@@ -174,14 +174,14 @@ static int add_side(struct gate *gate, size_t number)
 	struct route route = { 0 };
 	int rc;
 
-	if (gate->entrance != gate->tap && !route_get(gate->nl, side->peer, &route) &&
+	if (gate->entrance != gate->tap && !route_get(gate->nl, side->peer, NULL, 0, &route) &&
 	    route.oif == gate->entrance)
 		return 0;
-	rc = addr_lend(gate->nl, gate->entrance, side->host, side->prefix_len, ADDRESS_SECONDS);
+	rc = link_addr_add(gate->nl, gate->entrance, side->host, side->prefix_len, ADDRESS_SECONDS);
 	gate->lent[number] = !rc;
 	/* A permanent neighbour has room even where the machine's table is full; others ask, and are answered. */
 	if (!rc && gate->entrance == gate->tap)
-		rc = neigh_add(gate->nl, gate->tap, side->peer, peer_mac);
+		rc = link_neigh_add(gate->nl, gate->tap, side->peer, peer_mac);
 	return rc;
 }
 
@@ -239,12 +239,13 @@ static int set_up(struct gate *gate)
 	 * Nobody but the peer is out there: no router, and no duplicate to wait for before the device's
 	 * link-local address may ask for neighbours. Absent without IPv6.
 	 */
-	sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_ra", "0");
-	sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_dad", "0");
+	netns_sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_ra", "0");
+	netns_sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_dad", "0");
 	rc = link_set_up(gate->nl, gate->tap);
 	if (!rc && gate->outer) {
-		rc = addr_add(gate->nl, gate->tap, gate->outer->host, gate->outer->prefix_len);
-		rc = rc ? rc : neigh_add(gate->nl, gate->tap, gate->outer->peer, peer_mac);
+		rc = link_addr_add(gate->nl, gate->tap, gate->outer->host, gate->outer->prefix_len,
+				   0);
+		rc = rc ? rc : link_neigh_add(gate->nl, gate->tap, gate->outer->peer, peer_mac);
 	}
 	if (!rc && add_side(gate, 0))
 		snprintf(gate->no_v4, sizeof(gate->no_v4), "%s", fail_text());

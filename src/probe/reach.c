@@ -28,7 +28,7 @@ static int route_of(const struct space *space, const char *peer, struct route *r
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 	int rc = nl_open(space->fd, NETLINK_ROUTE, &nl);
 
-	return rc ? rc : route_get(nl, peer, ret_route);
+	return rc ? rc : route_get(nl, peer, NULL, 0, ret_route);
 }
 
 const struct device *reach_device(const struct inventory *inventory, size_t space, int family)
@@ -94,8 +94,8 @@ static int reach_inside(const struct space *own, const struct device *device,
 		return 0;
 	rc = nl_open(-1, NETLINK_ROUTE, &nl);
 	/* What the kernel would not send on, it drops, and says why. */
-	if (rc || route_forward(nl, family == AF_INET ? GATE_PEER_V4 : GATE_PEER_V6, source,
-				device->master ? device->master : device->index, &forward))
+	if (rc || route_get(nl, family == AF_INET ? GATE_PEER_V4 : GATE_PEER_V6, source,
+			    device->master ? device->master : device->index, &forward))
 		return rc;
 	if (forward.oif == entrance)
 		return 0;

@@ -241,7 +241,7 @@ static int begin_target(struct run *run, size_t number)
 	struct probe_target *target = &run->probe->target[number];
 	const struct space *space = &run->inventory->space[target->space];
 	bool v4 = may_try(run, target, AF_INET), v6 = may_try(run, target, AF_INET6);
-	int rc = counters_read(space->own ? -1 : space->fd, &run->progress[number].before);
+	int rc = counter_read(space->own ? -1 : space->fd, &run->progress[number].before);
 
 	for (size_t i = 0; !rc && i < check_row_count; i++) {
 		/* GRO leaves datagrams alone that a socket of this namespace is to have (udp_gro_receive()). */
@@ -372,7 +372,7 @@ static void judge_target(struct run *run, struct probe_target *target, size_t nu
 	struct counters after = run->progress[number].before;
 	const struct counters *before = &run->progress[number].before;
 
-	counters_read(space->own ? -1 : space->fd, &after);
+	counter_read(space->own ? -1 : space->fd, &after);
 	for (size_t i = 0; i < target->check_count; i++) {
 		struct probe_check *check = &target->check[i];
 		uint8_t proto = check->check->proto;
@@ -407,7 +407,7 @@ static int judge_all(struct run *run)
 		return fail(-ENOMEM, "out of memory");
 	if (run->drops)
 		drops_each(run->drops, take_drop, &all);
-	counters_read(-1, &host_after);
+	counter_read(-1, &host_after);
 	run->forwards_v4 = sysctl_is_on("/proc/sys/net/ipv4/ip_forward");
 	run->forwards_v6 = sysctl_is_on("/proc/sys/net/ipv6/conf/all/forwarding");
 	for (size_t i = 0; i < run->probe->target_count; i++) {
@@ -468,7 +468,7 @@ static int set_up(struct run *run, size_t count)
 	if (drops_open(&of, &run->drops))
 		run->probe->no_drops = "drop reasons cannot be watched here";
 	warm_begin(&run->warm, run->gate, WARM_PORT);
-	rc = counters_read(-1, &run->host_before);
+	rc = counter_read(-1, &run->host_before);
 	rc = rc ? rc : loop_new(&run->loop);
 	rc = rc ? rc : loop_add_signals(run->loop, interrupted, run);
 	rc = rc ? rc

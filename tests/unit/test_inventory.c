@@ -37,6 +37,7 @@
 #include "net/inventory.h"
 #include "net/inventory_part.h"
 #include "net/link.h"
+#include "net/route.h"
 
 #define WEB_ID "0f3c9a8d7e6b5a4f3e2d1c0b9a8f7e6d5c4b3a2f1e0d9c8b7a6f5e4d3c2b1a09"
 #define SIDE_ID "b1946ac92492d2347c6235b4d2611184a7bb0d8f6b1c9d2e3f4a5b6c7d8e9f00"
@@ -144,8 +145,8 @@ static void make_host(void)
 	assert_int_equal(link_set_master(world.nl, index_of(world.nl, "h1"), world.br0), 0);
 	assert_int_equal(link_add_vxlan(world.nl, "vx4", "192.0.2.1", "192.0.2.2", true), 0);
 	assert_int_equal(link_add_vxlan(world.nl, "vx6", "2001:db8::1", "2001:db8::2", false), 0);
-	assert_int_equal(link_add_macvlan(world.nl, "mv0", world.br0, world.db.netns), 0);
-	assert_int_equal(link_add_macvlan(world.nl, "mv1", world.br0, -1), 0);
+	assert_int_equal(link_add_over(world.nl, "macvlan", "mv0", world.br0, world.db.netns), 0);
+	assert_int_equal(link_add_over(world.nl, "macvlan", "mv1", world.br0, -1), 0);
 }
 
 static void make_web(void)
@@ -156,8 +157,8 @@ static void make_web(void)
 	assert_int_equal(nl_open(world.web.netns, NETLINK_ROUTE, &nl), 0);
 	assert_int_equal(link_add_veth(nl, "n0", "n0", world.db.netns), 0);
 	index = set_up(nl, "eth0");
-	assert_int_equal(addr_add(nl, index, "10.1.0.2", 24), 0);
-	assert_int_equal(addr_add(nl, index, "fd01::2", 64), 0);
+	assert_int_equal(link_addr_add(nl, index, "10.1.0.2", 24, 0), 0);
+	assert_int_equal(link_addr_add(nl, index, "fd01::2", 64, 0), 0);
 	assert_int_equal(route_add(nl, "0.0.0.0", 0, "10.1.0.1", 0), 0);
 	nl_close(nl);
 }

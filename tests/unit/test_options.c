@@ -24,16 +24,34 @@ static void test_number(void **state)
 	uint64_t value = 7;
 
 	(void)state;
-	assert_int_equal(parse_number("0", 0, 100, &value), 0);
+	assert_int_equal(options_parse_number("0", 0, 100, &value), 0);
 	assert_int_equal(value, 0);
-	assert_int_equal(parse_number("0x64", 0, 100, &value), 0);
+	assert_int_equal(options_parse_number("0x64", 0, 100, &value), 0);
 	assert_int_equal(value, 100);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		value = 7;
-		assert_int_equal(parse_number(bad[i], 0, 100, &value), -EINVAL);
+		assert_int_equal(options_parse_number(bad[i], 0, 100, &value), -EINVAL);
 		assert_int_equal(value, 7);
 		assert_non_null(strstr(fail_text(), "0 to 100"));
 	}
+}
+
+/* Parses `--value TEXT` with a row of that type. */
+static int parse_value(enum option_type type, const char *text, void *target)
+{
+	const struct option_row row = { .type = type,
+					.name = "value",
+					.value = "V",
+					.target = target,
+					.help = "a value",
+					.min = SECOND / 100,
+					.max = 3600 * SECOND };
+	const struct option_table table = {
+		.command = "test", .synopsis = "", .about = "", .rows = &row, .row_count = 1
+	};
+	char *argv[] = { (char *)"test", (char *)"--value", (char *)text, NULL };
+
+	return options_parse(&table, 3, argv);
 }
 
 static void test_duration(void **state)
@@ -49,11 +67,11 @@ static void test_duration(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-		assert_int_equal(parse_duration(good[i].text, SECOND / 100, 3600 * SECOND, &ns), 0);
+		assert_int_equal(parse_value(OPTION_DURATION, good[i].text, &ns), 0);
 		assert_int_equal(ns, good[i].ns);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(parse_duration(bad[i], SECOND / 100, 3600 * SECOND, &ns), -EINVAL);
+		assert_int_equal(parse_value(OPTION_DURATION, bad[i], &ns), -EINVAL);
 }
 
 static void test_rate(void **state)
@@ -64,13 +82,13 @@ static void test_rate(void **state)
 	double rate = 0;
 
 	(void)state;
-	assert_int_equal(parse_rate("10%", &rate), 0);
+	assert_int_equal(parse_value(OPTION_RATE, "10%", &rate), 0);
 	assert_float_equal(rate, 0.1, 1e-9);
-	assert_int_equal(parse_rate("0.1", &rate), 0);
+	assert_int_equal(parse_value(OPTION_RATE, "0.1", &rate), 0);
 	assert_float_equal(rate, 0.1, 1e-9);
-	assert_int_equal(parse_rate("100%", &rate), 0);
+	assert_int_equal(parse_value(OPTION_RATE, "100%", &rate), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(parse_rate(bad[i], &rate), -EINVAL);
+		assert_int_equal(parse_value(OPTION_RATE, bad[i], &rate), -EINVAL);
 }
 
 static void test_names(void **state)
@@ -79,13 +97,13 @@ static void test_names(void **state)
 	uint32_t mask = 0;
 
 	(void)state;
-	assert_int_equal(parse_names("three,one", "thing", names, &mask), 0);
+	assert_int_equal(options_parse_names("three,one", "thing", names, &mask), 0);
 	assert_int_equal(mask, 5);
-	assert_int_equal(parse_names("all", "thing", names, &mask), 0);
+	assert_int_equal(options_parse_names("all", "thing", names, &mask), 0);
 	assert_int_equal(mask, 7);
-	assert_int_equal(parse_names("one,", "thing", names, &mask), -EINVAL);
-	assert_int_equal(parse_names("", "thing", names, &mask), -EINVAL);
-	assert_int_equal(parse_names("on", "thing", names, &mask), -EINVAL);
+	assert_int_equal(options_parse_names("one,", "thing", names, &mask), -EINVAL);
+	assert_int_equal(options_parse_names("", "thing", names, &mask), -EINVAL);
+	assert_int_equal(options_parse_names("on", "thing", names, &mask), -EINVAL);
 	assert_string_equal(fail_text(), "unknown thing 'on'; known: one, two, three, all");
 }
 

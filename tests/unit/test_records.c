@@ -236,15 +236,15 @@ static void test_a_sysctl_of_the_host(void **state)
 	char value[SYSCTL_SIZE];
 
 	NEEDS_WORLD(state);
-	assert_int_equal(sysctl_write(-1, FORWARD, "0"), 0);
+	assert_int_equal(netns_sysctl_write(-1, FORWARD, "0"), 0);
 	assert_int_equal(journal_open_kept(&host, &journal), 0);
 	assert_int_equal(journal_sysctl(journal, FORWARD, "1"), 0);
 	assert_int_equal(journal_sysctl(journal, "net/nonesuch", "1"), -ENOENT);
 	journal_keep(journal);
-	assert_int_equal(sysctl_read(-1, FORWARD, value), 0);
+	assert_int_equal(netns_sysctl_read(-1, FORWARD, value), 0);
 	assert_string_equal(value, "1");
 	assert_int_equal(guard_unprotect(&host), 0);
-	assert_int_equal(sysctl_read(-1, FORWARD, value), 0);
+	assert_int_equal(netns_sysctl_read(-1, FORWARD, value), 0);
 	assert_string_equal(value, "0");
 }
 

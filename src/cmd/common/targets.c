@@ -21,7 +21,8 @@ int targets_add_pid(const char *value, void *target)
 {
 	uint64_t pid;
 
-	return parse_number(value, 1, 1 << 22, &pid) ? -EINVAL : add(target, TARGET_PID, value);
+	return options_parse_number(value, 1, 1 << 22, &pid) ? -EINVAL
+							     : add(target, TARGET_PID, value);
 }
 
 int targets_add_netns(const char *value, void *target)

@@ -28,7 +28,7 @@ static int parse_mitigation(const char *value, void *target)
 		*(uint32_t *)target = 0;
 		return 0;
 	}
-	rc = parse_names(value, "mitigation", mitigation_names + 1, target);
+	rc = options_parse_names(value, "mitigation", mitigation_names + 1, target);
 	return rc ? fail(rc, "%s, auto", fail_text()) : 0;
 }
 

@@ -36,7 +36,7 @@ struct request {
 static int parse_mitigations(const char *value, void *target)
 {
 	uint32_t mask;
-	int rc = parse_names(value, "mitigation", mitigation_names + 1, &mask);
+	int rc = options_parse_names(value, "mitigation", mitigation_names + 1, &mask);
 
 	for (unsigned int i = MITIGATION_RX_OFF; !rc && i < MITIGATIONS; i++) {
 		if (!(mask & MITIGATION_BIT(i)) || !guard_mitigation_is_of_host((enum mitigation)i))

@@ -67,7 +67,7 @@ static int unknown(void)
 static int parse_axis(const char *given, const char *by_default, const char *what,
 		      const char *const *names, uint32_t *ret_mask)
 {
-	return parse_names(given ? given : by_default, what, names, ret_mask);
+	return options_parse_names(given ? given : by_default, what, names, ret_mask);
 }
 
 static int parse_axes(const struct lab_options *options, struct axes *axes)

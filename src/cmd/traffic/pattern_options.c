@@ -44,7 +44,7 @@ static int parse_pattern(const char *text, uint64_t *bits)
 		return unknown_pattern(text);
 	if (*bits != PATTERN_NOT_GIVEN)
 		return fail(-EINVAL, "--bits and --pattern %s say the same thing twice", text);
-	if (parse_number(text + burst, 1, DAMAGE_RUN, bits))
+	if (options_parse_number(text + burst, 1, DAMAGE_RUN, bits))
 		return fail(-EINVAL, "--pattern burst: %s", fail_text());
 	return DAMAGE_BURST;
 }

@@ -233,12 +233,12 @@ static int receive(struct receiver *receiver)
 
 	if (rc)
 		return rc;
-	outcome.has_csum_errors = !counters_read(-1, &before);
+	outcome.has_csum_errors = !counter_read(-1, &before);
 	rc = run(receiver);
 	if (rc)
 		return rc;
 	check_end(receiver->check);
-	if (outcome.has_csum_errors && !counters_read(-1, &after))
+	if (outcome.has_csum_errors && !counter_read(-1, &after))
 		outcome.csum_errors =
 			csum_errors(receiver, &after) - csum_errors(receiver, &before);
 	outcome.tally = check_tally(receiver->check);
@@ -308,7 +308,7 @@ static int parse(int argc, char **argv, struct receiver *receiver)
 
 	if (rc < 0)
 		return rc;
-	if (parse_number(argv[1], 1, UINT16_MAX, &port)) {
+	if (options_parse_number(argv[1], 1, UINT16_MAX, &port)) {
 		fprintf(stderr, "truesum recv: PORT: %s\n", fail_text());
 		return -EINVAL;
 	}

@@ -304,7 +304,7 @@ static int parse(int argc, char **argv, struct sender *sender)
 
 	if (rc < 0)
 		return rc;
-	if (parse_number(argv[2], 1, UINT16_MAX, &port)) {
+	if (options_parse_number(argv[2], 1, UINT16_MAX, &port)) {
 		fprintf(stderr, "truesum send: PORT: %s\n", fail_text());
 		return -EINVAL;
 	}

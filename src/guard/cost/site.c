@@ -26,6 +26,7 @@
 #include "base/fail.h"
 #include "net/feature.h"
 #include "net/link.h"
+#include "net/route.h"
 #include "net/netns.h"
 #include "net/nft.h"
 #include "net/tc.h"
@@ -85,7 +86,7 @@ static int make_space(struct space *space)
 
 	rc = rc ? rc : nl_open(space->fd, NETLINK_ROUTE, &space->nl);
 	for (size_t i = 0; !rc && i < ARRAY_SIZE(settings); i++) {
-		rc = sysctl_write(space->fd, settings[i][0], settings[i][1]);
+		rc = netns_sysctl_write(space->fd, settings[i][0], settings[i][1]);
 		if (rc == -ENOENT && strstr(settings[i][0], "ipv6"))
 			rc = 0;
 	}
@@ -98,7 +99,7 @@ static int set_up(const struct space *space, const char *device, const char *add
 	struct link_info link;
 	int rc = link_get(space->nl, device, &link);
 
-	rc = rc ? rc : addr_add(space->nl, link.index, address, 24);
+	rc = rc ? rc : link_addr_add(space->nl, link.index, address, 24, 0);
 	return rc ? rc : link_set_up(space->nl, link.index);
 }
 
@@ -113,8 +114,8 @@ static int introduce(const struct space *one, const char *one_device, const char
 	int rc = link_get(one->nl, one_device, &a);
 
 	rc = rc ? rc : link_get(other->nl, other_device, &b);
-	rc = rc ? rc : neigh_add(one->nl, a.index, other_address, b.mac);
-	return rc ? rc : neigh_add(other->nl, b.index, one_address, a.mac);
+	rc = rc ? rc : link_neigh_add(one->nl, a.index, other_address, b.mac);
+	return rc ? rc : link_neigh_add(other->nl, b.index, one_address, a.mac);
 }
 
 static int put_program(const struct cost_site *site, const struct space *space, const char *device,
@@ -174,7 +175,7 @@ static int build_container(const struct cost_site *site)
 		return rc;
 	rc = nft_load(site->host.fd, CONNTRACK_RULES);
 	/* After the rules: loading them is what brings conntrack, and with it the sysctl, to be. */
-	return rc ? rc : sysctl_write(site->host.fd, CONNTRACK_CHECKSUM, "0");
+	return rc ? rc : netns_sysctl_write(site->host.fd, CONNTRACK_CHECKSUM, "0");
 }
 
 /* ---- The flow ---- */
@@ -323,7 +324,7 @@ int cost_site_mitigate(const struct cost_site *site, enum cost_place place,
 	case MITIGATION_RESET:
 		return switch_reset(site, space, device, on);
 	case MITIGATION_CONNTRACK_CHECKSUM:
-		return sysctl_write(space->fd, CONNTRACK_CHECKSUM, on ? "1" : "0");
+		return netns_sysctl_write(space->fd, CONNTRACK_CHECKSUM, on ? "1" : "0");
 	case MITIGATION_NONE:
 	case MITIGATIONS:
 		break;

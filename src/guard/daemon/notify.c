@@ -47,7 +47,7 @@ uint64_t notify_watchdog_ns(void)
 	const char *us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
 	uint64_t value;
 
-	if (!us || parse_number(us, 1, UINT64_MAX / 1000, &value) ||
+	if (!us || options_parse_number(us, 1, UINT64_MAX / 1000, &value) ||
 	    (pid && strtol(pid, NULL, 10) != getpid()))
 		return 0;
 	return value * 1000 / 2;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* TAP devices and packet sockets as ports of the wire: see tap.h. */
-#include "net/tap.h"
+/* TAP devices and packet sockets as ports of the wire: see port.h. */
+#include "net/port.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 
 _Static_assert(PORT_HEADER == sizeof(struct virtio_net_hdr), "the port header is virtio's");
 
-int tap_open(int netns_fd, const char *name, int *ret_fd)
+int port_open_tap(int netns_fd, const char *name, int *ret_fd)
 {
 	_cleanup_(netns_leave) int home = -1;
 	_cleanup_close_ int fd = -1;
@@ -49,7 +49,7 @@ int tap_open(int netns_fd, const char *name, int *ret_fd)
 	return 0;
 }
 
-int packet_port_open(int netns_fd, int index, int *ret_fd)
+int port_open_packet(int netns_fd, int index, int *ret_fd)
 {
 	_cleanup_(netns_leave) int home = -1;
 	_cleanup_close_ int fd = -1;
