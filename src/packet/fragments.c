@@ -21,7 +21,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "packet/verdict_sum.h"
+#include "packet/layer.h"
 #include "sum/crc32c.h"
 #include "sum/csum.h"
 
@@ -340,7 +340,7 @@ static void judge_crc(const struct fragments *fragments, const struct datagram *
 
 	for (uint32_t at = datagram->pieces; at; at = fragments->piece[at].next)
 		crc = crc32c_combine(crc, fragments->piece[at].crc, fragments->piece[at].len);
-	sum_judge_crc(layer, crc);
+	layer_judge_crc(layer, crc);
 }
 
 static void judge_sum(const struct fragments *fragments, const struct datagram *datagram,
@@ -349,7 +349,7 @@ static void judge_sum(const struct fragments *fragments, const struct datagram *
 	bool only_first = layer->kind == LAYER_UDPLITE && datagram->stored >> 16 &&
 			  datagram->stored >> 16 != datagram->total;
 	uint32_t pseudo_len = datagram->pseudo ? datagram->total : 0;
-	uint16_t total = sum_pseudo(datagram->pseudo, 0, pseudo_len);
+	uint16_t total = layer_pseudo(datagram->pseudo, 0, pseudo_len);
 
 	/* Every piece begins at an even offset. */
 	for (uint32_t at = datagram->pieces; at; at = fragments->piece[at].next) {
@@ -357,7 +357,7 @@ static void judge_sum(const struct fragments *fragments, const struct datagram *
 		if (only_first)
 			break;
 	}
-	sum_judge(layer, total, datagram->pseudo, 0, pseudo_len);
+	layer_judge(layer, total, datagram->pseudo, 0, pseudo_len);
 }
 
 /* What can be said before anything is summed; false: nothing. */
@@ -374,7 +374,7 @@ static bool judge_early(const struct datagram *datagram, struct packet_layer *la
 		layer->reason = REASON_NONE;
 		return true;
 	}
-	if (datagram->first_len < (layer->wide ? SCTP_LEN : sum_field[layer->kind] + 2u))
+	if (datagram->first_len < (layer->wide ? SCTP_LEN : layer_field[layer->kind] + 2u))
 		return true; /* the field itself is in another fragment */
 	if ((udp && high != datagram->total) ||
 	    (lite && high && (high < UDP_LEN || high > datagram->total)))
@@ -420,7 +420,7 @@ static void conclude(struct packet_judgement *judgement, bool tunnel)
 	enum sum_verdict ended = tunnel ? SUM_UNKNOWN : SUM_NONE;
 
 	judgement->reason = tunnel ? REASON_IN_FRAGMENT : REASON_NONE;
-	judgement->verdict = (uint8_t)sum_worst(ended, judgement->layer, judgement->layer_count);
+	judgement->verdict = (uint8_t)layer_worst(ended, judgement->layer, judgement->layer_count);
 }
 
 /* Leaves the piece that completed the datagram, to know it by if it comes again. */

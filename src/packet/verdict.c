@@ -1,17 +1,385 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The walk from the link layer inwards. A table maps link types to their first step and steps to their
- * functions; every step consumes bytes or ends the walk. Two ends are kept apart: where the headers say
- * that a packet ends, and where the capture does. What needs bytes behind the first contradicts the
- * headers, what needs bytes behind the second was truncated.
+ * Judges a packet, from the link layer inwards (walk.h explains the walk). This file has the steps around
+ * IP: link layers, tags, labels, and the tunnels that carry frames or packets. Of these, only GRE has a
+ * checksum; of the others it matters what comes next and, if a header says so, how long it is. Tables at
+ * the end map link types to their first step, and steps to their functions.
  *
- * Called for every packet of a capture: nothing is allocated, and of the judgement only what is set is
- * touched.
+ * A tunnel over UDP is recognised by its port. Any program may use that port, so a header after UDP that
+ * the tunnel's standard does not allow ends the walk, and that is no finding.
+ *
+ * Called for every packet of a capture: nothing is allocated, and only those fields of the judgement are
+ * written that are set.
+ *
+ * Sources: pcap-linktype(7), IEEE 802.3, 802.1Q, 802.1ad, RFC 1042, 1661, 1662, 1547, 2516, 3032, 4385;
+ * 2784, 2890, 2637, 7348, 8926; drivers/net/vxlan (group policy).
  */
 #include "packet/verdict.h"
 
-#include "packet/verdict_sum.h"
-#include "packet/verdict_walk.h"
+#include <string.h>
+
+#include "packet/walk.h"
+#include "sum/csum.h"
+
+enum {
+	TYPE_LENGTH_MAX = 1500, /* IEEE 802.3: the type is a length */
+	TYPE_V4 = 0x0800,
+	TYPE_BRIDGE = 0x6558, /* transparent Ethernet bridging */
+	TYPE_CTAG = 0x8100,
+	TYPE_V6 = 0x86dd,
+	TYPE_PPP = 0x880b,
+	TYPE_MPLS = 0x8847,
+	TYPE_MPLS_UPSTREAM = 0x8848,
+	TYPE_PPPOE = 0x8864,
+	TYPE_STAG = 0x88a8,
+	TYPE_QINQ = 0x9100, /* before 802.1ad */
+	TYPE_QINQ_2 = 0x9200,
+	TYPE_QINQ_3 = 0x9300,
+
+	SLL_LLC = 4, /* linux/if_ether.h: ETH_P_802_2 */
+	SLL_NETLINK = 824, /* ARPHRD_NETLINK: the protocol is no EtherType */
+
+	PPP_V4 = 0x21,
+	PPP_V6 = 0x57,
+	PPP_MPLS = 0x281,
+	PPP_MPLS_UPSTREAM = 0x283,
+
+	LLC_IP = 0x06, /* RFC 948 */
+	LLC_SNAP = 0xaa,
+	LLC_UNNUMBERED = 0x03,
+
+	MPLS_BOTTOM = 0x01,
+	CISCO_UNICAST = 0x0f,
+	CISCO_MULTICAST = 0x8f,
+
+	GRE_SUM = 0x8000,
+	GRE_ROUTING = 0x4000,
+	GRE_KEY = 0x2000,
+	GRE_SEQUENCE = 0x1000,
+	GRE_ACK = 0x0080, /* version 1 */
+	GRE_VERSION = 0x0007,
+
+	TUNNEL_LEN = 8, /* VXLAN's header, and Geneve's without options */
+	VXLAN_VNI = 0x08000000, /* the VNI is valid: must be set */
+	VXLAN_POLICY = 0x8848ffff, /* and group policy's bits */
+	GENEVE_VERSION = 0xc0,
+	GENEVE_OPTIONS = 0x3f, /* their length in 4 bytes */
+};
+
+/* ---- Link layers, tags, labels ---- */
+
+static enum step walk_type(uint16_t type)
+{
+	switch (type) {
+	case TYPE_V4:
+		return STEP_V4;
+	case TYPE_V6:
+		return STEP_V6;
+	case TYPE_CTAG:
+	case TYPE_STAG:
+	case TYPE_QINQ:
+	case TYPE_QINQ_2:
+	case TYPE_QINQ_3:
+		return STEP_VLAN;
+	case TYPE_MPLS:
+	case TYPE_MPLS_UPSTREAM:
+		return STEP_MPLS;
+	case TYPE_PPPOE:
+		return STEP_PPPOE;
+	case TYPE_PPP:
+		return STEP_PPP;
+	case TYPE_BRIDGE:
+		return STEP_ETHERNET;
+	default:
+		return STEP_END;
+	}
+}
+
+/* An EtherType, or the length of an IEEE 802.3 frame. */
+static enum step type_or_length(struct walk *walk, const uint8_t *at)
+{
+	uint16_t type = cursor_be16(at);
+
+	if (type > TYPE_LENGTH_MAX)
+		return walk_type(type);
+	if (walk_limit(walk, walk->cursor.at, type))
+		return walk_stop(walk, REASON_LENGTH);
+	return STEP_LLC;
+}
+
+static enum step walk_ethernet(struct walk *walk)
+{
+	const uint8_t *header = cursor_take(&walk->cursor, 14);
+
+	return header ? type_or_length(walk, header + 12) : walk_short(walk, 14);
+}
+
+static enum step walk_vlan(struct walk *walk)
+{
+	const uint8_t *tag = cursor_take(&walk->cursor, 4);
+
+	return tag ? type_or_length(walk, tag + 2) : walk_short(walk, 4);
+}
+
+static enum step walk_llc(struct walk *walk)
+{
+	const uint8_t *header = cursor_take(&walk->cursor, 3), *snap;
+
+	if (!header)
+		return walk_short(walk, 3);
+	if (header[2] != LLC_UNNUMBERED || header[0] != header[1])
+		return STEP_END;
+	if (header[0] == LLC_IP)
+		return STEP_V4;
+	if (header[0] != LLC_SNAP)
+		return STEP_END;
+	snap = cursor_take(&walk->cursor, 5);
+	if (!snap)
+		return walk_short(walk, 5);
+	/* RFC 1042, and the same by IEEE 802.1H for bridges */
+	if (memcmp(snap, "\x00\x00\x00", 3) && memcmp(snap, "\x00\x00\xf8", 3))
+		return STEP_END;
+	return walk_type(cursor_be16(snap + 3));
+}
+
+/* Linux cooked capture: `device` is an ARPHRD_ number. */
+static enum step sll(uint16_t device, uint16_t protocol)
+{
+	if (device == SLL_NETLINK)
+		return STEP_END;
+	return protocol == SLL_LLC ? STEP_LLC : walk_type(protocol);
+}
+
+static enum step walk_sll(struct walk *walk)
+{
+	const uint8_t *header = cursor_take(&walk->cursor, 16);
+
+	if (!header)
+		return walk_short(walk, 16);
+	return sll(cursor_be16(header + 2), cursor_be16(header + 14));
+}
+
+static enum step walk_sll2(struct walk *walk)
+{
+	const uint8_t *header = cursor_take(&walk->cursor, 20);
+
+	if (!header)
+		return walk_short(walk, 20);
+	return sll(cursor_be16(header + 8), cursor_be16(header));
+}
+
+/* The address family in the byte order, and by the number, of the system that captured. */
+static enum step walk_null(struct walk *walk)
+{
+	const uint8_t *header = cursor_take(&walk->cursor, 4);
+	uint32_t family;
+
+	if (!header)
+		return walk_short(walk, 4);
+	family = cursor_be32(header);
+	if (family > 0xffff)
+		family = __builtin_bswap32(family);
+	switch (family) {
+	case 2:
+		return STEP_V4;
+	case 10: /* Linux */
+	case 24: /* NetBSD, OpenBSD */
+	case 28: /* FreeBSD */
+	case 30: /* Darwin */
+		return STEP_V6;
+	default:
+		return STEP_END;
+	}
+}
+
+static enum step walk_ppp_hdlc(struct walk *walk)
+{
+	const uint8_t *header = cursor_take(&walk->cursor, 4);
+
+	if (!header)
+		return walk_short(walk, 4);
+	if (header[0] == CISCO_UNICAST || header[0] == CISCO_MULTICAST)
+		return walk_type(cursor_be16(header + 2));
+	walk->cursor.at -= 4;
+	return STEP_PPP;
+}
+
+/* With or without address and control (ff 03), which no protocol number begins with. */
+static enum step walk_ppp(struct walk *walk)
+{
+	const uint8_t *header;
+	uint16_t protocol;
+
+	if (cursor_left(&walk->cursor) >= 2 &&
+	    !memcmp(walk->cursor.data + walk->cursor.at, "\xff\x03", 2))
+		cursor_take(&walk->cursor, 2);
+	header = cursor_take(&walk->cursor, 1);
+	if (!header)
+		return walk_short(walk, 1);
+	protocol = header[0];
+	if (!(protocol & 1)) { /* not compressed to one byte */
+		header = cursor_take(&walk->cursor, 1);
+		if (!header)
+			return walk_short(walk, 1);
+		protocol = (uint16_t)(protocol << 8 | header[0]);
+	}
+	switch (protocol) {
+	case PPP_V4:
+		return STEP_V4;
+	case PPP_V6:
+		return STEP_V6;
+	case PPP_MPLS:
+	case PPP_MPLS_UPSTREAM:
+		return STEP_MPLS;
+	default:
+		return STEP_END;
+	}
+}
+
+static enum step walk_pppoe(struct walk *walk)
+{
+	const uint8_t *header = cursor_take(&walk->cursor, 6);
+
+	if (!header)
+		return walk_short(walk, 6);
+	if (header[0] != 0x11)
+		return walk_stop(walk, REASON_PROTOCOL);
+	if (header[1]) /* discovery */
+		return STEP_END;
+	if (walk_limit(walk, walk->cursor.at, cursor_be16(header + 4)))
+		return walk_stop(walk, REASON_LENGTH);
+	return STEP_PPP;
+}
+
+/* Labels down to the bottom of the stack, then IP, or a pseudowire, which stays closed (RFC 4385). */
+static enum step walk_mpls(struct walk *walk)
+{
+	const uint8_t *label;
+
+	do {
+		label = cursor_take(&walk->cursor, 4);
+		if (!label)
+			return walk_short(walk, 4);
+	} while (!(label[2] & MPLS_BOTTOM));
+	if (!cursor_left(&walk->cursor))
+		return walk_short(walk, 1);
+	switch (walk->cursor.data[walk->cursor.at] >> 4) {
+	case 4:
+		return STEP_V4;
+	case 6:
+		return STEP_V6;
+	default:
+		return STEP_END;
+	}
+}
+
+static enum step walk_version(struct walk *walk)
+{
+	if (!cursor_left(&walk->cursor))
+		return walk_short(walk, 1);
+	switch (walk->cursor.data[walk->cursor.at] >> 4) {
+	case 4:
+		return STEP_V4;
+	case 6:
+		return STEP_V6;
+	default:
+		return walk_stop(walk, REASON_PROTOCOL);
+	}
+}
+
+/* ---- Tunnels ---- */
+
+/* The sum covers the GRE header and everything behind it. */
+static void judge_gre(struct walk *walk, struct packet_layer *layer, size_t start, uint16_t flags)
+{
+	size_t len = walk->end - start;
+
+	if (!(flags & GRE_SUM) || flags & GRE_VERSION) {
+		layer->verdict = SUM_NONE;
+		layer->field = layer->offset;
+		layer->stored = 0;
+	} else if (len > walk->captured - start) {
+		layer->verdict = SUM_TRUNCATED;
+	} else {
+		layer_judge(layer, csum_add(0, walk->cursor.data + start, len), 0, 0, 0);
+		if (layer->verdict == SUM_BAD && walk->framed)
+			walk_stop_layer(walk, layer, REASON_LENGTH);
+	}
+}
+
+static size_t gre_len(uint16_t flags)
+{
+	size_t len = 4;
+
+	if (flags & GRE_SUM)
+		len += 4; /* with a reserved half */
+	if (flags & GRE_KEY)
+		len += 4;
+	if (flags & GRE_SEQUENCE)
+		len += 4;
+	if ((flags & GRE_VERSION) == 1 && flags & GRE_ACK)
+		len += 4;
+	return len;
+}
+
+static enum step walk_gre(struct walk *walk)
+{
+	size_t start = walk->cursor.at, len;
+	struct packet_layer *layer = walk_layer(walk, LAYER_GRE);
+	const uint8_t *header;
+	uint16_t flags;
+
+	if (!layer)
+		return STEP_END;
+	header = cursor_take(&walk->cursor, 4);
+	if (!header)
+		return walk_short_layer(walk, layer, 4);
+	flags = cursor_be16(header);
+	if ((flags & GRE_VERSION) > 1 || flags & GRE_ROUTING)
+		return walk_stop_layer(walk, layer, REASON_PROTOCOL);
+	len = gre_len(flags) - 4;
+	if (!cursor_take(&walk->cursor, len))
+		return walk_short_layer(walk, layer, len);
+	judge_gre(walk, layer, start, flags);
+	walk_payload(walk);
+	return walk_type(cursor_be16(header + 2));
+}
+
+static enum step walk_vxlan(struct walk *walk)
+{
+	const uint8_t *header;
+	uint32_t flags;
+
+	if (walk->end - walk->cursor.at < TUNNEL_LEN)
+		return STEP_END;
+	header = cursor_take(&walk->cursor, TUNNEL_LEN);
+	if (!header)
+		return walk_short(walk, TUNNEL_LEN);
+	flags = cursor_be32(header);
+	if (!(flags & VXLAN_VNI) || flags & ~(VXLAN_VNI | VXLAN_POLICY) || header[7])
+		return STEP_END;
+	return STEP_ETHERNET;
+}
+
+static enum step walk_geneve(struct walk *walk)
+{
+	const uint8_t *header;
+	size_t options;
+
+	if (walk->end - walk->cursor.at < TUNNEL_LEN)
+		return STEP_END;
+	header = cursor_take(&walk->cursor, TUNNEL_LEN);
+	if (!header)
+		return walk_short(walk, TUNNEL_LEN);
+	options = (header[0] & GENEVE_OPTIONS) * 4u;
+	if (header[0] & GENEVE_VERSION || header[7] || options > walk->end - walk->cursor.at)
+		return STEP_END;
+	if (!cursor_take(&walk->cursor, options))
+		return walk_short(walk, options);
+	return walk_type(cursor_be16(header + 2));
+}
+
+/* ---- The walk ---- */
 
 static enum step (*const steps[STEPS])(struct walk *) = {
 	[STEP_ETHERNET] = walk_ethernet,
@@ -27,12 +395,7 @@ static enum step (*const steps[STEPS])(struct walk *) = {
 	[STEP_VERSION] = walk_version,
 	[STEP_V4] = walk_v4,
 	[STEP_V6] = walk_v6,
-	[STEP_EXTENSION] = walk_extension,
-	[STEP_TCP] = walk_tcp,
-	[STEP_UDP] = walk_udp,
-	[STEP_UDPLITE] = walk_udplite,
-	[STEP_CONTROL] = walk_control,
-	[STEP_SCTP] = walk_sctp,
+	[STEP_PROTOCOL] = walk_protocol,
 	[STEP_GRE] = walk_gre,
 	[STEP_VXLAN] = walk_vxlan,
 	[STEP_GENEVE] = walk_geneve,
@@ -59,36 +422,6 @@ static const uint8_t links[LINKS] = {
 bool packet_link_known(uint32_t link)
 {
 	return link < LINKS && links[link] != STEP_END;
-}
-
-enum step walk_stop(struct walk *walk, enum sum_reason reason)
-{
-	walk->ended = SUM_UNKNOWN;
-	walk->judgement->reason = (uint8_t)reason;
-	return STEP_END;
-}
-
-enum step walk_short(struct walk *walk, size_t len)
-{
-	if (len > walk->end - walk->cursor.at)
-		return walk_stop(walk, REASON_LENGTH);
-	walk->ended = SUM_TRUNCATED;
-	return STEP_END;
-}
-
-enum step walk_stop_layer(struct walk *walk, struct packet_layer *layer, enum sum_reason reason)
-{
-	layer->verdict = SUM_UNKNOWN;
-	layer->reason = (uint8_t)reason;
-	return walk_stop(walk, reason);
-}
-
-enum step walk_short_layer(struct walk *walk, struct packet_layer *layer, size_t len)
-{
-	walk_short(walk, len);
-	layer->verdict = walk->ended;
-	layer->reason = walk->judgement->reason;
-	return STEP_END;
 }
 
 /* Piece by piece: for more at once the compiler takes a string instruction, which is slow to start. */
@@ -120,6 +453,6 @@ void packet_judge(uint32_t link, const uint8_t *data, size_t captured, size_t le
 	while (step != STEP_END)
 		step = steps[step](&walk);
 	if (ret->tunnelled)
-		sum_local_offload(ret->layer, ret->layer_count);
-	ret->verdict = (uint8_t)sum_worst(walk.ended, ret->layer, ret->layer_count);
+		layer_local_offload(ret->layer, ret->layer_count);
+	ret->verdict = (uint8_t)layer_worst(walk.ended, ret->layer, ret->layer_count);
 }
