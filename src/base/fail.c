@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static char text[512] = "no reason was given";
+static _Thread_local char text[512] = "no reason was given";
 
 int fail(int rc, const char *format, ...)
 {

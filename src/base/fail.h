@@ -2,7 +2,7 @@
 /*
  * What went wrong, in words. A function that fails returns -errno and, where it knows more than the
  * number says (which device, which namespace, what to do), leaves a sentence here for the command to
- * print. The program has one thread, so there is one sentence: that of the latest failure.
+ * print. Each thread has one sentence: that of its latest failure.
  */
 #ifndef TRUESUM_BASE_FAIL_H
 #define TRUESUM_BASE_FAIL_H

@@ -358,7 +358,7 @@ static void try_packet(struct comparer *comparer, const struct record *record,
 /* ---- The pass ---- */
 
 static void read_all(struct comparer *comparer, struct capture *capture, struct reader *reader,
-		     const struct scan_watch *watch)
+		     const struct pass_watch *watch)
 {
 	bool mapped = capture_mapped(capture);
 	uint64_t frame = 0, done, total;
@@ -385,7 +385,7 @@ static void read_all(struct comparer *comparer, struct capture *capture, struct 
 	}
 }
 
-int compare_damage(struct capture *capture, const struct scan_watch *watch, struct scan *scan,
+int compare_damage(struct capture *capture, const struct pass_watch *watch, struct scan *scan,
 		   struct comparison *ret_comparison)
 {
 	_cleanup_(reader_cleanup) struct reader *reader = NULL;

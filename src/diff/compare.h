@@ -20,7 +20,7 @@ struct comparison {
  * Reads all of the capture once more, from its beginning. Fills flow_row.packets, and what comparing
  * tells of scan->damage. 0; -errno with a sentence.
  */
-int compare_damage(struct capture *capture, const struct scan_watch *watch, struct scan *scan,
+int compare_damage(struct capture *capture, const struct pass_watch *watch, struct scan *scan,
 		   struct comparison *ret_comparison);
 
 #endif

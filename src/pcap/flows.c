@@ -111,7 +111,8 @@ struct flow_row *flows_find(const struct flows *flows, const struct packet_flow 
 	return found ? &flows->rows[found - 1] : NULL;
 }
 
-int flows_add(struct flows *flows, const struct packet_flow *flow, size_t *ret_row)
+/* The flow's row, made if there is none yet. */
+static int find_or_add(struct flows *flows, const struct packet_flow *flow, size_t *ret_row)
 {
 	size_t at = place(flows, flow);
 
@@ -133,18 +134,24 @@ int flows_add(struct flows *flows, const struct packet_flow *flow, size_t *ret_r
 	return 0;
 }
 
-void flows_damaged(struct flows *flows, size_t row, int64_t time_ns)
+int flows_add_damaged(struct flows *flows, const struct packet_flow *flow, int64_t time_ns,
+		      size_t *ret_row)
 {
-	struct flow_row *found = &flows->rows[row];
+	int rc = find_or_add(flows, flow, ret_row);
+	struct flow_row *row;
 
-	if (found->damaged < UINT32_MAX)
-		found->damaged++;
+	if (rc)
+		return rc;
+	row = &flows->rows[*ret_row];
+	if (row->damaged < UINT32_MAX)
+		row->damaged++;
 	if (time_ns == INT64_MIN)
-		return;
-	if (found->first_ns == INT64_MIN || time_ns < found->first_ns)
-		found->first_ns = time_ns;
-	if (time_ns > found->last_ns)
-		found->last_ns = time_ns;
+		return 0;
+	if (row->first_ns == INT64_MIN || time_ns < row->first_ns)
+		row->first_ns = time_ns;
+	if (time_ns > row->last_ns)
+		row->last_ns = time_ns;
+	return 0;
 }
 
 /* Whether a is worse than b; of two alike, what came first. */

@@ -9,8 +9,9 @@
 struct flow_row {
 	struct packet_flow flow;
 	uint32_t damaged; /* packets */
-	uint32_t from; /* pass 2: its remembered packets begin there, see compare.c */
-	uint64_t packets; /* all of the flow, counted in pass 2 */
+	uint32_t
+		from; /* set by comparing: its remembered packets begin there, see diff/compare.c */
+	uint64_t packets; /* all of the flow, counted when comparing */
 	int64_t first_ns, last_ns; /* of the damaged ones; INT64_MIN: without a time */
 };
 
@@ -22,17 +23,18 @@ void flows_free(struct flows *flows);
 DEFINE_CLEANUP(struct flows *, flows, flows_free)
 
 size_t flows_count(const struct flows *flows);
-/* Row 0 .. flows_count() - 1; valid until the next flows_add(). */
+/* Row 0 .. flows_count() - 1; valid until the next flows_add_damaged(). */
 struct flow_row *flows_row(const struct flows *flows, size_t row);
 
-/* The row of this flow; NULL where it has none. */
+/* The row of this flow; NULL: it has none. */
 struct flow_row *flows_find(const struct flows *flows, const struct packet_flow *flow);
 
-/* The same, made where there is none yet. -ENOSPC: no room for another; -ENOMEM. */
-int flows_add(struct flows *flows, const struct packet_flow *flow, size_t *ret_row);
-
-/* One more damaged packet of a row. */
-void flows_damaged(struct flows *flows, size_t row, int64_t time_ns);
+/*
+ * Counts a damaged packet (time_ns INT64_MIN: without a time) in its flow's row, which is made if there is
+ * none yet. -ENOSPC: no room for another row; -ENOMEM.
+ */
+int flows_add_damaged(struct flows *flows, const struct packet_flow *flow, int64_t time_ns,
+		      size_t *ret_row);
 
 /* The worst first: most damaged packets, then the highest rate. Row numbers, `count` of them at most. */
 size_t flows_worst(const struct flows *flows, size_t count, uint32_t *ret_rows);

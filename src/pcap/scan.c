@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The first pass: see scan.h. Workers take pieces of the file in turn; the calling thread puts them
- * together in order. A piece begins at what looks like a record. Whether it is one shows when the piece
- * before ends there; if not, the calling thread reads the piece again from where that one ended. So
- * guesses cost time, never truth. Slots bound how far workers may be ahead, and with it the memory.
+ * A pass that counts: see scan.h.
+ *
+ * One thread shows each packet to visit(). Several threads take pieces of the file in turn and list what
+ * only makes sense in the order of the capture (damaged packets, fragments); the calling thread merges
+ * the pieces in that order. A piece begins at what looks like a record. Whether it is one shows when the
+ * piece before ends: if it does not end there, the calling thread reads the piece again from where that
+ * one ended. So a wrong guess costs time, never truth. The number of slots bounds how far the threads
+ * may be ahead, and with it the memory.
  */
 #include "pcap/scan.h"
 
@@ -14,26 +18,386 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "packet/fragments.h"
 #include "sum/csum.h"
 
 #define PIECE_BYTES (UINT64_C(2) << 20)
-#define PIECE_RECORDS 16384 /* where one thread reads alone */
+#define BATCH 16384 /* packets; see end_batch() */
 #define THREADS_MAX 8
 #define SLOTS_MAX (THREADS_MAX + 4)
-#define DATAGRAMS_MAX 16384 /* waiting for fragments */
+#define DATAGRAMS_MAX 16384 /* that wait for fragments at the same time */
 #define COPIES_MAX (UINT64_C(8) << 20)
 
-/* What is merged, and with what. */
+/* ---- Counting ---- */
+
+static void init_counts(struct scan_counts *counts)
+{
+	memset(counts, 0, sizeof(*counts));
+	counts->first_ns = INT64_MAX;
+	counts->last_ns = INT64_MIN;
+}
+
+static void count_packet(struct scan_counts *counts, const struct pass_packet *packet)
+{
+	const struct record *record = &packet->record;
+
+	counts->packets++;
+	counts->bytes += record->captured;
+	if (!packet->link_known && !counts->link_unknown++)
+		counts->link = record->link;
+	if (record->time_ns == INT64_MIN)
+		return;
+	if (record->time_ns < counts->first_ns)
+		counts->first_ns = record->time_ns;
+	if (record->time_ns > counts->last_ns)
+		counts->last_ns = record->time_ns;
+}
+
+/* Counts layers, and whether the packet could be judged; not `whole`: a fragment that waits. */
+static void count_judgement(struct scan_counts *counts, const struct packet_judgement *judgement,
+			    bool whole)
+{
+	for (unsigned int i = 0; i < judgement->layer_count; i++) {
+		const struct packet_layer *layer = &judgement->layer[i];
+
+		if (whole || layer->verdict != SUM_UNKNOWN || layer->reason != REASON_FRAGMENT)
+			counts->layer[layer->kind][layer->verdict]++;
+	}
+	if (whole && judgement->verdict == SUM_UNKNOWN)
+		counts->unknown[pass_unknown_reason(judgement)]++;
+	else if (whole && judgement->verdict == SUM_TRUNCATED)
+		counts->truncated++;
+}
+
+static void add_counts(struct scan_counts *to, const struct scan_counts *from)
+{
+	to->packets += from->packets;
+	to->bytes += from->bytes;
+	for (unsigned int kind = 0; kind < LAYER_KINDS; kind++)
+		for (unsigned int verdict = 0; verdict < SUM_VERDICTS; verdict++)
+			to->layer[kind][verdict] += from->layer[kind][verdict];
+	for (unsigned int reason = 0; reason < SUM_REASONS; reason++)
+		to->unknown[reason] += from->unknown[reason];
+	to->truncated += from->truncated;
+	if (!to->link_unknown)
+		to->link = from->link;
+	to->link_unknown += from->link_unknown;
+	if (from->first_ns < to->first_ns)
+		to->first_ns = from->first_ns;
+	if (from->last_ns > to->last_ns)
+		to->last_ns = from->last_ns;
+}
+
+/* ---- Damage ---- */
+
+/* Damage that waits for being added to the scan. */
+struct found_damage {
+	struct scan_damage damage;
+	struct packet_flow flow;
+};
+
+/* Of a datagram in fragments, which is not compared, until set_data(). */
+static struct found_damage describe(uint64_t frame, int64_t time_ns,
+				    const struct packet_judgement *judgement)
+{
+	const struct packet_layer *layer = pass_damaged_layer(judgement);
+
+	return (struct found_damage){ .damage = { .frame = frame,
+						  .time_ns = time_ns,
+						  .flow = UINT32_MAX,
+						  .kind = layer->kind,
+						  .wide = layer->wide,
+						  .fate = DAMAGE_FRAGMENT,
+						  .stored = layer->stored,
+						  .computed = layer->computed },
+				      .flow = judgement->flow };
+}
+
+/* Adds where the packet's bytes are: data is NULL if they were not kept. */
+static void set_data(struct scan_damage *damage, const struct record *record, const uint8_t *data)
+{
+	damage->data = data;
+	damage->captured = record->captured;
+	damage->len = record->len;
+	damage->link = record->link;
+	damage->fate = data ? DAMAGE_NO_COPY : DAMAGE_NOT_KEPT;
+}
+
+/* Counts the damage and notes its flow's row. -ENOMEM with a sentence. */
+static int count_damage(struct scan *scan, struct scan_damage *damage,
+			const struct packet_flow *flow)
+{
+	size_t row;
+	int rc = flows_add_damaged(scan->flows, flow, damage->time_ns, &row);
+
+	if (rc == -ENOMEM)
+		return fail(rc, "out of memory");
+	if (rc)
+		scan->flows_left++;
+	else
+		damage->flow = (uint32_t)row;
+	scan->damaged++;
+	if (damage->kind == LAYER_IPV4)
+		scan->damaged_header++;
+	if (!damage->wide)
+		scan->differences[csum_minus((uint16_t)damage->computed,
+					     (uint16_t)damage->stored)]++;
+	return 0;
+}
+
+/*
+ * Counts damage, and remembers it if there is room; then the scan owns data that is a copy. `before`:
+ * packets before the one that damage->frame counts from. -ENOMEM with a sentence.
+ */
+static int add_damage(struct scan *scan, struct found_damage *found, uint64_t before)
+{
+	int rc = count_damage(scan, &found->damage, &found->flow);
+
+	if (rc || scan->count_only || scan->damage_count == SCAN_DAMAGE_MAX)
+		return rc;
+	if (ARRAY_RESERVE(scan->damage, scan->damage_room, scan->damage_count + 1))
+		return -ENOMEM;
+	scan->damage[scan->damage_count] = found->damage;
+	scan->damage[scan->damage_count++].frame += before;
+	found->damage.owned = false;
+	return 0;
+}
+
+/* ---- One thread ---- */
+
+struct counter {
+	struct scan *scan;
+	bool mapped; /* packets' bytes stay: no copies */
+	struct found_damage *datagrams; /* damaged ones that came in fragments, of this batch */
+	size_t datagram_count;
+};
+
+/* A copy of the packet's bytes; NULL if the budget or memory is used up. */
+static uint8_t *copy_data(struct scan *scan, const struct record *record)
+{
+	uint8_t *copy = NULL;
+
+	if (record->captured <= scan->copies)
+		copy = malloc(record->captured ? record->captured : 1);
+	if (!copy)
+		return NULL;
+	scan->copies -= record->captured;
+	return memcpy(copy, record->data, record->captured);
+}
+
+static int visit_damaged(struct counter *counter, const struct pass_packet *packet)
+{
+	const struct record *record = &packet->record;
+	struct found_damage found = describe(packet->frame, record->time_ns, &packet->judgement);
+	struct scan *scan = counter->scan;
+	int rc;
+
+	if (packet->completes) {
+		struct found_damage *item = ARRAY_ADD(counter->datagrams, counter->datagram_count);
+
+		if (item)
+			*item = found;
+		return item ? 0 : -ENOMEM;
+	}
+	found.damage.owned = !counter->mapped && !scan->count_only;
+	set_data(&found.damage, record,
+		 found.damage.owned ? copy_data(scan, record) : record->data);
+	rc = add_damage(scan, &found, 0);
+	if (found.damage.owned)
+		free((void *)found.damage.data);
+	return rc;
+}
+
+/* As the pieces of several threads: a batch's datagrams come after its other damage. */
+static int end_batch(struct counter *counter)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < counter->datagram_count && !rc; i++)
+		rc = add_damage(counter->scan, &counter->datagrams[i], 0);
+	free(TAKE_PTR(counter->datagrams));
+	counter->datagram_count = 0;
+	return rc;
+}
+
+static int visit(void *owner, const struct pass_packet *packet)
+{
+	struct counter *counter = owner;
+	int rc = 0;
+
+	count_packet(&counter->scan->counts, packet);
+	if (packet->link_known) {
+		count_judgement(&counter->scan->counts, &packet->judgement, !packet->waits);
+		if (!packet->waits && packet->judgement.verdict == SUM_BAD)
+			rc = visit_damaged(counter, packet);
+	}
+	if (!rc && packet->frame % BATCH == 0)
+		rc = end_batch(counter);
+	return rc;
+}
+
+static int scan_alone(struct capture *capture, const struct scan_plan *plan, struct scan *scan)
+{
+	struct counter counter = { .scan = scan, .mapped = capture_mapped(capture) };
+	const struct pass_visitor visitors[] = {
+		{ visit, &counter },
+		plan->visitor ? *plan->visitor : (struct pass_visitor){ 0 },
+	};
+	const struct pass pass = { .depth = PASS_DATAGRAMS,
+				   .visitors = visitors,
+				   .visitor_count = plan->visitor ? 2 : 1,
+				   .watch = plan->watch };
+
+	int rc = pass_run(capture, &pass, &scan->end);
+
+	rc = rc ? rc : end_batch(&counter);
+	free(counter.datagrams);
+	return rc;
+}
+
+/* ---- A piece, read by a thread of several ---- */
+
+/* A fragment in the list; its judgement follows, cut off after the layers it has. */
+struct fragment_head {
+	uint64_t frame;
+	int64_t time_ns;
+	size_t size; /* of the judgement in the list: a multiple of 8 */
+};
+
+struct piece {
+	struct scan_counts counts;
+	struct found_damage *damage;
+	size_t damage_count;
+	uint8_t *fragments; /* heads and judgements; see next_fragment() */
+	size_t fragments_size, fragments_room;
+};
+
+static void piece_clear(struct piece *piece)
+{
+	free(piece->damage);
+	free(piece->fragments);
+	memset(piece, 0, sizeof(*piece));
+	init_counts(&piece->counts);
+}
+
+static int list_fragment(struct piece *piece, const struct pass_packet *packet)
+{
+	const struct packet_judgement *judgement = &packet->judgement;
+	size_t len = offsetof(struct packet_judgement, layer) +
+		     judgement->layer_count * sizeof(judgement->layer[0]);
+	struct fragment_head head = { .frame = packet->frame,
+				      .time_ns = packet->record.time_ns,
+				      .size = (len + 7) / 8 * 8 };
+	uint8_t *to;
+
+	if (ARRAY_RESERVE(piece->fragments, piece->fragments_room,
+			  piece->fragments_size + sizeof(head) + head.size))
+		return -ENOMEM;
+	to = piece->fragments + piece->fragments_size;
+	memcpy(to, &head, sizeof(head));
+	memcpy(to + sizeof(head), judgement, len);
+	piece->fragments_size += sizeof(head) + head.size;
+	return 0;
+}
+
+struct fragment {
+	uint64_t frame;
+	int64_t time_ns;
+	struct packet_judgement judgement; /* layer_count layers are set */
+};
+
+/* The fragment at `at` of the list, which moves on to the next; false: there are no more. */
+static bool next_fragment(const struct piece *piece, size_t *at, struct fragment *ret)
+{
+	struct fragment_head head;
+
+	if (*at >= piece->fragments_size)
+		return false;
+	memcpy(&head, piece->fragments + *at, sizeof(head));
+	memcpy(&ret->judgement, piece->fragments + *at + sizeof(head),
+	       head.size < sizeof(ret->judgement) ? head.size : sizeof(ret->judgement));
+	ret->frame = head.frame;
+	ret->time_ns = head.time_ns;
+	*at += sizeof(head) + head.size;
+	return true;
+}
+
+static int list_damage(struct piece *piece, const struct pass_packet *packet)
+{
+	struct found_damage *item = ARRAY_ADD(piece->damage, piece->damage_count);
+
+	if (!item)
+		return -ENOMEM;
+	*item = describe(packet->frame, packet->record.time_ns, &packet->judgement);
+	set_data(&item->damage, &packet->record, packet->record.data);
+	return 0;
+}
+
+static int visit_in_piece(void *owner, const struct pass_packet *packet)
+{
+	const struct packet_judgement *judgement = &packet->judgement;
+	struct piece *piece = owner;
+
+	count_packet(&piece->counts, packet);
+	if (!packet->link_known)
+		return 0;
+	/* The merging thread puts fragments together and counts them. */
+	if (judgement->fragment.is && judgement->verdict != SUM_BAD)
+		return list_fragment(piece, packet);
+	count_judgement(&piece->counts, judgement, true);
+	return judgement->verdict == SUM_BAD ? list_damage(piece, packet) : 0;
+}
+
+static int piece_read(struct piece *piece, struct reader *reader)
+{
+	const struct pass_visitor visitor = { visit_in_piece, piece };
+
+	return pass_part(reader, &visitor);
+}
+
+/* ---- Merging pieces, in the order of the capture ---- */
+
 struct merger {
 	struct scan *scan;
+	const struct pass_watch *watch;
 	struct fragments *fragments;
-	uint64_t given_up; /* fragments */
-	struct capture *capture;
-	const struct scan_watch *watch;
+	uint64_t given_up; /* fragments, for want of room */
 };
+
+static int merge_fragment(struct merger *merger, struct fragment *fragment, uint64_t before)
+{
+	struct packet_judgement *judgement = &fragment->judgement;
+	int whole = fragments_add(merger->fragments, judgement, &merger->given_up);
+	struct found_damage found;
+
+	if (whole < 0)
+		return fail(whole, "out of memory");
+	count_judgement(&merger->scan->counts, judgement, whole);
+	if (!whole || judgement->verdict != SUM_BAD)
+		return 0;
+	found = describe(fragment->frame, fragment->time_ns, judgement);
+	return add_damage(merger->scan, &found, before);
+}
+
+static int merge(struct merger *merger, const struct piece *piece)
+{
+	uint64_t before = merger->scan->counts.packets;
+	struct fragment fragment;
+	size_t at = 0;
+	int rc = 0;
+
+	add_counts(&merger->scan->counts, &piece->counts);
+	for (size_t i = 0; i < piece->damage_count && !rc; i++)
+		rc = add_damage(merger->scan, &piece->damage[i], before);
+	while (!rc && next_fragment(piece, &at, &fragment))
+		rc = merge_fragment(merger, &fragment, before);
+	return rc;
+}
+
+/* ---- Several threads ---- */
 
 struct slot {
 	struct piece piece;
@@ -53,146 +417,6 @@ struct pool {
 	struct slot slots[SLOTS_MAX];
 };
 
-/* ---- Merging, in the order of the capture ---- */
-
-static int remember(struct merger *merger, const struct piece_damage *found, uint64_t frame,
-		    size_t row)
-{
-	struct scan *scan = merger->scan;
-	struct scan_damage *damage;
-
-	if (scan->damage_count == scan->damage_room) {
-		size_t room = scan->damage_room ? 2 * scan->damage_room : 64;
-
-		damage = realloc(scan->damage, room * sizeof(*damage));
-		if (!damage)
-			return -ENOMEM;
-		scan->damage = damage;
-		scan->damage_room = room;
-	}
-	damage = &scan->damage[scan->damage_count++];
-	*damage = (struct scan_damage){
-		.frame = frame,
-		.time_ns = found->time_ns,
-		.data = found->data,
-		.captured = found->captured,
-		.len = found->len,
-		.link = found->link,
-		.flow = (uint32_t)row,
-		.owned = found->owned,
-		.kind = found->layer.kind,
-		.wide = found->layer.wide,
-		.fate = found->fragment ? DAMAGE_FRAGMENT
-			: found->data	? DAMAGE_NO_COPY
-					: DAMAGE_NOT_KEPT,
-		.stored = found->layer.stored,
-		.computed = found->layer.computed,
-	};
-	return 0;
-}
-
-static int count_damage(struct scan *scan, const struct packet_layer *layer,
-			const struct packet_flow *flow, int64_t time_ns, size_t *ret_row)
-{
-	int rc = flows_add(scan->flows, flow, ret_row);
-
-	if (rc == -ENOMEM)
-		return rc;
-	if (rc)
-		scan->flows_left++;
-	else
-		flows_damaged(scan->flows, *ret_row, time_ns);
-	scan->damaged++;
-	if (layer->kind == LAYER_IPV4)
-		scan->damaged_header++;
-	if (!layer->wide)
-		scan->differences[csum_minus((uint16_t)layer->computed, (uint16_t)layer->stored)]++;
-	return 0;
-}
-
-/* Takes over a damaged packet; its bytes belong to the scan afterwards if found->owned is cleared. */
-static int merge_damage(struct merger *merger, struct piece_damage *found, uint64_t frame)
-{
-	struct scan *scan = merger->scan;
-	size_t row = UINT32_MAX;
-	int rc = count_damage(scan, &found->layer, &found->flow, found->time_ns, &row);
-
-	if (rc || scan->damage_count >= SCAN_DAMAGE_MAX)
-		return rc;
-	rc = remember(merger, found, frame, row);
-	if (!rc)
-		found->owned = false;
-	return rc;
-}
-
-/* Counts a fragment's layers; that of the transport only where its datagram is whole now. */
-static int merge_fragment(struct merger *merger, struct packet_judgement *judgement, uint64_t frame,
-			  int64_t time_ns)
-{
-	int whole = fragments_add(merger->fragments, judgement, &merger->given_up);
-	const struct packet_layer *bad;
-	struct piece_damage damage;
-
-	if (whole < 0)
-		return whole;
-	scan_counts_judgement(&merger->scan->counts, judgement, whole);
-	bad = judgement_damage(judgement);
-	if (!whole || judgement->verdict != SUM_BAD || !bad)
-		return 0;
-	damage = (struct piece_damage){
-		.time_ns = time_ns, .fragment = true, .layer = *bad, .flow = judgement->flow
-	};
-	return merge_damage(merger, &damage, frame);
-}
-
-static void tell(const struct merger *merger, uint64_t done, uint64_t total)
-{
-	if (merger->watch && merger->watch->tell)
-		merger->watch->tell(merger->watch->owner, done, total, merger->scan->damaged);
-}
-
-static int merge(struct merger *merger, struct piece *piece)
-{
-	uint64_t before = merger->scan->counts.packets, number;
-	struct packet_judgement judgement;
-	int64_t time_ns;
-	size_t at = 0;
-	int rc = 0;
-
-	scan_counts_add(&merger->scan->counts, &piece->counts);
-	for (size_t i = 0; i < piece->damage_count && !rc; i++)
-		rc = merge_damage(merger, &piece->damage[i], before + piece->damage[i].number + 1);
-	while (!rc && piece_fragment(piece, &at, &number, &time_ns, &judgement))
-		rc = merge_fragment(merger, &judgement, before + number + 1, time_ns);
-	return rc;
-}
-
-/* ---- One thread ---- */
-
-static int scan_alone(struct merger *merger, struct reader *reader)
-{
-	bool mapped = capture_mapped(merger->capture);
-	uint64_t done, total;
-	struct piece piece;
-	int rc = 1;
-
-	piece_init(&piece, mapped ? NULL : &merger->scan->copies);
-	while (rc > 0) {
-		int merged;
-
-		rc = piece_read(&piece, reader, PIECE_RECORDS);
-		merged = rc < 0 ? 0 : merge(merger, &piece);
-		rc = merged < 0 ? merged : rc;
-		piece_clear(&piece);
-		capture_progress(merger->capture, &done, &total);
-		tell(merger, mapped ? reader_at(reader) : done, total);
-	}
-	scan_note_broken(merger->scan, reader);
-	return rc;
-}
-
-/* ---- Several ---- */
-
 static uint64_t piece_end(const struct pool *pool, uint64_t index)
 {
 	return index + 1 < pool->pieces ? (index + 1) * PIECE_BYTES : pool->bytes;
@@ -200,14 +424,13 @@ static uint64_t piece_end(const struct pool *pool, uint64_t index)
 
 static void read_slot(const struct pool *pool, struct slot *slot, uint64_t index)
 {
-	piece_init(&slot->piece, NULL);
 	slot->rc = reader_part(pool->first, index * PIECE_BYTES, piece_end(pool, index),
 			       &slot->reader);
 	if (!slot->rc)
-		slot->rc = piece_read(&slot->piece, slot->reader, UINT64_MAX);
+		slot->rc = piece_read(&slot->piece, slot->reader);
 }
 
-static void *work(void *argument)
+static void *run_thread(void *argument)
 {
 	struct pool *pool = argument;
 
@@ -243,7 +466,7 @@ static struct slot *wait_for(struct pool *pool, uint64_t index)
 	return slot;
 }
 
-static void release(struct pool *pool, struct slot *slot)
+static void free_slot(struct pool *pool, struct slot *slot)
 {
 	piece_clear(&slot->piece);
 	pthread_mutex_lock(&pool->lock);
@@ -253,7 +476,7 @@ static void release(struct pool *pool, struct slot *slot)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* The piece once more, from where the one before ended. */
+/* Reads the piece once more, from where the one before ended. */
 static int read_again(const struct pool *pool, struct slot *slot, uint64_t index,
 		      const struct reader *before)
 {
@@ -262,47 +485,52 @@ static int read_again(const struct pool *pool, struct slot *slot, uint64_t index
 	piece_clear(&slot->piece);
 	reader_free(TAKE_PTR(slot->reader));
 	rc = reader_follow(before, piece_end(pool, index), &slot->reader);
-	return rc ? rc : piece_read(&slot->piece, slot->reader, UINT64_MAX);
+	return rc ? rc : piece_read(&slot->piece, slot->reader);
 }
 
 static int merge_slot(struct pool *pool, struct merger *merger, uint64_t index,
 		      struct reader **before)
 {
 	struct slot *slot = wait_for(pool, index);
-	int rc = slot->rc < 0 ? slot->rc : 0;
+	int rc = slot->rc;
 
 	if (!rc && *before && !reader_fits(*before, slot->reader))
 		rc = read_again(pool, slot, index, *before);
-	rc = rc < 0 ? rc : merge(merger, &slot->piece);
+	rc = rc ? fail(rc, "out of memory") : merge(merger, &slot->piece);
 	reader_free(*before);
 	*before = TAKE_PTR(slot->reader);
-	release(pool, slot);
+	free_slot(pool, slot);
 	return rc;
+}
+
+static void describe_end(const struct reader *last, struct merger *merger)
+{
+	struct pass_end *end = &merger->scan->end;
+	const char *why = reader_broken(last, &end->broken_at);
+
+	end->packets = merger->scan->counts.packets;
+	end->fragments_missing = merger->given_up + fragments_waiting(merger->fragments);
+	end->broken = why ? -EBADMSG : 0;
+	snprintf(end->broken_why, sizeof(end->broken_why), "%s", why ? why : "");
 }
 
 static int merge_all(struct pool *pool, struct merger *merger)
 {
 	_cleanup_(reader_cleanup) struct reader *before = NULL;
+	const struct pass_watch *watch = merger->watch;
+	struct scan *scan = merger->scan;
 	int rc = 0;
 
-	for (uint64_t i = 0; i < pool->pieces && !rc && !*merger->scan->broken; i++) {
+	/* What comes after a break was guessed: one thread would not have got there. */
+	for (uint64_t i = 0; i < pool->pieces && !rc && !scan->end.broken; i++) {
 		rc = merge_slot(pool, merger, i, &before);
 		if (rc)
 			break;
-		tell(merger, piece_end(pool, i), pool->bytes);
-		/* What lies behind a break was guessed: one thread would not have got there. */
-		scan_note_broken(merger->scan, before);
+		if (watch && watch->tell)
+			watch->tell(watch->owner, piece_end(pool, i), pool->bytes, scan->damaged);
+		describe_end(before, merger);
 	}
 	return rc;
-}
-
-static unsigned int start(struct pool *pool, pthread_t *threads, unsigned int wanted)
-{
-	unsigned int started = 0;
-
-	while (started < wanted && !pthread_create(&threads[started], NULL, work, pool))
-		started++;
-	return started;
 }
 
 static void stop(struct pool *pool, const pthread_t *threads, unsigned int count)
@@ -322,8 +550,9 @@ static void stop(struct pool *pool, const pthread_t *threads, unsigned int count
 	pthread_mutex_destroy(&pool->lock);
 }
 
-static int scan_together(struct merger *merger, struct reader *first, uint64_t bytes,
-			 unsigned int threads)
+/* -EAGAIN: no thread could be started, and nothing was done. */
+static int scan_with_threads(struct merger *merger, const struct reader *first, uint64_t bytes,
+			     unsigned int threads)
 {
 	pthread_t running[THREADS_MAX];
 	struct pool pool = {
@@ -335,14 +564,35 @@ static int scan_together(struct merger *merger, struct reader *first, uint64_t b
 		.pieces = (bytes + PIECE_BYTES - 1) / PIECE_BYTES,
 		.slot_count = threads + 4,
 	};
+	unsigned int started = 0;
 	int rc;
 
 	for (unsigned int i = 0; i < pool.slot_count; i++)
-		piece_init(&pool.slots[i].piece, NULL);
-	threads = start(&pool, running, threads);
-	rc = threads ? merge_all(&pool, merger) : scan_alone(merger, first);
-	stop(&pool, running, threads);
+		piece_clear(&pool.slots[i].piece);
+	while (started < threads && !pthread_create(&running[started], NULL, run_thread, &pool))
+		started++;
+	rc = started ? merge_all(&pool, merger) : -EAGAIN;
+	stop(&pool, running, started);
 	return rc;
+}
+
+static int scan_together(struct capture *capture, const struct scan_plan *plan, uint64_t bytes,
+			 unsigned int threads, struct scan *scan)
+{
+	_cleanup_(reader_cleanup) struct reader *first = NULL;
+	_cleanup_(fragments_cleanup) struct fragments *fragments = NULL;
+	struct merger merger = { .scan = scan, .watch = plan->watch };
+	int rc = capture_rewind(capture);
+
+	rc = rc ? rc : reader_new(capture, &first);
+	if (rc)
+		return rc;
+	if (fragments_new(DATAGRAMS_MAX, &fragments))
+		return fail(-ENOMEM, "out of memory");
+	merger.fragments = fragments;
+	scan->end.format = reader_format(first);
+	rc = scan_with_threads(&merger, first, bytes, threads);
+	return rc == -EAGAIN ? scan_alone(capture, plan, scan) : rc;
 }
 
 /* ---- All of it ---- */
@@ -355,6 +605,17 @@ static unsigned int cpus(void)
 	return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : (unsigned int)count;
 }
 
+static int init_scan(struct scan *scan)
+{
+	memset(scan, 0, sizeof(*scan));
+	init_counts(&scan->counts);
+	scan->copies = COPIES_MAX;
+	scan->differences = calloc(SCAN_DIFFERENCES, sizeof(*scan->differences));
+	if (!scan->differences || flows_new(SCAN_FLOWS_MAX, &scan->flows))
+		return fail(-ENOMEM, "out of memory");
+	return 0;
+}
+
 static int by_frame(const void *a, const void *b)
 {
 	const struct scan_damage *left = a, *right = b;
@@ -362,64 +623,32 @@ static int by_frame(const void *a, const void *b)
 	return (left->frame > right->frame) - (left->frame < right->frame);
 }
 
-int scan_init(struct scan *scan)
+int scan_capture(struct capture *capture, const struct scan_plan *plan, struct scan *ret_scan)
 {
-	memset(scan, 0, sizeof(*scan));
-	scan->counts.first_ns = INT64_MAX;
-	scan->counts.last_ns = INT64_MIN;
-	scan->copies = COPIES_MAX;
-	scan->differences = calloc(SCAN_DIFFERENCES, sizeof(*scan->differences));
-	return scan->differences ? flows_new(SCAN_FLOWS_MAX, &scan->flows) : -ENOMEM;
-}
-
-int scan_add(struct scan *scan, const struct record *record,
-	     const struct packet_judgement *judgement, bool waits)
-{
-	const struct packet_layer *bad = waits ? NULL : judgement_damage(judgement);
-	size_t row;
-
-	scan_counts_packet(&scan->counts, record);
-	if (!packet_link_known(record->link)) {
-		if (!scan->counts.link_unknown++)
-			scan->counts.link = record->link;
-		return 0;
-	}
-	scan_counts_judgement(&scan->counts, judgement, !waits);
-	return bad ? count_damage(scan, bad, &judgement->flow, record->time_ns, &row) : 0;
-}
-
-int scan_capture(struct capture *capture, const struct scan_watch *watch, struct scan *ret_scan)
-{
-	_cleanup_(reader_cleanup) struct reader *reader = NULL;
 	_cleanup_(scan_cleanup) struct scan scan = { 0 };
-	struct merger merger = { .scan = &scan, .capture = capture, .watch = watch };
 	unsigned int threads = cpus();
 	uint64_t done, total;
-	int rc = reader_new(capture, &reader);
+	int rc = init_scan(&scan);
 
 	if (rc)
 		return rc;
-	rc = scan_init(&scan);
-	rc = rc ? rc : fragments_new(DATAGRAMS_MAX, &merger.fragments);
-	scan.format = reader_format(reader);
+	scan.count_only = plan->count_only;
 	capture_progress(capture, &done, &total);
-	if (!rc)
-		rc = threads > 1 && capture_mapped(capture) && total > PIECE_BYTES
-			     ? scan_together(&merger, reader, total, threads)
-			     : scan_alone(&merger, reader);
-	/* What was cut off under our eyes reads as zeros: "damaged" would prove nothing. */
+	if (threads > 1 && !plan->visitor && capture_mapped(capture) && total > PIECE_BYTES)
+		rc = scan_together(capture, plan, total, threads, &scan);
+	else
+		rc = scan_alone(capture, plan, &scan);
+	/* If the file was cut short meanwhile, parts read as zeros: damage would prove nothing. */
 	if (!rc && capture_mapped(capture) && capture_error(capture))
 		rc = fail(-EIO, "%s: %s", capture_name(capture), capture_error(capture));
-	if (!rc) {
-		scan.counts.unknown[REASON_FRAGMENTS_MISSING] +=
-			merger.given_up + fragments_waiting(merger.fragments);
-		if (scan.damage_count)
-			qsort(scan.damage, scan.damage_count, sizeof(*scan.damage), by_frame);
-		*ret_scan = scan;
-		memset(&scan, 0, sizeof(scan));
-	}
-	fragments_free(merger.fragments);
-	return rc == -ENOMEM ? fail(rc, "out of memory") : rc;
+	if (rc)
+		return rc;
+	scan.counts.unknown[REASON_FRAGMENTS_MISSING] += scan.end.fragments_missing;
+	if (scan.damage_count)
+		qsort(scan.damage, scan.damage_count, sizeof(*scan.damage), by_frame);
+	*ret_scan = scan;
+	memset(&scan, 0, sizeof(scan));
+	return 0;
 }
 
 void scan_cleanup(struct scan *scan)
@@ -431,13 +660,6 @@ void scan_cleanup(struct scan *scan)
 	free(scan->differences);
 	flows_free(scan->flows);
 	memset(scan, 0, sizeof(*scan));
-}
-
-void scan_note_broken(struct scan *scan, const struct reader *reader)
-{
-	const char *why = reader_broken(reader, &scan->broken_at);
-
-	snprintf(scan->broken, sizeof(scan->broken), "%s", why ? why : "");
 }
 
 uint64_t scan_layers(const struct scan *scan, enum sum_verdict verdict)

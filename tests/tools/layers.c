@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "pcap/judged.h"
+#include "pcap/pass.h"
 
 static const char *const codes[SUM_REASONS] = {
 	[REASON_NONE] = "",
@@ -38,11 +38,13 @@ static const char *code_of(const struct packet_layer *layer)
 	return codes[layer->reason] ? codes[layer->reason] : "?";
 }
 
-static void print(const struct judged_packet *packet)
+/* `owner`: how many frames the files before have. */
+static int print(void *owner, const struct pass_packet *packet)
 {
 	const struct packet_judgement *judgement = &packet->judgement;
+	const uint64_t *before = owner;
 
-	printf("%" PRIu64 "\t%s\t", packet->frame,
+	printf("%" PRIu64 "\t%s\t", *before + packet->frame,
 	       !packet->link_known ? "-"
 	       : packet->waits	   ? "waits"
 				   : sum_verdict_names[judgement->verdict]);
@@ -51,25 +53,22 @@ static void print(const struct judged_packet *packet)
 		       sum_verdict_names[judgement->layer[i].verdict],
 		       code_of(&judgement->layer[i]));
 	printf("\t%s\n", codes[judgement->reason] ? codes[judgement->reason] : "?");
+	return 0;
 }
 
 /* One file's, counted on from *frames. */
 static int print_file(const char *path, uint64_t *frames)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
-	_cleanup_(judged_cleanup) struct judged *judged = NULL;
-	struct judged_packet packet;
-	uint64_t before = *frames;
+	const struct pass_visitor visitor = { print, frames };
+	const struct pass pass = { PASS_DATAGRAMS, &visitor, 1, NULL };
+	struct pass_end end;
 	int rc = capture_open(path, &capture);
 
-	printf("#\t%" PRIu64 "\t%s\n", before, path);
+	printf("#\t%" PRIu64 "\t%s\n", *frames, path);
+	rc = rc ? rc : pass_run(capture, &pass, &end);
 	if (!rc)
-		rc = judged_new(capture, &judged);
-	while (!rc && judged_next(judged, NULL, &packet) == 1) {
-		packet.frame += before;
-		print(&packet);
-		*frames = packet.frame;
-	}
+		*frames += end.packets;
 	return rc;
 }
 

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/cleanup.h"
 #include "pcap/flows.h"
 
 #define MANY 5000
@@ -34,7 +35,7 @@ static void test_every_flow_is_found_again(void **state)
 	for (uint32_t pass = 0; pass < 2; pass++) {
 		for (uint32_t i = 0; i < MANY; i++) {
 			flow = flow_number(i);
-			assert_int_equal(flows_add(flows, &flow, &row), 0);
+			assert_int_equal(flows_add_damaged(flows, &flow, INT64_MIN, &row), 0);
 			assert_int_equal(row, i);
 		}
 	}
@@ -47,26 +48,25 @@ static void test_every_flow_is_found_again(void **state)
 	}
 	/* No room for another, but for those it has. */
 	flow = flow_number(MANY);
-	assert_int_equal(flows_add(flows, &flow, &row), -ENOSPC);
+	assert_int_equal(flows_add_damaged(flows, &flow, INT64_MIN, &row), -ENOSPC);
 	flow = flow_number(7);
-	assert_int_equal(flows_add(flows, &flow, &row), 0);
+	assert_int_equal(flows_add_damaged(flows, &flow, INT64_MIN, &row), 0);
 	flows_free(flows);
 }
 
 static void test_times_are_those_of_the_damage(void **state)
 {
+	static const int64_t times[] = { 500, -3, 20 };
 	struct flows *flows;
 	struct packet_flow flow = flow_number(1);
 	size_t row;
 
 	(void)state;
 	assert_int_equal(flows_new(10, &flows), 0);
-	assert_int_equal(flows_add(flows, &flow, &row), 0);
-	flows_damaged(flows, row, INT64_MIN);
+	assert_int_equal(flows_add_damaged(flows, &flow, INT64_MIN, &row), 0);
 	assert_int_equal(flows_row(flows, row)->first_ns, INT64_MIN);
-	flows_damaged(flows, row, 500);
-	flows_damaged(flows, row, -3);
-	flows_damaged(flows, row, 20);
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+		assert_int_equal(flows_add_damaged(flows, &flow, times[i], &row), 0);
 	assert_int_equal(flows_row(flows, row)->first_ns, -3);
 	assert_int_equal(flows_row(flows, row)->last_ns, 500);
 	assert_int_equal(flows_row(flows, row)->damaged, 4);
@@ -94,11 +94,11 @@ static void test_the_worst_come_first(void **state)
 		struct packet_flow flow = flow_number(i);
 		size_t row;
 
-		assert_int_equal(flows_add(flows, &flow, &row), 0);
+		assert_int_equal(flows_add_damaged(flows, &flow, INT64_MIN, &row), 0);
 		flows_row(flows, row)->damaged = (uint32_t)rand() % 50;
 		flows_row(flows, row)->packets = (uint64_t)rand() % 50;
 	}
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		size_t count = flows_worst(flows, wanted[i], rows), better = 0;
 
 		assert_int_equal(count, wanted[i] < MANY ? wanted[i] : MANY);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/fail.h"
 
 #include <setjmp.h>
@@ -19,7 +20,6 @@
 #include <cmocka.h>
 
 #include "diff/compare.h"
-#include "pcap/judged.h"
 #include "sum/csum.h"
 
 #define PAYLOAD_MAX 1400
@@ -150,42 +150,54 @@ static void make_capture(struct fixture *f, uint32_t packets)
 	assert_int_equal(fclose(f->file), 0);
 }
 
-/* The frame numbers of damaged packets, one after the other; and all counts. */
-static size_t one_by_one(const char *path, struct scan *scan, uint64_t *frames, size_t room)
-{
-	struct capture *capture;
-	struct judged *judged;
-	struct judged_packet packet;
-	size_t count = 0;
+/* Frame numbers of damaged packets. */
+struct frames {
+	uint64_t frame[4000];
+	size_t count;
+};
 
-	assert_int_equal(capture_open(path, &capture), 0);
-	assert_int_equal(judged_new(capture, &judged), 0);
-	assert_int_equal(scan_init(scan), 0);
-	while (judged_next(judged, scan, &packet) == 1)
-		if (!packet.waits && packet.judgement.verdict == SUM_BAD && count < room)
-			frames[count++] = packet.frame;
-	judged_free(judged);
-	capture_free(capture);
-	return count;
+static int note_damaged(void *owner, const struct pass_packet *packet)
+{
+	struct frames *frames = owner;
+
+	if (packet->waits || packet->judgement.verdict != SUM_BAD)
+		return 0;
+	assert_true(frames->count < ARRAY_SIZE(frames->frame));
+	frames->frame[frames->count++] = packet->frame;
+	return 0;
 }
+
+/* With a visitor, one thread sees packet after packet. */
+static void one_by_one(const char *path, struct scan *scan, struct frames *frames)
+{
+	const struct pass_visitor visitor = { note_damaged, frames };
+	const struct scan_plan plan = { .visitor = &visitor };
+	struct capture *capture;
+
+	frames->count = 0;
+	assert_int_equal(capture_open(path, &capture), 0);
+	assert_int_equal(scan_capture(capture, &plan, scan), 0);
+	capture_free(capture);
+}
+
+static const struct scan_plan PLAN;
 
 static void test_threads_find_what_is_there(void **state)
 {
-	static uint64_t frames[4000];
+	static struct frames frames;
 	struct fixture f;
 	struct scan want, scan;
 	struct comparison comparison;
 	struct capture *capture;
 	uint64_t down, up, packets = 0;
-	size_t count;
 
 	(void)state;
 	srand(1);
 	make_capture(&f, 16000); /* 12 MB: several pieces */
-	count = one_by_one(f.path, &want, frames, 4000);
-	assert_true(count > 390 && count < 4000);
+	one_by_one(f.path, &want, &frames);
+	assert_true(frames.count > 390);
 	assert_int_equal(capture_open(f.path, &capture), 0);
-	assert_int_equal(scan_capture(capture, NULL, &scan), 0);
+	assert_int_equal(scan_capture(capture, &PLAN, &scan), 0);
 	assert_memory_equal(&scan.counts.layer, &want.counts.layer, sizeof(want.counts.layer));
 	assert_memory_equal(&scan.counts.unknown, &want.counts.unknown,
 			    sizeof(want.counts.unknown));
@@ -194,14 +206,16 @@ static void test_threads_find_what_is_there(void **state)
 	assert_int_equal(scan.counts.first_ns, 1700000000000000000);
 	assert_int_equal(scan.counts.last_ns, 1700000000000000000 + f.packets - 1);
 	assert_int_equal(scan.damaged, want.damaged);
-	assert_int_equal(scan.damage_count, count);
-	for (size_t i = 0; i < count; i++)
-		assert_int_equal(scan.damage[i].frame, frames[i]);
+	assert_int_equal(scan.damage_count, frames.count);
+	for (size_t i = 0; i < frames.count; i++) {
+		assert_int_equal(scan.damage[i].frame, frames.frame[i]);
+		assert_int_equal(want.damage[i].frame, frames.frame[i]);
+	}
 	assert_int_equal(flows_count(scan.flows), flows_count(want.flows));
 
 	assert_int_equal(compare_damage(capture, NULL, &scan, &comparison), 0);
 	assert_int_equal(comparison.fate[DAMAGE_COMPARED] + comparison.fate[DAMAGE_FRAGMENT],
-			 count);
+			 frames.count);
 	assert_int_equal(comparison.bits, f.flipped);
 	shape_directions(&comparison.shape, &down, &up);
 	assert_int_equal(down + up, f.flipped);
@@ -216,7 +230,7 @@ static void test_threads_find_what_is_there(void **state)
 
 static void test_a_break_ends_it_for_all_threads(void **state)
 {
-	static uint64_t frames[4000];
+	static struct frames frames;
 	const off_t cuts[] = { 24, 30, 2000, 3000001, 5000000, 8388608 };
 	struct fixture f;
 
@@ -224,20 +238,20 @@ static void test_a_break_ends_it_for_all_threads(void **state)
 	srand(2);
 	make_capture(&f, 12000);
 	/* From the longest to the shortest. */
-	for (size_t i = sizeof(cuts) / sizeof(cuts[0]); i-- > 0;) {
+	for (size_t i = ARRAY_SIZE(cuts); i-- > 0;) {
 		struct scan want, scan;
 		struct capture *capture;
 
 		assert_int_equal(truncate(f.path, cuts[i]), 0);
-		one_by_one(f.path, &want, frames, 4000);
+		one_by_one(f.path, &want, &frames);
 		assert_int_equal(capture_open(f.path, &capture), 0);
-		assert_int_equal(scan_capture(capture, NULL, &scan), 0);
+		assert_int_equal(scan_capture(capture, &PLAN, &scan), 0);
 		assert_int_equal(scan.counts.packets, want.counts.packets);
 		assert_int_equal(scan.damaged, want.damaged);
-		assert_string_equal(scan.broken, want.broken);
-		if (*want.broken)
-			assert_int_equal(scan.broken_at, want.broken_at);
-		assert_int_equal(!*scan.broken, cuts[i] == 24);
+		assert_string_equal(scan.end.broken_why, want.end.broken_why);
+		assert_int_equal(scan.end.broken, want.end.broken);
+		assert_int_equal(scan.end.broken_at, want.end.broken_at);
+		assert_int_equal(!scan.end.broken, cuts[i] == 24);
 		assert_int_equal(scan_judged(&scan), scan.counts.packets > 0);
 		scan_cleanup(&scan);
 		scan_cleanup(&want);
@@ -259,7 +273,8 @@ static void tell(void *owner, uint64_t done, uint64_t total, uint64_t damaged)
 
 static void test_progress_ends_at_the_end(void **state)
 {
-	const struct scan_watch watch = { .tell = tell };
+	const struct pass_watch watch = { .tell = tell };
+	const struct scan_plan plan = { .watch = &watch };
 	struct fixture f;
 	struct scan scan;
 	struct capture *capture;
@@ -268,7 +283,7 @@ static void test_progress_ends_at_the_end(void **state)
 	srand(3);
 	make_capture(&f, 8000);
 	assert_int_equal(capture_open(f.path, &capture), 0);
-	assert_int_equal(scan_capture(capture, &watch, &scan), 0);
+	assert_int_equal(scan_capture(capture, &plan, &scan), 0);
 	assert_int_equal(told, total_told);
 	assert_true(told > 5000000);
 	scan_cleanup(&scan);

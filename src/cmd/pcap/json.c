@@ -237,8 +237,8 @@ int pcap_print_json(const struct pcap_result *result)
 	const struct scan *scan = result->scan;
 	const struct scan_counts *counts = &scan->counts;
 	json_t *object = json_pack("{ss ss ss ss ss sI sI}", "command", "pcap", "version",
-				   TRUESUM_VERSION, "file", result->name, "format", scan->format,
-				   "compression", result->compression, "packets",
+				   TRUESUM_VERSION, "file", result->name, "format",
+				   scan->end.format, "compression", result->compression, "packets",
 				   (json_int_t)counts->packets, "bytes", (json_int_t)counts->bytes);
 	json_t *rest = json_pack(
 		"{so so so sI sI so so so sb so}", "first",
@@ -246,8 +246,10 @@ int pcap_print_json(const struct pcap_result *result)
 		"last", pcap_json_time(counts->last_ns), "layers", layers_json(scan),
 		"damaged_packets", (json_int_t)scan->damaged, "damaged_flows",
 		(json_int_t)flows_count(scan->flows), "flows", flows_json(scan), "damage",
-		damage_json(result), "unknown", unknown_json(scan), "complete", !*scan->broken,
-		"broken", pcap_json_broken(*scan->broken ? scan->broken : NULL, scan->broken_at));
+		damage_json(result), "unknown", unknown_json(scan), "complete", !scan->end.broken,
+		"broken",
+		pcap_json_broken(scan->end.broken ? scan->end.broken_why : NULL,
+				 scan->end.broken_at));
 
 	if (!object || !rest || json_object_update(object, rest) < 0) {
 		json_decref(object);

@@ -35,7 +35,7 @@ struct verdict_view {
 	char link[48];
 };
 
-static void look(const struct judged_packet *packet, struct verdict_view *ret)
+static void look(const struct pass_packet *packet, struct verdict_view *ret)
 {
 	const struct packet_judgement *judgement = &packet->judgement;
 
@@ -55,7 +55,7 @@ static void look(const struct judged_packet *packet, struct verdict_view *ret)
 	if (packet->waits)
 		ret->reason = reason_words[REASON_FRAGMENT];
 	else if (ret->verdict == SUM_UNKNOWN)
-		ret->reason = reason_words[judgement_unknown(judgement)];
+		ret->reason = reason_words[pass_unknown_reason(judgement)];
 	else if (ret->layer)
 		ret->reason = reason_words[ret->layer->reason];
 	if (ret->verdict == SUM_GOOD || ret->verdict == SUM_BAD || ret->verdict == SUM_ARTEFACT)
@@ -68,7 +68,7 @@ static bool wanted(enum packets_which which, enum sum_verdict verdict)
 	       (which == PACKETS_ARTEFACT && verdict == SUM_ARTEFACT);
 }
 
-static void print_line(const struct judged_packet *packet, const struct verdict_view *view)
+static void print_line(const struct pass_packet *packet, const struct verdict_view *view)
 {
 	bool color = term_color(stdout);
 	char layer[24] = "";
@@ -93,7 +93,7 @@ static void print_line(const struct judged_packet *packet, const struct verdict_
 }
 
 /* Every checksum of the packet, outermost first. */
-static json_t *layers_json(const struct judged_packet *packet)
+static json_t *layers_json(const struct pass_packet *packet)
 {
 	const struct packet_judgement *judgement = &packet->judgement;
 	json_t *array = json_array();
@@ -115,7 +115,7 @@ static json_t *layers_json(const struct judged_packet *packet)
 	return array;
 }
 
-static int print_json(const struct judged_packet *packet, const struct verdict_view *view,
+static int print_json(const struct pass_packet *packet, const struct verdict_view *view,
 		      const char *file)
 {
 	const struct packet_layer *layer = view->layer, *sums = view->sums;
@@ -141,34 +141,48 @@ static int print_json(const struct judged_packet *packet, const struct verdict_v
 	return pcap_json_line(object);
 }
 
-int packets_print(struct capture *capture, const struct packets_plan *plan, struct scan *scan)
-{
-	_cleanup_(judged_cleanup) struct judged *judged = NULL;
-	struct judged_packet packet;
-	struct verdict_view view;
-	int rc = judged_new(capture, &judged);
+struct printer {
+	const struct packets_plan *plan;
+	bool named; /* the file's name was printed */
+};
 
-	if (rc)
-		return rc;
-	if (scan_init(scan))
-		return fail(-ENOMEM, "out of memory");
-	if (plan->several && !plan->json)
-		printf("%s:\n", plan->file);
-	while ((rc = judged_next(judged, scan, &packet)) == 1) {
-		look(&packet, &view);
-		if (!wanted(plan->which, view.verdict))
-			continue;
-		if (!plan->json)
-			print_line(&packet, &view);
-		else if (print_json(&packet, &view, plan->file))
-			return -ENOMEM;
-		/* Somebody may be watching a live capture: what is rare is shown at once. */
-		if (view.verdict == SUM_BAD)
-			fflush(stdout);
-		if (ferror(stdout))
-			break;
-	}
-	return rc < 0 ? rc : 0;
+static void print_name(struct printer *printer)
+{
+	if (printer->plan->several && !printer->plan->json && !printer->named)
+		printf("%s:\n", printer->plan->file);
+	printer->named = true;
+}
+
+static int visit_print(void *owner, const struct pass_packet *packet)
+{
+	struct printer *printer = owner;
+	const struct packets_plan *plan = printer->plan;
+	struct verdict_view view;
+
+	print_name(printer);
+	look(packet, &view);
+	if (!wanted(plan->which, view.verdict))
+		return 0;
+	if (!plan->json)
+		print_line(packet, &view);
+	else if (print_json(packet, &view, plan->file))
+		return -ENOMEM;
+	/* Somebody may be watching a live capture: what is rare is shown at once. */
+	if (view.verdict == SUM_BAD)
+		fflush(stdout);
+	return ferror(stdout) ? PASS_STOP : 0;
+}
+
+int packets_print(struct capture *capture, const struct packets_plan *plan, struct scan *ret_scan)
+{
+	struct printer printer = { .plan = plan };
+	const struct pass_visitor visitor = { visit_print, &printer };
+	const struct scan_plan scan_plan = { .visitor = &visitor, .count_only = plan->count_only };
+	int rc = scan_capture(capture, &scan_plan, ret_scan);
+
+	if (!rc)
+		print_name(&printer);
+	return rc;
 }
 
 /* ---- --write ---- */
@@ -193,10 +207,10 @@ static void comment_flips(const struct scan_damage *damage, char *text, size_t s
 		snprintf(text + used, size - used, ", ...");
 }
 
-static void comment(const struct judged_packet *packet, const struct scan_damage *damage,
-		    char *text, size_t size)
+static void comment(const struct pass_packet *packet, const struct scan_damage *damage, char *text,
+		    size_t size)
 {
-	const struct packet_layer *layer = judgement_damage(&packet->judgement);
+	const struct packet_layer *layer = pass_damaged_layer(&packet->judgement);
 	struct words stored, computed, changed;
 
 	snprintf(text, size,
@@ -210,31 +224,38 @@ static void comment(const struct judged_packet *packet, const struct scan_damage
 		comment_flips(damage, text, size);
 }
 
+struct packets_writer {
+	const struct scan *scan;
+	struct writer *writer;
+	int64_t written;
+	size_t next; /* in scan->damage */
+};
+
+static int visit_write(void *owner, const struct pass_packet *packet)
+{
+	struct packets_writer *to = owner;
+	const struct scan *scan = to->scan;
+	const struct scan_damage *damage = NULL;
+	char text[COMMENT_MAX];
+
+	if (packet->waits || !packet->link_known || packet->judgement.verdict != SUM_BAD)
+		return 0;
+	while (to->next < scan->damage_count && scan->damage[to->next].frame < packet->frame)
+		to->next++;
+	if (to->next < scan->damage_count && scan->damage[to->next].frame == packet->frame)
+		damage = &scan->damage[to->next];
+	comment(packet, damage, text, sizeof(text));
+	to->written++;
+	return writer_add(to->writer, &packet->record, text);
+}
+
 int64_t packets_write(struct capture *capture, const struct scan *scan, struct writer *writer)
 {
-	_cleanup_(judged_cleanup) struct judged *judged = NULL;
-	struct judged_packet packet;
-	char text[COMMENT_MAX];
-	int64_t written = 0;
-	size_t next = 0; /* in scan->damage */
-	int rc = judged_new(capture, &judged);
+	struct packets_writer to = { .scan = scan, .writer = writer };
+	const struct pass_visitor visitor = { visit_write, &to };
+	const struct pass pass = { PASS_DATAGRAMS, &visitor, 1, NULL };
+	struct pass_end end;
+	int rc = pass_run(capture, &pass, &end);
 
-	if (rc)
-		return rc;
-	while ((rc = judged_next(judged, NULL, &packet)) == 1) {
-		if (packet.waits || !packet.link_known || packet.judgement.verdict != SUM_BAD)
-			continue;
-		while (next < scan->damage_count && scan->damage[next].frame < packet.frame)
-			next++;
-		comment(&packet,
-			next < scan->damage_count && scan->damage[next].frame == packet.frame
-				? &scan->damage[next]
-				: NULL,
-			text, sizeof(text));
-		rc = writer_add(writer, &packet.record, text);
-		if (rc)
-			return rc;
-		written++;
-	}
-	return rc < 0 ? rc : written;
+	return rc ? rc : to.written;
 }

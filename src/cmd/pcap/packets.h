@@ -3,7 +3,6 @@
 #ifndef TRUESUM_CMD_PCAP_PACKETS_H
 #define TRUESUM_CMD_PCAP_PACKETS_H
 
-#include "pcap/judged.h"
 #include "pcap/scan.h"
 #include "pcap/writer.h"
 
@@ -14,13 +13,11 @@ struct packets_plan {
 	bool json;
 	const char *file; /* named in each object; with several files in a line before */
 	bool several;
+	bool count_only; /* the scan need not remember damaged packets */
 };
 
-/*
- * Prints the packets asked for, in order, as they are read, and counts into `scan`, which is empty. 0, or
- * -errno with a sentence.
- */
-int packets_print(struct capture *capture, const struct packets_plan *plan, struct scan *scan);
+/* Scans the capture and prints the packets asked for, in order. 0, or -errno with a sentence. */
+int packets_print(struct capture *capture, const struct packets_plan *plan, struct scan *ret_scan);
 
 /*
  * Adds the damaged packets to the file, with comments; `scan` knows the bits of some. Returns how many,

@@ -111,34 +111,35 @@ static int report(const struct run *run, const struct pcap_result *result)
 	return 0;
 }
 
-/* Reads the file as often as is needed. */
-static int look_at(struct run *run, struct capture *capture, struct pcap_result *result,
+static int scan_file(const struct run *run, struct capture *capture, const char *name,
+		     const struct pass_watch *watch, struct scan *ret_scan)
+{
+	const struct scan_plan plan = { .watch = watch };
+	const struct packets_plan packets = { .which = run->which,
+					      .json = run->json,
+					      .file = name,
+					      .several = run->several,
+					      .count_only = !run->writer };
+
+	if (!run->which)
+		return scan_capture(capture, &plan, ret_scan);
+	/* A live capture's pipe may run for days: nothing of it is kept. */
+	if (!run->writer)
+		capture_read_once(capture);
+	return packets_print(capture, &packets, ret_scan);
+}
+
+/* Reads the file once, and once more if there is damage to compare. */
+static int look_at(const struct run *run, struct capture *capture, struct pcap_result *result,
 		   struct scan *scan, struct comparison *comparison)
 {
 	struct progress progress = { .name = result->name };
-	const struct scan_watch watch = { .tell = progress_tell, .owner = &progress };
-	const struct packets_plan plan = { .which = run->which,
-					   .json = run->json,
-					   .file = result->name,
-					   .several = run->several };
+	const struct pass_watch watch = { .tell = progress_tell, .owner = &progress };
 	int rc;
 
-	/* A live capture's pipe may run for days: nothing of it is kept. */
-	if (run->which && !run->writer) {
-		capture_read_once(capture);
-		return packets_print(capture, &plan, scan);
-	}
-	if (run->which) {
-		_cleanup_(scan_cleanup) struct scan counted = { 0 };
-
-		rc = packets_print(capture, &plan, &counted);
-		rc = rc ? rc : capture_rewind(capture);
-		if (rc)
-			return rc;
-	}
 	progress_start(&progress);
-	rc = scan_capture(capture, &watch, scan);
-	if (!rc && scan->damaged) {
+	rc = scan_file(run, capture, result->name, &watch, scan);
+	if (!rc && scan->damaged && (!run->which || run->writer)) {
 		if (compare_damage(capture, &watch, scan, comparison))
 			result->not_compared = fail_text();
 		else

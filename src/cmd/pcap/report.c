@@ -30,8 +30,8 @@ enum exit_code pcap_exit(const struct scan *scan)
 static const char *why_nothing(const struct scan *scan)
 {
 	if (!scan->counts.packets)
-		return *scan->broken ? "the capture breaks off before its first packet"
-				     : "there is no packet in the capture";
+		return scan->end.broken ? "the capture breaks off before its first packet"
+					: "there is no packet in the capture";
 	if (scan->counts.link_unknown == scan->counts.packets)
 		return "packets of this link type are not known to truesum";
 	if (scan->counts.truncated)
@@ -119,7 +119,7 @@ static void print_capture(const struct pcap_result *result)
 
 	printf("%s%s: %s, %s, %s%s%s\n", term_style(color, TERM_DIM), result->name,
 	       words_count(counts->packets, "packet", &packets), words_bytes(counts->bytes, &bytes),
-	       result->scan->format, packed ? ", " : "", packed ? result->compression : "");
+	       result->scan->end.format, packed ? ", " : "", packed ? result->compression : "");
 	if (counts->last_ns != INT64_MIN) {
 		printf("%s", words_time(counts->first_ns, &time));
 		if (counts->last_ns != counts->first_ns)
@@ -127,11 +127,11 @@ static void print_capture(const struct pcap_result *result)
 		putchar('\n');
 	}
 	printf("%s", term_style(color, TERM_PLAIN));
-	if (!*result->scan->broken)
+	if (!result->scan->end.broken)
 		return;
 	printf("%sThe capture breaks off at byte %s%s: %s.\n", term_style(color, TERM_WARN),
-	       words_number(result->scan->broken_at, &bytes), term_style(color, TERM_PLAIN),
-	       result->scan->broken);
+	       words_number(result->scan->end.broken_at, &bytes), term_style(color, TERM_PLAIN),
+	       result->scan->end.broken_why);
 	if (counts->packets)
 		printf("What comes before was judged.\n");
 }
