@@ -1,28 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * CRC32c, portably, and the choice of a way.
+ * CRC32c: the choice of a variant, the portable one, and combining two CRCs.
  *
- * The register holds a polynomial over GF(2), least significant bit = x^31. Eight bytes are taken at
- * once with eight tables: table n gives what a byte adds to the register when n more bytes follow it.
- * Words are read as little-endian on every machine. The tables are made at the first use, 8 KiB.
+ * The register holds a polynomial over GF(2), least significant bit = x^31. The portable variant takes
+ * eight bytes at once with eight tables: table n says what a byte adds to the register if n more bytes
+ * follow it. It reads words as little-endian on every machine. The first use makes the tables, 8 KiB.
  */
 #include "sum/crc32c.h"
 
 #include <endian.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
-#include "sum/crc32c_variant.h"
+#include "sum/variant.h"
 
 #define POLYNOMIAL 0x82f63b78u
 #define SLICES 8
 
-typedef uint32_t crc_way(uint32_t crc, const uint8_t *at, size_t len);
-
 static uint32_t tables[SLICES][256];
-static crc_way *way;
-static const char *way_name;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
 static uint32_t times_x(uint32_t polynomial)
 {
@@ -46,10 +43,11 @@ static void make_tables(void)
 		}
 }
 
-static uint32_t portable(uint32_t crc, const uint8_t *at, size_t len)
+static uint32_t add_by_tables(uint32_t crc, const uint8_t *at, size_t len)
 {
 	uint64_t word;
 
+	pthread_once(&tables_once, make_tables);
 	for (; len >= sizeof(word); at += sizeof(word), len -= sizeof(word)) {
 		memcpy(&word, at, sizeof(word));
 		word = le64toh(word) ^ crc;
@@ -63,40 +61,35 @@ static uint32_t portable(uint32_t crc, const uint8_t *at, size_t len)
 	return crc;
 }
 
-static void choose(void)
+static bool always_usable(void)
 {
-	make_tables();
-	way = portable;
-	way_name = "portable";
-#ifdef __x86_64__
-	if (crc32c_sse42_usable()) {
-		way = crc32c_sse42;
-		way_name = "sse4.2";
-	}
-#elif defined(__aarch64__)
-	if (crc32c_armv8_usable()) {
-		way = crc32c_armv8;
-		way_name = "armv8-crc";
-	}
-#endif
+	return true;
 }
+
+static const struct crc32c_variant portable = { "portable", always_usable, add_by_tables };
+
+const struct crc32c_variant *const crc32c_variants[] = {
+	&portable,
+#ifdef __x86_64__
+	&crc32c_sse42,
+#elif defined(__aarch64__)
+	&crc32c_armv8,
+#endif
+	NULL,
+};
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t len)
 {
-	pthread_once(&once, choose);
-	return ~way(~crc, data, len);
-}
+	static const struct crc32c_variant *_Atomic chosen;
+	const struct crc32c_variant *variant = atomic_load_explicit(&chosen, memory_order_relaxed);
 
-uint32_t crc32c_portable(uint32_t crc, const void *data, size_t len)
-{
-	pthread_once(&once, choose);
-	return ~portable(~crc, data, len);
-}
-
-const char *crc32c_chosen(void)
-{
-	pthread_once(&once, choose);
-	return way_name;
+	if (!variant) { /* threads whose first calls coincide choose the same */
+		for (const struct crc32c_variant *const *row = crc32c_variants; *row; row++)
+			if ((*row)->usable())
+				variant = *row;
+		atomic_store_explicit(&chosen, variant, memory_order_relaxed);
+	}
+	return ~variant->add(~crc, data, len);
 }
 
 /* a * b modulo the polynomial. */
@@ -110,7 +103,7 @@ static uint32_t times(uint32_t a, uint32_t b)
 	return product;
 }
 
-/* Appending len_b bytes multiplies by x^(8 len_b); the inversions at both ends cancel out. */
+/* Appending len_b bytes multiplies by x^(8 len_b). The inversions at both ends cancel out. */
 uint32_t crc32c_combine(uint32_t a, uint32_t b, uint64_t len_b)
 {
 	uint32_t power = 0x00800000; /* x^8 */

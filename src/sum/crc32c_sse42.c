@@ -5,12 +5,12 @@
  * a carry-less multiplication by x^(8 n - 33) and one more instruction that reduces the product, which
  * multiplies by x^32 on the way; the last x comes from products of reflected numbers being one bit short.
  */
-#include "sum/crc32c_variant.h"
-
 #ifdef __x86_64__
 
 #include <immintrin.h>
 #include <string.h>
+
+#include "sum/variant.h"
 
 #define SSE42 __attribute__((target("sse4.2,pclmul")))
 #define WORD sizeof(uint64_t)
@@ -24,7 +24,7 @@ static const struct stretch {
 	{ 128, 0xb9e02b86, 0x0d3b6092 },
 };
 
-bool crc32c_sse42_usable(void)
+static bool has_sse42(void)
 {
 	return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
 }
@@ -59,7 +59,7 @@ SSE42 static inline uint64_t add_three(uint64_t crc, const uint8_t *at,
 	return move_on(crc, stretch->over_two) ^ move_on(second, stretch->over_one) ^ third;
 }
 
-SSE42 uint32_t crc32c_sse42(uint32_t crc32, const uint8_t *at, size_t len)
+SSE42 static uint32_t add_sse42(uint32_t crc32, const uint8_t *at, size_t len)
 {
 	uint64_t crc = crc32;
 
@@ -75,5 +75,7 @@ SSE42 uint32_t crc32c_sse42(uint32_t crc32, const uint8_t *at, size_t len)
 		crc = _mm_crc32_u8((uint32_t)crc, *at++);
 	return (uint32_t)crc;
 }
+
+const struct crc32c_variant crc32c_sse42 = { "sse4.2", has_sse42, add_sse42 };
 
 #endif

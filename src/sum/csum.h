@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The Internet checksum (RFC 1071): one's complement sums of 16-bit big-endian words, at the speed of
- * memory. The fastest variant this processor has is chosen once, at the first use.
+ * memory. The first use chooses the fastest variant that this processor can run.
  */
 #ifndef TRUESUM_SUM_CSUM_H
 #define TRUESUM_SUM_CSUM_H
@@ -12,21 +12,15 @@
 
 /*
  * The folded, un-complemented one's complement sum of len bytes, continued from `sum` (0, or an
- * earlier result). An odd last byte is padded with zero on the right, as RFC 1071 says. The value is
- * in host byte order, as if the words had been read big-endian. `data` may be NULL if len is 0; it
- * may lie at any address, and nothing outside of it is read.
+ * earlier result). An odd last byte is padded with zero on the right, as RFC 1071 says. The value is in
+ * host byte order, as if the words had been read big-endian. `data` may be NULL if len is 0, and may lie at
+ * any address. Nothing outside of it is read.
  */
 uint16_t csum_add(uint16_t sum, const void *data, size_t len);
 
 /* One's complement addition of two folded sums, and a - b. */
 uint16_t csum_plus(uint16_t a, uint16_t b);
 uint16_t csum_minus(uint16_t a, uint16_t b);
-
-/*
- * The sum of a message whose first `offset` bytes sum to `a` and the rest, summed on its own, to `b`
- * (RFC 1071 section 2 B: at an odd offset the bytes of `b` are swapped).
- */
-uint16_t csum_combine(uint16_t a, uint16_t b, size_t offset);
 
 /*
  * The checksum field (complemented, host byte order) of a message in which a 16-bit word changed from
@@ -47,15 +41,17 @@ struct csum_variant {
 	bool (*usable)(void); /* whether this processor has what it needs */
 	/*
 	 * A number that is congruent, modulo 65535, to the sum of the 16-bit words as this machine
-	 * reads them (not swapped); 0 only where every byte is 0.
+	 * reads them (not swapped); 0 only if every byte is 0.
 	 */
 	uint64_t (*sum)(const void *data, size_t len);
+	/* As csum_add(), `sum` below 2^16. NULL: nothing faster for short lengths than portable. */
+	uint16_t (*add)(uint32_t sum, const void *data, size_t len);
 };
 
-/* Every variant built in, slowest first; ends with a row without a name. */
-extern const struct csum_variant csum_variants[];
+/* Every variant built in, slowest first: the portable one. Ends with NULL. */
+extern const struct csum_variant *const csum_variants[];
 
-/* The row that csum_add() uses here. */
+/* The variant that csum_add() uses here. */
 const struct csum_variant *csum_chosen(void);
 
 #endif

@@ -13,11 +13,12 @@
  * unaligned, inside the buffer, and masked. From an odd address on, aligned words have their bytes
  * swapped against the message; the ends are swapped to match, and the result is swapped back.
  */
-#include "sum/csum_variant.h"
 
 #ifdef __x86_64__
 
 #include <immintrin.h>
+
+#include "sum/variant.h"
 
 #define AVX2 __attribute__((target("avx2")))
 #define VECTOR sizeof(__m256i)
@@ -25,7 +26,7 @@
 #define BLOCKS_AT_ONCE 2048
 #define SHORT 128
 
-bool csum_avx2_usable(void)
+static bool has_avx2(void)
 {
 	return __builtin_cpu_supports("avx2");
 }
@@ -113,15 +114,7 @@ AVX2 static inline uint64_t sum_lanes(__m256i lanes)
 	return (uint64_t)_mm_cvtsi128_si64(_mm_add_epi64(two, _mm_unpackhi_epi64(two, two)));
 }
 
-/* From an odd address: back into the order of the message. Modulo 2^64 - 1, to turn is to multiply. */
-static inline uint64_t turned(uint64_t sum, const void *data)
-{
-	unsigned int by = (uintptr_t)data % 2 * 8;
-
-	return sum << by | sum >> (-by % 64);
-}
-
-AVX2 uint64_t csum_avx2(const void *data, size_t len)
+AVX2 static uint64_t sum_avx2(const void *data, size_t len)
 {
 	const uint8_t *at = data, *end;
 	size_t before = -(uintptr_t)at % VECTOR, blocks;
@@ -129,7 +122,7 @@ AVX2 uint64_t csum_avx2(const void *data, size_t len)
 	__m256i sum = _mm256_setzero_si256(), first, last;
 
 	if (len < SHORT)
-		return csum_portable(data, len);
+		return csum_portable.sum(data, len);
 	end = at + len;
 	first = _mm256_and_si256(load(at), load(edge + VECTOR - before));
 	sum = add_halves(sum, swap_if(first, odd));
@@ -143,7 +136,9 @@ AVX2 uint64_t csum_avx2(const void *data, size_t len)
 		sum = add_halves(sum, load(at));
 	last = _mm256_and_si256(load(end - VECTOR), load(edge + VECTOR + (end - at)));
 	sum = add_halves(sum, swap_if(last, (uintptr_t)end % 2));
-	return turned(sum_lanes(sum), data);
+	return csum_unswap(sum_lanes(sum), data);
 }
+
+const struct csum_variant csum_avx2 = { "avx2", has_avx2, sum_avx2, NULL };
 
 #endif

@@ -13,11 +13,12 @@
  * would be slow. From an odd address on, words have their bytes swapped against the message, which is
  * undone at the end.
  */
-#include "sum/csum_variant.h"
 
 #ifdef __x86_64__
 
 #include <immintrin.h>
+
+#include "sum/variant.h"
 
 #define BW __attribute__((target("avx512bw")))
 #define VNNI __attribute__((target("avx512bw,avx512vl,avx512vnni,bmi2")))
@@ -34,12 +35,12 @@ struct lines {
 	size_t between; /* lines */
 };
 
-bool csum_avx512bw_usable(void)
+static bool has_bw(void)
 {
 	return __builtin_cpu_supports("avx512bw");
 }
 
-bool csum_avx512vnni_usable(void)
+static bool has_vnni(void)
 {
 	return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
 	       __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("bmi2");
@@ -72,16 +73,8 @@ BW static inline __m512i line_once(const uint8_t *at)
 	return words;
 }
 
-/* From an odd address: back into the order of the message. Modulo 2^64 - 1, to turn is to multiply. */
-static inline uint64_t turned(uint64_t sum, const void *data)
-{
-	unsigned int by = (uintptr_t)data % 2 * 8;
-
-	return sum << by | sum >> (-by % 64);
-}
-
 /* The sum of the 32-bit lanes, which does not overflow. */
-VNNI static inline int32_t sum_lanes(__m512i lanes)
+VNNI static inline int32_t sum_dots(__m512i lanes)
 {
 	__m256i eight = _mm256_add_epi32(_mm512_castsi512_si256(lanes),
 					 _mm512_extracti64x4_epi64(lanes, 1));
@@ -130,10 +123,10 @@ VNNI static inline int32_t dot_lines(__m512i before, const uint8_t *at, size_t l
 		g = dot(g, line_at(at));
 	a = _mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d));
 	e = _mm512_add_epi32(_mm512_add_epi32(e, f), _mm512_add_epi32(g, h));
-	return sum_lanes(_mm512_add_epi32(a, e));
+	return sum_dots(_mm512_add_epi32(a, e));
 }
 
-VNNI static inline uint64_t sum_vnni(const void *data, size_t len)
+VNNI static uint64_t sum_vnni(const void *data, size_t len)
 {
 	struct lines all;
 	const uint8_t *at;
@@ -142,7 +135,7 @@ VNNI static inline uint64_t sum_vnni(const void *data, size_t len)
 	size_t rest;
 
 	if (len <= LINE)
-		return csum_portable(data, len);
+		return csum_portable.sum(data, len);
 	all = lines_of(data, len);
 	at = all.first + LINE;
 	rest = all.between;
@@ -151,7 +144,7 @@ VNNI static inline uint64_t sum_vnni(const void *data, size_t len)
 	for (; rest > LINES_AT_ONCE; rest -= LINES_AT_ONCE, at += LINES_AT_ONCE * LINE)
 		sum += dot_lines(_mm512_setzero_si512(), at, LINES_AT_ONCE);
 	sum += dot_lines(ends, at, rest);
-	return turned((uint64_t)sum + ((all.between + 2) << 20), data);
+	return csum_unswap((uint64_t)sum + ((all.between + 2) << 20), data);
 }
 
 /*
@@ -165,12 +158,8 @@ static inline uint16_t folded(uint32_t below_2_23, uint32_t before)
 	return (uint16_t)((sum + (sum << 16 | sum >> 16)) >> 16);
 }
 
-VNNI uint64_t csum_avx512vnni(const void *data, size_t len)
-{
-	return sum_vnni(data, len);
-}
-
-VNNI static __attribute__((noinline)) uint16_t add_long(uint32_t sum, const void *data, size_t len)
+VNNI static __attribute__((noinline)) uint16_t add_long_vnni(uint32_t sum, const void *data,
+							     size_t len)
 {
 	uint64_t words = sum_vnni(data, len);
 
@@ -202,8 +191,8 @@ VNNI static inline __m512i add_part(__m512i lanes, const uint8_t *at, size_t len
  * Short ones without a branch on their length but one: a masked load or two. Near the end of a page
  * the masked bytes could be in one that is not there, which is safe but slow.
  */
-VNNI __attribute__((aligned(64))) uint16_t csum_avx512vnni_add(uint32_t sum, const void *data,
-							       size_t len)
+VNNI __attribute__((aligned(64))) static uint16_t add_vnni(uint32_t sum, const void *data,
+							   size_t len)
 {
 	const uint8_t *at = data;
 	__m512i lanes;
@@ -213,7 +202,7 @@ VNNI __attribute__((aligned(64))) uint16_t csum_avx512vnni_add(uint32_t sum, con
 	uint32_t in_page = (uint32_t)(uintptr_t)at; /* its last 12 bits */
 
 	if (len > 2 * LINE || in_page << 20 > (PAGE - 2 * LINE) << 20)
-		return add_long(sum, data, len);
+		return add_long_vnni(sum, data, len);
 	lanes = add_part(_mm512_setzero_si512(), at, len);
 	if (len > LINE)
 		lanes = add_part(lanes, at + LINE, len - LINE);
@@ -225,20 +214,20 @@ VNNI __attribute__((aligned(64))) uint16_t csum_avx512vnni_add(uint32_t sum, con
 	return folded((uint32_t)two + (uint32_t)(two >> 32), sum);
 }
 
-BW static inline __m512i average(__m512i a, __m512i b)
+BW static inline __m512i bw_average(__m512i a, __m512i b)
 {
 	return _mm512_avg_epu16(a, b);
 }
 
 /* Adds the 32-bit halves of each lane, so that no carry is lost. */
-BW static inline __m512i add_halves(__m512i sum, __m512i words)
+BW static inline __m512i bw_add_halves(__m512i sum, __m512i words)
 {
 	sum = _mm512_add_epi64(sum, _mm512_srli_epi64(words, 32));
 	return _mm512_add_epi64(sum, _mm512_maskz_mov_epi32(0x5555, words));
 }
 
 /* Adds at most BLOCKS_AT_ONCE blocks. */
-BW static inline __m512i add_blocks(__m512i sum, const uint8_t *at, size_t blocks)
+BW static inline __m512i bw_add_blocks(__m512i sum, const uint8_t *at, size_t blocks)
 {
 	__m512i low = _mm512_setzero_si512(), low2 = low, tops = low, carries;
 	__m512i a, b, c, d, even, odd;
@@ -252,7 +241,7 @@ BW static inline __m512i add_blocks(__m512i sum, const uint8_t *at, size_t block
 		low2 = _mm512_add_epi64(low2, b);
 		low = _mm512_add_epi64(low, c);
 		low2 = _mm512_add_epi64(low2, d);
-		even = average(average(a, b), average(c, d));
+		even = bw_average(bw_average(a, b), bw_average(c, d));
 		a = line_once(at + 4 * LINE);
 		b = line_once(at + 5 * LINE);
 		c = line_once(at + 6 * LINE);
@@ -261,16 +250,16 @@ BW static inline __m512i add_blocks(__m512i sum, const uint8_t *at, size_t block
 		low2 = _mm512_add_epi64(low2, b);
 		low = _mm512_add_epi64(low, c);
 		low2 = _mm512_add_epi64(low2, d);
-		odd = average(average(a, b), average(c, d));
-		tops = _mm512_add_epi64(tops, _mm512_srli_epi64(average(even, odd), 48));
+		odd = bw_average(bw_average(a, b), bw_average(c, d));
+		tops = _mm512_add_epi64(tops, _mm512_srli_epi64(bw_average(even, odd), 48));
 	}
 	low = _mm512_add_epi64(low, low2);
 	carries = _mm512_sub_epi64(_mm512_slli_epi64(tops, 3), _mm512_srli_epi64(low, 48));
 	carries = _mm512_srli_epi64(_mm512_add_epi64(carries, _mm512_set1_epi64(32768)), 16);
-	return _mm512_add_epi64(add_halves(sum, low), carries);
+	return _mm512_add_epi64(bw_add_halves(sum, low), carries);
 }
 
-BW uint64_t csum_avx512bw(const void *data, size_t len)
+BW static uint64_t sum_bw(const void *data, size_t len)
 {
 	struct lines all;
 	const uint8_t *at;
@@ -278,18 +267,21 @@ BW uint64_t csum_avx512bw(const void *data, size_t len)
 	size_t rest, blocks;
 
 	if (len <= LINE)
-		return csum_portable(data, len);
+		return csum_portable.sum(data, len);
 	all = lines_of(data, len);
 	at = all.first + LINE;
-	sum = add_halves(sum, _mm512_maskz_loadu_epi8(all.first_mask, all.first));
+	sum = bw_add_halves(sum, _mm512_maskz_loadu_epi8(all.first_mask, all.first));
 	for (rest = all.between; rest >= 8; rest -= blocks * 8, at += blocks * BLOCK) {
 		blocks = rest / 8 < BLOCKS_AT_ONCE ? rest / 8 : BLOCKS_AT_ONCE;
-		sum = add_blocks(sum, at, blocks);
+		sum = bw_add_blocks(sum, at, blocks);
 	}
 	for (; rest; rest--, at += LINE)
-		sum = add_halves(sum, line_at(at));
-	sum = add_halves(sum, _mm512_maskz_loadu_epi8(all.last_mask, at));
-	return turned((uint64_t)_mm512_reduce_add_epi64(sum), data);
+		sum = bw_add_halves(sum, line_at(at));
+	sum = bw_add_halves(sum, _mm512_maskz_loadu_epi8(all.last_mask, at));
+	return csum_unswap((uint64_t)_mm512_reduce_add_epi64(sum), data);
 }
+
+const struct csum_variant csum_avx512bw = { "avx512bw", has_bw, sum_bw, NULL };
+const struct csum_variant csum_avx512vnni = { "avx512vnni", has_vnni, sum_vnni, add_vnni };
 
 #endif

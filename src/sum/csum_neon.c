@@ -3,11 +3,12 @@
  * The Internet checksum on arm64: one instruction adds the 16-bit words of a vector by pairs to 32-bit
  * lanes. A lane grows by at most 2 * 65535 a vector and is moved to 64 bits before it can overflow.
  */
-#include "sum/csum_variant.h"
 
 #if defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 
 #include <arm_neon.h>
+
+#include "sum/variant.h"
 
 #define VECTOR sizeof(uint8x16_t)
 #define LANES 4 /* accumulators, to hide the latency */
@@ -33,10 +34,10 @@ static uint64_t sum_blocks(const uint8_t *at, size_t blocks)
 	return sum;
 }
 
-uint64_t csum_neon(const void *data, size_t len)
+static uint64_t sum_neon(const void *data, size_t len)
 {
 	const uint8_t *at = data;
-	uint64_t sum = 0, rest, total;
+	uint64_t sum = 0;
 
 	while (len >= BLOCK) {
 		size_t blocks = len / BLOCK < BLOCKS_AT_ONCE ? len / BLOCK : BLOCKS_AT_ONCE;
@@ -45,9 +46,14 @@ uint64_t csum_neon(const void *data, size_t len)
 		at += blocks * BLOCK;
 		len -= blocks * BLOCK;
 	}
-	rest = csum_portable(at, len);
-	total = sum + rest;
-	return total + (total < rest); /* one's complement: the carry comes round */
+	return csum_carry(sum, csum_portable.sum(at, len));
 }
+
+static bool has_neon(void)
+{
+	return true;
+}
+
+const struct csum_variant csum_neon = { "neon", has_neon, sum_neon, NULL };
 
 #endif

@@ -140,9 +140,9 @@ static void list_ways(void)
 	add_way("loads of 64 bytes", HAS_LOADS64 ? loads64 : loads8);
 	add_way("memcpy", copy);
 	add_way("csum_add()", NULL);
-	for (const struct csum_variant *row = csum_variants; row->name; row++)
-		if (row->usable())
-			add_way(row->name, row->sum);
+	for (const struct csum_variant *const *row = csum_variants; *row; row++)
+		if ((*row)->usable())
+			add_way((*row)->name, (*row)->sum);
 }
 
 static double now_ns(void)

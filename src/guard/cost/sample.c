@@ -291,7 +291,7 @@ int cost_sum_measure(struct cost_sum *ret_sum)
 	if (!segments)
 		return fail(-ENOMEM, "out of memory");
 	memset(segments, 0xa5, (size_t)SUM_SEGMENTS * SUM_STRIDE);
-	ret_sum->portable = time_variant(&csum_variants[0], segments);
+	ret_sum->portable = time_variant(csum_variants[0], segments);
 	ret_sum->chosen = time_variant(csum_chosen(), segments);
 	ret_sum->chosen_name = csum_chosen()->name;
 	return 0;
