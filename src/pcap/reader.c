@@ -1,169 +1,87 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the formats have in common: the window, the end, and the parts. See reader.h. */
+/*
+ * Reading a capture, or a part of it: see reader.h. How records look is in format_pcap.c and
+ * format_pcapng.c.
+ *
+ * Where a part's first record begins is guessed. Nothing in a capture marks a record, so every place is
+ * tried: what lies there must be plausible as a record, and so must what follows it, over CHAIN_BYTES and
+ * CHAIN_RECORDS or exactly up to the end of the file. A capture may contain captures, so a guess may be
+ * wrong; whoever reads the parts finds out (reader_fits()) and loses time only.
+ */
 #include "pcap/reader.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "pcap/reader_private.h"
+#include "pcap/format.h"
 
-struct grouped grouped(uint64_t number)
-{
-	struct grouped text = { "" };
-	char digits[21];
-	int count = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)number);
-	char *to = text.text;
+enum {
+	CHAIN_RECORDS = 16,
+	CHAIN_BYTES = 128 << 10,
+	SPAN = 1 << 20, /* a chain may reach this far */
+	STEP = 256 << 10, /* places tried in one window */
+	TRIES_MAX = 4 << 20, /* headers looked at in all: then the guess is given up */
+};
 
-	for (int i = 0; i < count; i++) {
-		*to++ = digits[i];
-		if (i < count - 1 && (count - 1 - i) % 3 == 0)
-			*to++ = ',';
-	}
-	*to = '\0';
-	return text;
-}
+struct reader {
+	struct format_file file;
+	uint64_t first; /* where this reader began */
+	struct format_section first_section; /* and what it took for known */
+};
 
-static int next_broken(struct reader *reader, struct record *ret_record)
-{
-	(void)ret_record;
-	return reader->broken;
-}
-
-/* Nonsense read from a mapped file that was cut short is no fault of what was in it. */
-static int break_off(struct reader *reader, uint64_t offset, int rc, const char *format,
-		     va_list args)
-{
-	const char *gone = capture_mapped(reader->capture) ? capture_error(reader->capture) : NULL;
-
-	vsnprintf(reader->text, sizeof(reader->text), format, args);
-	if (gone) {
-		snprintf(reader->text, sizeof(reader->text), "%s", gone);
-		rc = -EIO;
-	}
-	reader->broken = rc;
-	reader->broken_at = offset;
-	reader->next = next_broken;
-	return rc;
-}
-
-int reader_break(struct reader *reader, int rc, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	rc = break_off(reader, reader_offset(reader, reader->at), rc, format, args);
-	va_end(args);
-	return rc;
-}
-
-int reader_break_at(struct reader *reader, uint64_t offset, int rc, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	rc = break_off(reader, offset, rc, format, args);
-	va_end(args);
-	return rc;
-}
-
-/* Where records may begin: `soft` is behind the last header that lies in the window and in this part. */
-static void set_soft(struct reader *reader, uint64_t at)
-{
-	size_t len = (size_t)(reader->end - reader->at);
-	uint64_t heads = len < reader->header ? 0 : len - reader->header + 1;
-
-	if (at >= reader->to)
-		heads = 0;
-	else if (heads > reader->to - at)
-		heads = reader->to - at;
-	reader->soft = reader->at + heads;
-}
-
-int reader_need(struct reader *reader, size_t want)
-{
-	uint64_t at = reader_offset(reader, reader->at);
-	size_t most = want > READER_WINDOW ? want : READER_WINDOW;
-	const uint8_t *data;
-	size_t len;
-	int rc;
-
-	if ((size_t)(reader->end - reader->at) >= want)
-		return 1;
-	rc = capture_bytes(reader->capture, at, want, &data, &len);
-	if (rc) {
-		const char *why = capture_error(reader->capture);
-
-		return reader_break(reader, rc, "%s",
-				    why ? why : "the capture was read from here on already");
-	}
-	if (len > most)
-		len = most;
-	reader->at = data;
-	reader->end = data + len;
-	reader->delta = at - (uintptr_t)data;
-	set_soft(reader, at);
-	return len >= want;
-}
-
-int reader_head(struct reader *reader)
-{
-	int rc;
-
-	if (reader_offset(reader, reader->at) >= reader->to)
-		return 0;
-	rc = reader_need(reader, reader->header);
-	if (rc || reader->at == reader->end)
-		return rc;
-	return reader_break(reader, -EBADMSG, "the file ends inside a record's header");
-}
-
-void reader_jump(struct reader *reader, uint64_t offset)
-{
-	reader->at = reader->end = reader->soft = NULL;
-	reader->delta = offset;
-}
+static const struct format *const formats[] = { &format_pcapng, &format_pcap };
 
 void reader_free(struct reader *reader)
 {
 	if (!reader)
 		return;
-	section_clear(&reader->section);
-	section_clear(&reader->first_section);
+	format_section_clear(&reader->file.section);
+	format_section_clear(&reader->first_section);
 	free(reader);
 }
 
-static int open_format(struct reader *reader)
+static int open_format(struct format_file *file)
 {
-	int rc = reader_need(reader, sizeof(uint32_t));
+	int rc = format_need(file, sizeof(uint32_t));
 
 	if (rc < 0)
 		return rc;
 	if (!rc)
-		return reader_break(reader, -EBADMSG, "the file ends inside its header");
-	if (file32(reader->at, false) == 0x0a0d0d0a)
-		return reader_ng_open(reader);
-	return reader_pcap_open(reader);
+		return format_break(file, 0, -EBADMSG, "the file ends inside its header");
+	for (size_t i = 0; i < ARRAY_SIZE(formats) && !file->format; i++)
+		if (formats[i]->is(file->at))
+			file->format = formats[i];
+	if (!file->format)
+		return format_break(file, 0, -EBADMSG, "this is no pcap or pcapng file");
+	return file->format->open(file);
+}
+
+/* Begins at `at`, and reads records that begin before `to`. -ENOMEM */
+static int begin(struct reader *reader, uint64_t at, uint64_t to)
+{
+	reader->file.to = to;
+	reader->first = at;
+	format_jump(&reader->file, at);
+	return format_section_copy(&reader->file.section, &reader->first_section);
 }
 
 int reader_new(struct capture *capture, struct reader **ret_reader)
 {
 	_cleanup_(reader_cleanup) struct reader *reader = calloc(1, sizeof(*reader));
+	struct format_file *file;
 	int rc;
 
 	if (!reader)
 		return fail(-ENOMEM, "no memory");
-	reader->capture = capture;
-	reader->to = UINT64_MAX;
-	reader_jump(reader, 0);
-	rc = open_format(reader);
+	file = &reader->file;
+	file->capture = capture;
+	file->to = UINT64_MAX;
+	rc = open_format(file);
 	if (rc)
-		return fail(rc, "%s: %s", capture_name(capture), reader->text);
-	reader->first = reader_at(reader);
-	rc = section_copy(&reader->section, &reader->first_section);
+		return fail(rc, "%s: %s", capture_name(capture), file->why);
+	rc = begin(reader, format_offset(file, file->at), UINT64_MAX);
 	if (rc)
 		return fail(rc, "no memory");
 	*ret_reader = TAKE_PTR(reader);
@@ -172,45 +90,114 @@ int reader_new(struct capture *capture, struct reader **ret_reader)
 
 const char *reader_format(const struct reader *reader)
 {
-	return reader->format;
+	return reader->file.name;
 }
 
 int reader_next(struct reader *reader, struct record *ret_record)
 {
+	struct format_file *file = &reader->file;
 	int rc;
 
+	if (unlikely(file->broken))
+		return file->broken;
 	do
-		rc = reader->next(reader, ret_record);
-	while (unlikely(rc == READER_AGAIN));
+		rc = file->next(file, ret_record);
+	while (unlikely(rc == FORMAT_AGAIN));
 	return rc;
 }
 
 const char *reader_broken(const struct reader *reader, uint64_t *ret_offset)
 {
-	if (!reader->broken)
+	if (!reader->file.broken)
 		return NULL;
-	*ret_offset = reader->broken_at;
-	return reader->text;
+	*ret_offset = reader->file.broken_at;
+	return reader->file.why;
 }
 
 uint64_t reader_at(const struct reader *reader)
 {
-	return reader->broken ? reader->broken_at : reader_offset(reader, reader->at);
+	const struct format_file *file = &reader->file;
+
+	return file->broken ? file->broken_at : format_offset(file, file->at);
 }
 
-uint64_t reader_first(const struct reader *part)
+/* ---- Where the first record of a part begins ---- */
+
+struct guess {
+	const struct format_file *file;
+	const uint8_t *data; /* the window, of `len` bytes */
+	size_t len;
+	bool to_end; /* it reaches to the end of the file */
+	uint32_t tries;
+};
+
+/* Whether what lies at `from` of the window, and what follows, may be records. */
+static bool chain_holds(struct guess *guess, size_t from)
 {
-	return part->first;
+	const uint8_t *before = NULL;
+	size_t at = from, records = 0;
+
+	while (records < CHAIN_RECORDS || at - from < CHAIN_BYTES) {
+		const uint8_t *head = guess->data + at;
+		size_t left = guess->len - at, len;
+
+		if (!left && guess->to_end)
+			return true;
+		if (left < guess->file->header)
+			return !guess->to_end && records;
+		guess->tries++;
+		len = guess->file->format->plausible(guess->file, head, left, before);
+		if (!len)
+			return false;
+		records++;
+		if (len > left) /* cut off at the file's end, or longer than the window */
+			return records > 1;
+		before = head;
+		at += len;
+	}
+	return true;
 }
+
+static bool load_window(struct guess *guess, uint64_t from)
+{
+	size_t want = STEP + SPAN;
+
+	if (capture_bytes(guess->file->capture, from, want, &guess->data, &guess->len))
+		return false;
+	guess->to_end = guess->len < want;
+	return guess->len;
+}
+
+/* The first record that seems to begin in [from, to); UINT64_MAX: none. */
+static uint64_t guess_first(const struct format_file *file, uint64_t from, uint64_t to)
+{
+	struct guess guess = { .file = file };
+	const unsigned int align = file->format->align;
+
+	from = (from + align - 1) / align * align;
+	for (; from < to; from += STEP) {
+		if (!load_window(&guess, from))
+			break;
+		for (uint64_t i = 0; i < STEP && i < guess.len && from + i < to; i += align) {
+			if (guess.tries > TRIES_MAX)
+				return UINT64_MAX;
+			if (chain_holds(&guess, i))
+				return from + i;
+		}
+	}
+	return UINT64_MAX;
+}
+
+/* ---- Parts ---- */
 
 bool reader_fits(const struct reader *before, const struct reader *part)
 {
-	return !before->broken && part->first == reader_at(before) &&
-	       section_same(&before->section, &part->first_section);
+	return !before->file.broken && part->first == reader_at(before) &&
+	       format_section_same(&before->file.section, &part->first_section);
 }
 
-/* The same place and state, and none of the memory. */
-static int clone(const struct reader *from, struct reader **ret_reader)
+/* The same place and state, and a copy of what it owns. */
+static int copy_reader(const struct reader *from, struct reader **ret_reader)
 {
 	_cleanup_(reader_cleanup) struct reader *reader = malloc(sizeof(*reader));
 	int rc;
@@ -218,53 +205,30 @@ static int clone(const struct reader *from, struct reader **ret_reader)
 	if (!reader)
 		return -ENOMEM;
 	*reader = *from;
-	reader->section = reader->first_section = (struct section){ 0 };
-	rc = section_copy(&from->section, &reader->section);
+	reader->file.section = reader->first_section = (struct format_section){ 0 };
+	rc = format_section_copy(&from->file.section, &reader->file.section);
 	if (rc)
 		return rc;
 	*ret_reader = TAKE_PTR(reader);
 	return 0;
 }
 
-/* From here on, up to `to`. */
-static int begin_part(struct reader *reader, uint64_t at, uint64_t to)
-{
-	reader->to = to;
-	reader->first = at;
-	reader_jump(reader, at);
-	return section_copy(&reader->section, &reader->first_section);
-}
-
-int reader_follow(const struct reader *before, uint64_t to, struct reader **ret_part)
+int reader_part(const struct reader *reader, uint64_t from, uint64_t to, struct reader **ret_part)
 {
 	_cleanup_(reader_cleanup) struct reader *part = NULL;
-	int rc = clone(before, &part);
-
-	if (!rc)
-		rc = begin_part(part, reader_at(before), to);
-	if (!rc)
-		*ret_part = TAKE_PTR(part);
-	return rc;
-}
-
-int reader_part(const struct reader *first, uint64_t from, uint64_t to, struct reader **ret_part)
-{
-	_cleanup_(reader_cleanup) struct reader *part = NULL;
-	uint64_t at;
+	uint64_t at = reader_at(reader);
 	int rc;
 
-	if (!from)
-		return reader_follow(first, to, ret_part);
-	if (!capture_mapped(first->capture))
+	if (from && !capture_mapped(reader->file.capture))
 		return -ESPIPE;
-	rc = clone(first, &part);
+	rc = copy_reader(reader, &part);
 	if (rc)
 		return rc;
-	reader_ng_prelude(part);
-	at = reader_guess(part, from, to);
-	if (at == UINT64_MAX)
-		to = 0;
-	rc = begin_part(part, at, to);
+	if (from) {
+		part->file.format->learn(&part->file);
+		at = guess_first(&part->file, from, to);
+	}
+	rc = begin(part, at, at == UINT64_MAX ? 0 : to);
 	if (!rc)
 		*ret_part = TAKE_PTR(part);
 	return rc;

@@ -484,7 +484,7 @@ static int read_again(const struct pool *pool, struct slot *slot, uint64_t index
 
 	piece_clear(&slot->piece);
 	reader_free(TAKE_PTR(slot->reader));
-	rc = reader_follow(before, piece_end(pool, index), &slot->reader);
+	rc = reader_part(before, 0, piece_end(pool, index), &slot->reader);
 	return rc ? rc : piece_read(&slot->piece, slot->reader);
 }
 

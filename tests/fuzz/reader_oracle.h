@@ -94,7 +94,7 @@ static inline void read_parts(const uint8_t *data, size_t len, size_t size,
 		reading_add(&tried, part);
 		if (from && !reader_fits(before, part)) {
 			reader_free(part);
-			if (reader_follow(before, from + size, &part))
+			if (reader_part(before, 0, from + size, &part))
 				abort();
 			tried = *ret_reading;
 			reading_add(&tried, part);
