@@ -2,12 +2,11 @@
 /*
  * Mapped files: see mapping.h.
  *
- * Reading a page behind the end of a file that was cut short, or on a disk that fails, raises SIGBUS in
- * the reading thread. The handler looks for the address in a table of mappings, puts zero pages over
- * the rest of that mapping and returns; the read goes on, and whoever asks mapping_check() next learns
- * of it. This is the one place where a handler does more than to set a flag: the signal is the
- * instruction's own doing, there is no event loop to hand it to. It is installed with the first mapping
- * and taken away with the last.
+ * If a file was cut short, or its disk fails, reading the missing page raises SIGBUS in the reading
+ * thread. The handler looks the address up in a table of mappings, puts zero pages over the rest of that
+ * mapping and returns; the read goes on, and mapping_check() reports it from then on. This is the one
+ * signal handler that does more than set a flag: the reading instruction itself raises the signal, so no
+ * event loop can handle it. The first mapping installs the handler, the last one removes it.
  */
 #include "pcap/mapping.h"
 
@@ -35,7 +34,7 @@ struct mapping {
 static _Atomic(struct mapping *) mappings[MAPPINGS_MAX];
 static pthread_mutex_t mappings_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned int mapping_count;
-static struct sigaction before_us;
+static struct sigaction former_action;
 static uintptr_t page_size;
 
 static struct mapping *mapping_at(uintptr_t address)
@@ -54,13 +53,13 @@ static bool patch(struct mapping *mapping, uintptr_t address)
 	uintptr_t page = address & ~(page_size - 1);
 	size_t rest = (uintptr_t)mapping->data + mapping->size - page;
 
-	/* The flag first: who reads the zeros and then asks must hear of them. */
+	/* The flag first: a thread that reads the zeros and then checks must see it. */
 	atomic_store(&mapping->torn, true);
 	return mmap((void *)page, rest, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
 		    0) != MAP_FAILED;
 }
 
-/* Not ours: as if this handler were not there. A fault happens again, a sent signal is sent again. */
+/* If the fault is not ours, restores the former handler: a fault repeats itself, a sent signal is sent again. */
 static void on_bus_error(int signo, siginfo_t *info, void *context)
 {
 	uintptr_t address = (uintptr_t)info->si_addr;
@@ -70,7 +69,7 @@ static void on_bus_error(int signo, siginfo_t *info, void *context)
 
 	(void)context;
 	if (!mapping || !patch(mapping, address)) {
-		sigaction(signo, &before_us, NULL);
+		sigaction(signo, &former_action, NULL);
 		if (sent)
 			raise(signo);
 	}
@@ -89,7 +88,7 @@ static int enlist(struct mapping *mapping)
 		i++;
 	if (i == MAPPINGS_MAX)
 		rc = -EMFILE;
-	else if (!mapping_count && sigaction(SIGBUS, &ours, &before_us) < 0)
+	else if (!mapping_count && sigaction(SIGBUS, &ours, &former_action) < 0)
 		rc = -errno;
 	if (!rc) {
 		atomic_store(&mappings[i], mapping);
@@ -107,7 +106,7 @@ static void strike_off(const struct mapping *mapping)
 			continue;
 		atomic_store(&mappings[i], NULL);
 		if (!--mapping_count)
-			sigaction(SIGBUS, &before_us, NULL);
+			sigaction(SIGBUS, &former_action, NULL);
 	}
 	pthread_mutex_unlock(&mappings_lock);
 }
@@ -122,12 +121,9 @@ void mapping_free(struct mapping *mapping)
 	free(mapping);
 }
 
-static void mapping_cleanup(struct mapping **mapping)
-{
-	mapping_free(*mapping);
-}
+DEFINE_CLEANUP(struct mapping *, mapping, mapping_free)
 
-int mapping_new(int fd, uint64_t size, struct mapping **ret_mapping)
+int mapping_new(int fd, uint64_t size, struct mapping **ret_mapping, const uint8_t **ret_data)
 {
 	_cleanup_(mapping_cleanup) struct mapping *mapping = calloc(1, sizeof(*mapping));
 	void *data;
@@ -143,23 +139,16 @@ int mapping_new(int fd, uint64_t size, struct mapping **ret_mapping)
 	mapping->data = data;
 	mapping->size = size;
 	mapping->fd = fd;
-	/* Reads ahead further from a disk; without a meaning for what is in memory already. */
+	/* Reads ahead further from a disk; no effect on pages that are in memory already. */
 	madvise(data, size, MADV_SEQUENTIAL);
-	*ret_mapping = mapping;
-	if (enlist(mapping) < 0) {
-		*ret_mapping = NULL;
+	if (enlist(mapping) < 0)
 		return -EMFILE;
-	}
-	mapping = NULL;
+	*ret_data = data;
+	*ret_mapping = TAKE_PTR(mapping);
 	return 0;
 }
 
-const uint8_t *mapping_data(const struct mapping *mapping)
-{
-	return mapping->data;
-}
-
-/* A file cut within its last page reads as zeros there without a signal: the size tells. */
+/* A file that was cut within its last page reads as zeros there without a signal: compare sizes. */
 const char *mapping_check(const struct mapping *mapping)
 {
 	struct stat now;
