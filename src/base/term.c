@@ -44,6 +44,18 @@ const char *term_style(bool color, enum term_style style)
 	return color ? sequences[style] : "";
 }
 
+enum term_style term_verdict_style(enum verdict verdict)
+{
+	static const enum term_style styles[VERDICTS] = {
+		[VERDICT_UNKNOWN] = TERM_WARN,
+		[VERDICT_VERIFIED] = TERM_GOOD,
+		[VERDICT_DELIVERS_CORRUPT] = TERM_BAD,
+		[VERDICT_BLOCKED] = TERM_WARN,
+	};
+
+	return verdict < VERDICTS ? styles[verdict] : TERM_DIM;
+}
+
 void term_printable(char *ret_text, size_t size, const char *text)
 {
 	size_t i;

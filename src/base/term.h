@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/vocabulary.h"
+
 enum term_style {
 	TERM_PLAIN, /* back to normal */
 	TERM_BAD, /* damaged, delivers-corrupt: red */
@@ -30,6 +32,9 @@ unsigned int term_columns(FILE *stream);
 
 /* The escape sequence for a style, or "" without colour: printf("%s", term_style(color, TERM_BAD)). */
 const char *term_style(bool color, enum term_style style);
+
+/* The style of a verdict; of VERDICTS, which is none: TERM_DIM. */
+enum term_style term_verdict_style(enum verdict verdict);
 
 /* The text with anything but printable ASCII as '?': what a container chose shall not steer a terminal. */
 void term_printable(char *ret_text, size_t size, const char *text);

@@ -2,6 +2,7 @@
 /* Words for what is wrong: see explain.h. */
 #include "guard/explain.h"
 
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

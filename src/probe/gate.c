@@ -2,13 +2,13 @@
 /*
  * The gate: see gate.h.
  *
- * Frames are written to a TAP with NAPI (IFF_NAPI), so that they pass GRO as from a NIC; a flush timeout
- * lets segments that follow each other merge (the device's gro_flush_timeout, in a sysfs of our own, as
- * the host's may show another namespace). Frames with PSH set are never held back by GRO.
+ * Frames are written to a TAP with NAPI (IFF_NAPI), so that they pass GRO as frames from a NIC do. A flush timeout lets
+ * consecutive segments merge: it is the device's gro_flush_timeout, written in a sysfs that this process mounts, as
+ * the host's may show another namespace. GRO never holds back frames with PSH set.
  *
- * By a VXLAN device: its filter at egress addresses what is for the peer to far_mac, whose forwarding entry
- * leads to the remote VTEP by the TAP and no other device. Answers come from peer_mac, whose entry is as
- * the device would learn it from them: packets from elsewhere than an entry says, the device drops.
+ * With a VXLAN device, its filter at egress sends the peer's packets to far_mac, whose forwarding entry leads to the
+ * remote VTEP by the TAP and no other device. Answers come from peer_mac, which has the entry that the device would
+ * learn from them: it drops a packet that comes from elsewhere than an entry says.
  */
 #include "probe/gate.h"
 
@@ -26,41 +26,40 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fail.h"
 #include "bpf/gate.h"
 #include "net/feature.h"
-#include "net/journal.h"
 #include "net/link.h"
 #include "net/netns.h"
 #include "net/route.h"
 #include "net/vxlan.h"
 #include "packet/build.h"
 
-#define FLUSH_NS "2000000" /* segments written in a row are written within this time */
-#define ADDRESS_SECONDS 120 /* how long an address of ours outlives a killed probe */
+#define FLUSH_NS "2000000" /* segments written within this time can merge */
+#define ADDRESS_SECONDS 120 /* the kernel removes a killed probe's address after this time */
 #define QUEUE_LEN 10000 /* frames */
-#define WHY_LEN 200
 #define FRAME_MAX 1000
+#define READY_PORT 16383 /* of the peer, for gate_is_ready() alone */
+#define READY_NS UINT64_C(3000000000)
 
 static const uint8_t peer_mac[6] = { 0x02, 0x74, 0x73, 0x75, 0x6d, 0x02 };
 static const uint8_t far_mac[6] = { 0x02, 0x74, 0x73, 0x75, 0x6d, 0x03 };
 
 struct gate {
-	int fd;
-	int tap, entrance; /* interface indices; the same without --via */
-	bool lent[2]; /* whether an address was put on the entrance, by side */
-	const struct side *outer; /* the TAP's, where packets enter by a VXLAN device; or NULL */
-	uint16_t outer_port;
-	uint8_t peer_v4[4], peer_v6[16];
+	struct gate_info info;
+	int tap; /* interface index; info.entrance is the same without --via */
+	bool lent[2]; /* whether the entrance got an address, by family as in sides[] */
+	const struct side *outer; /* the TAP's side if packets enter by a VXLAN device; else NULL */
 	uint8_t vtep_v4[4], vtep_v6[16];
+	int ready_fd[2]; /* IPv4, IPv6; -1: no need to wait */
+	uint64_t opened_ns;
 	struct nl *nl;
 	struct gate_programs *programs;
 	struct journal *journal;
-	char no_v4[WHY_LEN], no_v6[WHY_LEN], no_merging[WHY_LEN]; /* why not; empty: it has it */
 };
 
-/* One family's end of the gate. */
+/* The gate's addresses of one family. */
 static const struct side {
 	const char *host, *peer, *prefix;
 	unsigned int prefix_len, documentation;
@@ -69,7 +68,7 @@ static const struct side {
 	{ GATE_V6, GATE_PEER_V6, "2001:db8:7473:756d::", 126, GATE_DOCUMENTATION_V6 },
 };
 
-/* The same of the underlay: IPv4, IPv6. */
+/* The underlay's: IPv4, IPv6. */
 static const struct side outer_sides[] = {
 	{ GATE_OUTER_V4, GATE_VTEP_V4, "198.51.100.0", 30, GATE_DOCUMENTATION_V4 },
 	{ GATE_OUTER_V6, GATE_VTEP_V6, "2001:db8:7473:756e::", 126, GATE_DOCUMENTATION_V6 },
@@ -79,11 +78,11 @@ static int open_tap(struct gate *gate)
 {
 	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_NAPI | IFF_TUN_EXCL };
 
-	gate->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (gate->fd < 0)
+	gate->info.fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (gate->info.fd < 0)
 		return fail_errno(-errno, "cannot open /dev/net/tun (is the tun driver there?)");
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", GATE_DEVICE);
-	if (ioctl(gate->fd, TUNSETIFF, &request) < 0) {
+	if (ioctl(gate->info.fd, TUNSETIFF, &request) < 0) {
 		if (errno == EBUSY)
 			return fail(-EBUSY, "another probe runs here: device " GATE_DEVICE
 					    " exists (wait for it to end)");
@@ -99,12 +98,12 @@ static int write_file(const char *path, const char *text)
 	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
-/* In a child: its mounts are its own. Returns the errno. */
+/* Runs in a child, whose mounts nobody else sees. Returns an errno. */
 static int set_flush_timeout(void)
 {
 	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return errno;
-	/* EBUSY: the one that is there shows this namespace. */
+	/* EBUSY: the sysfs that is mounted already shows this namespace. */
 	if (mount("sysfs", "/sys", "sysfs", 0, NULL) < 0 && errno != EBUSY)
 		return errno;
 	if (write_file("/sys/class/net/" GATE_DEVICE "/napi_defer_hard_irqs", "1") < 0 ||
@@ -113,7 +112,7 @@ static int set_flush_timeout(void)
 	return 0;
 }
 
-/* Hundreds of targets may speak at once. */
+/* Hundreds of targets may send at once. */
 static void set_queue(void)
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -121,10 +120,10 @@ static void set_queue(void)
 
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", GATE_DEVICE);
 	if (fd < 0 || ioctl(fd, SIOCSIFTXQLEN, &request) < 0)
-		return; /* with the default's 500 some sends are repeated */
+		return; /* the default of 500 works, too: what is lost is sent again */
 }
 
-static void let_merge(struct gate *gate)
+static void enable_merging(struct gate *gate)
 {
 	int status = 0;
 	pid_t child = fork();
@@ -134,15 +133,18 @@ static void let_merge(struct gate *gate)
 	if (child < 0 || waitpid(child, &status, 0) < 0)
 		status = EAGAIN << 8;
 	if (status)
-		snprintf(gate->no_merging, sizeof(gate->no_merging),
+		snprintf(gate->info.no_merging, sizeof(gate->info.no_merging),
 			 "GRO's flush timeout cannot be set on " GATE_DEVICE ": %s",
 			 strerror(WIFEXITED(status) ? WEXITSTATUS(status) : EINTR));
-	/* Datagrams too, where the kernel can (5.12); where it cannot, none are seen to be merged. */
+	/* From Linux 5.12 on GRO merges datagrams, too. On older kernels that check finds none merged. */
 	feature_set(-1, GATE_DEVICE, "rx-udp-gro-forwarding", true);
 }
 
-/* -EADDRNOTAVAIL where no address of ours is there. IPv6 leaves the route of a lent address to its time. */
-static int take_back(struct nl *nl, const struct side *side, int index)
+/*
+ * Removes our address and what belongs to it. -EADDRNOTAVAIL if it is not there. IPv6 would keep the route of an
+ * address with a lifetime until that ends.
+ */
+static int remove_address(struct nl *nl, const struct side *side, int index)
 {
 	int rc = link_addr_delete(nl, index, side->host, side->prefix_len);
 
@@ -152,35 +154,36 @@ static int take_back(struct nl *nl, const struct side *side, int index)
 	return rc;
 }
 
-/* An address that a killed probe left on a device goes; somebody else's use of it is -EADDRINUSE. */
-static int look_for_use(struct nl *nl, const struct side *side)
+/* Removes an address that a killed probe left on a device. -EADDRINUSE if somebody else uses it. */
+static int check_unused(struct nl *nl, const struct side *side)
 {
 	struct route route = { 0 };
 
 	if (route_get(nl, side->peer, NULL, 0, &route) || route.prefix_len < side->documentation)
 		return 0;
-	if (!take_back(nl, side, route.oif))
-		return look_for_use(nl, side);
+	if (!remove_address(nl, side, route.oif))
+		return check_unused(nl, side);
 	return fail(-EADDRINUSE,
 		    "a route of this host leads to %s (a /%u): the probe needs that documentation "
 		    "address for itself",
 		    side->peer, route.prefix_len);
 }
 
-/* The host's way to the peer: a connected route by an address of ours, unless it leads there already. */
+/* Gives the host a way to the peer: an address with its connected route, unless a route leads there already. */
 static int add_side(struct gate *gate, size_t number)
 {
 	const struct side *side = &sides[number];
 	struct route route = { 0 };
 	int rc;
 
-	if (gate->entrance != gate->tap && !route_get(gate->nl, side->peer, NULL, 0, &route) &&
-	    route.oif == gate->entrance)
+	if (gate->info.entrance != gate->tap && !route_get(gate->nl, side->peer, NULL, 0, &route) &&
+	    route.oif == gate->info.entrance)
 		return 0;
-	rc = link_addr_add(gate->nl, gate->entrance, side->host, side->prefix_len, ADDRESS_SECONDS);
+	rc = link_addr_add(gate->nl, gate->info.entrance, side->host, side->prefix_len,
+			   ADDRESS_SECONDS);
 	gate->lent[number] = !rc;
-	/* A permanent neighbour has room even where the machine's table is full; others ask, and are answered. */
-	if (!rc && gate->entrance == gate->tap)
+	/* A permanent neighbour fits even into a full table. On other devices the host asks, and gets an answer. */
+	if (!rc && gate->info.entrance == gate->tap)
 		rc = link_neigh_add(gate->nl, gate->tap, side->peer, peer_mac);
 	return rc;
 }
@@ -189,25 +192,25 @@ static int find_tunnel(struct gate *gate, const char *via)
 {
 	struct vxlan vxlan = { 0 };
 	const char *why = NULL;
-	int rc = vxlan_get(gate->nl, gate->entrance, &vxlan);
+	int rc = vxlan_get(gate->nl, gate->info.entrance, &vxlan);
 
 	if (rc)
 		return rc;
 	if (vxlan.external)
 		why = "it has no VNI of its own (external)";
 	else if (vxlan.gpe)
-		why = "it speaks VXLAN-GPE";
+		why = "it uses VXLAN-GPE";
 	else if (vxlan.remote_csum)
-		why = "it finishes checksums for others (remote checksum offload)";
+		why = "it uses remote checksum offload";
 	if (why)
 		return fail(
 			-EOPNOTSUPP,
-			"the probe cannot be a remote VTEP of %s, as %s: leave out --via, or name a "
-			"bridge behind it",
+			"the probe cannot be a remote VTEP of %s, as %s: leave out --via, or name the "
+			"bridge it is a port of",
 			via, why);
 	gate->outer = &outer_sides[vxlan.v6];
-	gate->outer_port = vxlan.port;
-	return look_for_use(gate->nl, gate->outer);
+	gate->info.drops_of.outer_port = vxlan.port;
+	return check_unused(gate->nl, gate->outer);
 }
 
 static int find_entrance(struct gate *gate, const char *via)
@@ -219,7 +222,7 @@ static int find_entrance(struct gate *gate, const char *via)
 		return rc;
 	if (link.flags & IFF_LOOPBACK)
 		return fail(-EINVAL, "nothing enters a host by %s", via);
-	gate->entrance = link.index;
+	gate->info.entrance = link.index;
 	return strcmp(link.kind, "vxlan") ? 0 : find_tunnel(gate, via);
 }
 
@@ -231,13 +234,13 @@ static int set_up(struct gate *gate)
 	if (rc)
 		return rc;
 	gate->tap = link.index;
-	if (!gate->entrance)
-		gate->entrance = gate->tap;
+	if (!gate->info.entrance)
+		gate->info.entrance = gate->tap;
 	set_queue();
-	let_merge(gate);
+	enable_merging(gate);
 	/*
-	 * Nobody but the peer is out there: no router, and no duplicate to wait for before the device's
-	 * link-local address may ask for neighbours. Absent without IPv6.
+	 * Only the peer is out there: no router, and no duplicate address to wait for before the device's
+	 * link-local address may be used. A kernel without IPv6 has no such sysctls.
 	 */
 	netns_sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_ra", "0");
 	netns_sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_dad", "0");
@@ -248,13 +251,16 @@ static int set_up(struct gate *gate)
 		rc = rc ? rc : link_neigh_add(gate->nl, gate->tap, gate->outer->peer, peer_mac);
 	}
 	if (!rc && add_side(gate, 0))
-		snprintf(gate->no_v4, sizeof(gate->no_v4), "%s", fail_text());
+		snprintf(gate->info.no_v4, sizeof(gate->info.no_v4), "%s", fail_text());
 	if (!rc && add_side(gate, 1))
-		snprintf(gate->no_v6, sizeof(gate->no_v6), "%s", fail_text());
+		snprintf(gate->info.no_v6, sizeof(gate->info.no_v6), "%s", fail_text());
 	return rc;
 }
 
-/* To the remote VTEP, and from it. A device that answers for others (proxy) passes no question on. */
+/*
+ * Makes the device send to the remote VTEP and accept its packets. A device that answers questions itself (proxy) does
+ * not pass them on, so the neighbours are added, too.
+ */
 static int lead_into_tunnel(struct gate *gate)
 {
 	int rc = journal_fdb(gate->journal, far_mac, gate->outer->peer, gate->tap);
@@ -266,21 +272,21 @@ static int lead_into_tunnel(struct gate *gate)
 	return rc;
 }
 
-/* The TAP's filter goes with it; the one on somebody's device is recorded. */
+/* The TAP's filter goes with the TAP; the one on the host's device is recorded. */
 static int attach(struct gate *gate, const struct gate_settings *settings)
 {
 	struct journal_place place = { .netns_fd = -1,
 				       .device = settings->via,
-				       .index = gate->entrance };
+				       .index = gate->info.entrance };
 	struct gate_programs_settings programs = { .vouching = settings->vouching,
 						   .tap = gate->tap };
 	int rc;
 
-	memcpy(programs.peer_v4, gate->peer_v4, sizeof(programs.peer_v4));
-	memcpy(programs.peer_v6, gate->peer_v6, sizeof(programs.peer_v6));
+	memcpy(programs.peer_v4, gate->info.peer_v4, sizeof(programs.peer_v4));
+	memcpy(programs.peer_v6, gate->info.peer_v6, sizeof(programs.peer_v6));
 	memcpy(programs.far_mac, far_mac, sizeof(programs.far_mac));
 	if (settings->via)
-		programs.via = gate->entrance;
+		programs.via = gate->info.entrance;
 	if (gate->outer)
 		programs.inner = gate->outer == &outer_sides[0] ? TUNNEL_HEAD_V4 : TUNNEL_HEAD_V6;
 	rc = gate_programs_load(&programs, &gate->programs);
@@ -297,6 +303,71 @@ static int attach(struct gate *gate, const struct gate_settings *settings)
 	return rc || !gate->outer ? rc : lead_into_tunnel(gate);
 }
 
+static void describe_drops(struct gate *gate)
+{
+	struct drops_of *of = &gate->info.drops_of;
+
+	memcpy(of->v4, gate->info.peer_v4, sizeof(of->v4));
+	memcpy(of->v6, gate->info.peer_v6, sizeof(of->v6));
+	if (gate->outer == &outer_sides[0]) {
+		of->outer_family = AF_INET;
+		memcpy(of->outer, gate->vtep_v4, sizeof(gate->vtep_v4));
+	} else if (gate->outer) {
+		of->outer_family = AF_INET6;
+		memcpy(of->outer, gate->vtep_v6, sizeof(gate->vtep_v6));
+	}
+}
+
+/* ---- Waiting until packets get out ---- */
+
+static void open_ready_sockets(struct gate *gate)
+{
+	gate->opened_ns = clock_ns();
+	if (!*gate->info.no_v4)
+		gate->ready_fd[0] = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (!*gate->info.no_v6)
+		gate->ready_fd[1] = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+static void close_ready_socket(struct gate *gate, size_t i)
+{
+	if (gate->ready_fd[i] >= 0)
+		close(gate->ready_fd[i]);
+	gate->ready_fd[i] = -1;
+}
+
+static void send_ready_datagram(const struct gate *gate, size_t i)
+{
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(READY_PORT) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(READY_PORT) };
+	const struct sockaddr *to = i ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
+
+	memcpy(&v4.sin_addr, gate->info.peer_v4, 4);
+	memcpy(&v6.sin6_addr, gate->info.peer_v6, 16);
+	/* Fails as long as the route is not there: that is what we wait for. */
+	if (sendto(gate->ready_fd[i], "truesum", 7, 0, to, i ? sizeof(v6) : sizeof(v4)) < 0)
+		return;
+}
+
+bool gate_is_ready(struct gate *gate, uint64_t now_ns)
+{
+	bool waiting = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(gate->ready_fd); i++) {
+		if (gate->ready_fd[i] < 0)
+			continue;
+		send_ready_datagram(gate, i);
+		waiting = true;
+	}
+	if (waiting && now_ns < gate->opened_ns + READY_NS)
+		return false;
+	close_ready_socket(gate, 0);
+	close_ready_socket(gate, 1);
+	return true;
+}
+
+/* ---- The whole ---- */
+
 int gate_open(const struct gate_settings *settings, struct gate **ret_gate)
 {
 	_cleanup_(gate_cleanup) struct gate *gate = calloc(1, sizeof(*gate));
@@ -305,28 +376,29 @@ int gate_open(const struct gate_settings *settings, struct gate **ret_gate)
 
 	if (!gate)
 		return fail(-ENOMEM, "out of memory");
-	gate->fd = -1;
-	inet_pton(AF_INET, GATE_PEER_V4, gate->peer_v4);
-	inet_pton(AF_INET6, GATE_PEER_V6, gate->peer_v6);
+	gate->info.fd = gate->ready_fd[0] = gate->ready_fd[1] = -1;
+	inet_pton(AF_INET, GATE_PEER_V4, gate->info.peer_v4);
+	inet_pton(AF_INET6, GATE_PEER_V6, gate->info.peer_v6);
 	inet_pton(AF_INET, GATE_VTEP_V4, gate->vtep_v4);
 	inet_pton(AF_INET6, GATE_VTEP_V6, gate->vtep_v6);
-	/* What a killed run left on devices, first. */
 	rc = journal_recover(settings->say, &tally);
 	rc = rc ? rc : nl_open(-1, NETLINK_ROUTE, &gate->nl);
-	rc = rc ? rc : look_for_use(gate->nl, &sides[0]);
-	rc = rc ? rc : look_for_use(gate->nl, &sides[1]);
+	rc = rc ? rc : check_unused(gate->nl, &sides[0]);
+	rc = rc ? rc : check_unused(gate->nl, &sides[1]);
 	rc = rc || !settings->via ? rc : find_entrance(gate, settings->via);
 	rc = rc ? rc : open_tap(gate);
 	rc = rc ? rc : set_up(gate);
 	if (rc)
 		return rc;
 	rc = attach(gate, settings);
-	/* Without BPF packets still enter by the TAP; only nobody can say whether any were merged. */
+	/* Without BPF packets still enter by the TAP, but it is not known whether GRO merged any. */
 	if (rc && (settings->vouching || settings->via))
 		return rc;
 	if (rc)
-		snprintf(gate->no_merging, sizeof(gate->no_merging), "nobody can count: %.150s",
-			 fail_text());
+		snprintf(gate->info.no_merging, sizeof(gate->info.no_merging),
+			 "no BPF program to count merged packets: %.140s", fail_text());
+	describe_drops(gate);
+	open_ready_sockets(gate);
 	*ret_gate = TAKE_PTR(gate);
 	return 0;
 }
@@ -336,32 +408,22 @@ void gate_close(struct gate *gate)
 	if (!gate)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
-		if (gate->lent[i] && gate->entrance != gate->tap)
-			take_back(gate->nl, &sides[i], gate->entrance);
+		if (gate->lent[i] && gate->info.entrance != gate->tap)
+			remove_address(gate->nl, &sides[i], gate->info.entrance);
+	close_ready_socket(gate, 0);
+	close_ready_socket(gate, 1);
 	if (gate->journal)
 		journal_close(gate->journal);
 	gate_programs_free(gate->programs);
-	if (gate->fd >= 0)
-		close(gate->fd);
+	if (gate->info.fd >= 0)
+		close(gate->info.fd);
 	nl_close(gate->nl);
 	free(gate);
 }
 
-int gate_fd(const struct gate *gate)
+const struct gate_info *gate_info(const struct gate *gate)
 {
-	return gate->fd;
-}
-
-bool gate_has(const struct gate *gate, int family, const char **ret_why)
-{
-	*ret_why = family == AF_INET ? gate->no_v4 : gate->no_v6;
-	return !**ret_why;
-}
-
-bool gate_merges(const struct gate *gate, const char **ret_why)
-{
-	*ret_why = gate->no_merging;
-	return !**ret_why;
+	return &gate->info;
 }
 
 bool gate_merged(const struct gate *gate, uint16_t port)
@@ -369,31 +431,7 @@ bool gate_merged(const struct gate *gate, uint16_t port)
 	return gate_programs_merged(gate->programs, port);
 }
 
-const uint8_t *gate_peer(const struct gate *gate, int family)
-{
-	return family == AF_INET ? gate->peer_v4 : gate->peer_v6;
-}
-
-int gate_entrance(const struct gate *gate)
-{
-	return gate->entrance;
-}
-
-void gate_drops_of(const struct gate *gate, struct drops_of *ret_of)
-{
-	struct drops_of of = { .outer_port = gate->outer_port };
-
-	memcpy(of.v4, gate->peer_v4, sizeof(of.v4));
-	memcpy(of.v6, gate->peer_v6, sizeof(of.v6));
-	if (gate->outer == &outer_sides[0]) {
-		of.outer_family = AF_INET;
-		memcpy(of.outer, gate->vtep_v4, sizeof(gate->vtep_v4));
-	} else if (gate->outer) {
-		of.outer_family = AF_INET6;
-		memcpy(of.outer, gate->vtep_v6, sizeof(gate->vtep_v6));
-	}
-	*ret_of = of;
-}
+/* ---- Frames ---- */
 
 void gate_send(const struct gate *gate, const struct gate_way *way, const uint8_t *intact,
 	       const uint8_t *sent, size_t len)
@@ -405,12 +443,12 @@ void gate_send(const struct gate *gate, const struct gate_way *way, const uint8_
 			return;
 		sent = wrapped;
 	}
-	/* A frame that the TAP does not take is lost, as on any wire; what is missing is sent again. */
-	if (write(gate->fd, sent, len) < 0)
+	/* If the TAP does not take a frame, it is lost, as on any wire: the peer sends again what is missing. */
+	if (write(gate->info.fd, sent, len) < 0)
 		return;
 }
 
-/* Whether it asked for the MAC address of one of the two. */
+/* Answers a question for the MAC address of one of the two. Returns whether it was one. */
 static bool answer(const struct gate *gate, const struct gate_way *way, const uint8_t *frame,
 		   size_t len, const uint8_t *v4, const uint8_t *v6)
 {
@@ -423,20 +461,27 @@ static bool answer(const struct gate *gate, const struct gate_way *way, const ui
 	return true;
 }
 
-bool gate_take(const struct gate *gate, const uint8_t *frame, size_t len,
-	       struct gate_packet *ret_packet)
+static bool is_to_peer(const struct gate *gate, const struct packet_flow *flow)
+{
+	if (flow->family == AF_INET)
+		return !memcmp(flow->dst, gate->info.peer_v4, 4);
+	return flow->family == AF_INET6 && !memcmp(flow->dst, gate->info.peer_v6, 16);
+}
+
+bool gate_take(struct gate *gate, const uint8_t *frame, size_t len, struct gate_packet *ret_packet)
 {
 	struct gate_packet packet = { 0 };
+	const struct packet_flow *flow = &packet.judged.flow;
 	size_t inner = 0, inner_len = len;
 
 	if (gate->outer) {
 		if (answer(gate, &packet.way, frame, len, gate->vtep_v4, gate->vtep_v6) ||
-		    tunnel_open(frame, len, gate->outer_port, &packet.way.tunnel, &inner,
-				&inner_len))
+		    tunnel_open(frame, len, gate->info.drops_of.outer_port, &packet.way.tunnel,
+				&inner, &inner_len))
 			return false;
 	}
-	if (inner_len < ETH_HLEN ||
-	    answer(gate, &packet.way, frame + inner, inner_len, gate->peer_v4, gate->peer_v6))
+	if (inner_len < ETH_HLEN || answer(gate, &packet.way, frame + inner, inner_len,
+					   gate->info.peer_v4, gate->info.peer_v6))
 		return false;
 	memcpy(packet.way.own_mac, gate->outer ? peer_mac : frame + inner, 6);
 	memcpy(packet.way.remote_mac, frame + inner + 6, 6);
@@ -444,6 +489,10 @@ bool gate_take(const struct gate *gate, const uint8_t *frame, size_t len,
 		tunnel_judge(frame, len, inner, inner_len, &packet.judged);
 	else
 		packet_judge(LINK_ETHERNET, frame, len, len, &packet.judged);
+	if (!is_to_peer(gate, flow))
+		return false;
+	if (flow->dst_port == READY_PORT)
+		close_ready_socket(gate, flow->family == AF_INET6);
 	*ret_packet = packet;
 	return true;
 }

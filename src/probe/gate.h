@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The outside world, as a probed host sees it: a TAP device with a peer behind it, at an address that is
- * nobody's (RFC 5737, RFC 3849). Everything of it belongs to the device, which the kernel takes away with
- * this process, by SIGKILL too: its addresses, the routes to the peer, the neighbour entries, its sysctls.
+ * The outside world, as a probed host sees it: a TAP device, and beyond it a peer at a documentation address, which no
+ * real host has (RFC 5737, RFC 3849). The device's addresses, routes, neighbour entries and sysctls belong to it, and
+ * the kernel removes it when this process ends, even after SIGKILL.
  *
- * By a VXLAN device packets enter in outer ones, from a VTEP behind the TAP that is nobody's either: then
- * the TAP is that underlay, and the peer is the device's neighbour.
+ * If packets enter by a VXLAN device, they come in outer packets from a made-up VTEP beyond the TAP. Then the TAP is
+ * the underlay, and the peer is a neighbour on the VXLAN device.
  */
 #ifndef TRUESUM_PROBE_GATE_H
 #define TRUESUM_PROBE_GATE_H
@@ -23,44 +23,58 @@
 #define GATE_DEVICE "tsumprobe"
 #define GATE_V4 "192.0.2.1" /* the host's end */
 #define GATE_V6 "2001:db8:7473:756d::1"
-#define GATE_PEER_V4 "192.0.2.2" /* the peer's: what a target connects to */
+#define GATE_PEER_V4 "192.0.2.2" /* the peer, to which a target connects */
 #define GATE_PEER_V6 "2001:db8:7473:756d::2"
 
-/* The TAP's addresses and the remote VTEP's, where packets enter by a VXLAN device. */
+/* If packets enter by a VXLAN device: the TAP's addresses and the remote VTEP's. */
 #define GATE_OUTER_V4 "198.51.100.1"
 #define GATE_OUTER_V6 "2001:db8:7473:756e::1"
 #define GATE_VTEP_V4 "198.51.100.2"
 #define GATE_VTEP_V6 "2001:db8:7473:756e::2"
 
-/* A route as narrow as these prefixes, or narrower, is somebody's use of the documentation addresses. */
+/* A route with a prefix of this length or longer means that the host uses the documentation addresses itself. */
 #define GATE_DOCUMENTATION_V4 24
 #define GATE_DOCUMENTATION_V6 32
 
 struct gate;
 
 struct gate_settings {
-	bool vouching; /* frames are marked CHECKSUM_UNNECESSARY as they enter, as by a lying NIC */
+	bool vouching; /* packets enter marked CHECKSUM_UNNECESSARY, as from a NIC that lies */
 	const char *via; /* the device by which packets enter and leave; NULL: the TAP itself */
-	journal_say_fn say; /* told what a killed run left on devices, which is undone first */
+	journal_say_fn say; /* reports what a killed run left on devices; that is undone first */
+};
+
+/* What a user of the gate may know. The strings are empty if nothing is missing. */
+struct gate_info {
+	int fd; /* the TAP, non-blocking: read() yields one Ethernet frame for gate_take() */
+	int entrance; /* index of the device by which packets enter, in the host's namespace */
+	uint8_t peer_v4[4], peer_v6[16];
+	struct drops_of drops_of; /* the peer's packets, for drops_open() */
+	char no_v4[200], no_v6[200]; /* why the host cannot reach the peer by this family */
+	char no_merging[200]; /* why segments that are written in a row are not merged by GRO */
 };
 
 /*
- * Builds it in the namespace this thread is in. -EADDRINUSE where a route of the host leads to the
- * documentation addresses, -EBUSY where another probe runs, -ENODEV where there is no device `via`,
- * -EOPNOTSUPP where it is a VXLAN device that outer packets cannot be made for, -EPERM without privilege;
- * all with a sentence.
+ * Builds the gate in the namespace this thread is in. Errors, all with a sentence: -EADDRINUSE if a route of the host
+ * leads to the documentation addresses, -EBUSY if another probe runs, -ENODEV if there is no device `via`, -EOPNOTSUPP
+ * if that is a VXLAN device of a kind that outer packets cannot be made for, -EPERM without privilege.
  *
- * With `via` that device gets, until the end, a filter at its egress, which is recorded (net/journal.h);
- * and, if the host's routes do not lead out by it, an address that the kernel itself takes away two
- * minutes after a probe that could not. A VXLAN device also gets forwarding entries, and neighbours; they
- * are recorded.
+ * The device `via` gets a filter at its egress until gate_close(), which is recorded (net/journal.h). If the host's
+ * routes do not lead out by it, it also gets an address; if the probe cannot remove it, the kernel does, two minutes
+ * later. A VXLAN device also gets forwarding entries and neighbours, which are recorded.
  */
 int gate_open(const struct gate_settings *settings, struct gate **ret_gate);
 void gate_close(struct gate *gate);
 DEFINE_CLEANUP(struct gate *, gate, gate_close)
 
-/* The TAP's descriptor, non-blocking: read() yields one Ethernet frame for gate_take(). The gate's. */
-int gate_fd(const struct gate *gate);
+const struct gate_info *gate_info(const struct gate *gate);
+
+/*
+ * Whether packets get out. On a busy host a new device's queue and addresses may work only a while after the kernel has
+ * acknowledged them; what is sent earlier is lost. So each call sends the peer a datagram by each family that none has
+ * come out of yet. True when both have, or after three seconds without. Read and take frames between the calls.
+ */
+bool gate_is_ready(struct gate *gate, uint64_t now_ns);
 
 /* How a packet came out, and so how an answer goes back. */
 struct gate_way {
@@ -71,39 +85,23 @@ struct gate_way {
 struct gate_packet {
 	struct gate_way way;
 	struct packet_judgement
-		judged; /* in a tunnel: of the inner packet, and outer sums (tunnel_judge()) */
+		judged; /* in a tunnel: the inner packet and the outer sums (tunnel_judge()) */
 };
 
 /*
- * Takes a frame out of the TAP. Questions for MAC addresses (ARP, neighbour solicitation) it answers. False:
- * there is nothing in it for the peer.
+ * Handles a frame that was read from the TAP: answers questions for MAC addresses (ARP, neighbour solicitation). True
+ * if it carries a packet to the peer.
  */
-bool gate_take(const struct gate *gate, const uint8_t *frame, size_t len,
-	       struct gate_packet *ret_packet);
+bool gate_take(struct gate *gate, const uint8_t *frame, size_t len, struct gate_packet *ret_packet);
 
 /*
- * Sends a frame of `len` bytes back by a way: as it was, and as it is after its damage. The checksum of an
- * outer packet is made for the first, what is inside is the second.
+ * Sends a frame of `len` bytes back by a way. `sent` is the frame as it is after its damage, `intact` as it was before;
+ * an outer packet contains the former and has the checksum of the latter.
  */
 void gate_send(const struct gate *gate, const struct gate_way *way, const uint8_t *intact,
 	       const uint8_t *sent, size_t len);
 
-/* Whether the host can reach the peer by this family; `*ret_why` says why not (static or the gate's). */
-bool gate_has(const struct gate *gate, int family, const char **ret_why);
-
-/* Whether segments written in a row are merged by GRO, and why not. */
-bool gate_merges(const struct gate *gate, const char **ret_why);
-
-/* Whether segments that the peer sent from this port were merged, as seen behind GRO. */
+/* Whether GRO merged segments that the peer sent from this port. */
 bool gate_merged(const struct gate *gate, uint16_t port);
-
-/* The peer's address (4 or 16 bytes). */
-const uint8_t *gate_peer(const struct gate *gate, int family);
-
-/* The device by which packets enter: its index in the host's namespace. */
-int gate_entrance(const struct gate *gate);
-
-/* Whose drops are the peer's. */
-void gate_drops_of(const struct gate *gate, struct drops_of *ret_of);
 
 #endif

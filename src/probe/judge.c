@@ -2,60 +2,61 @@
 /*
  * Verdicts: see judge.h.
  *
- * "verified" needs all of this: the intact letters arrived; the compensated one did, damaged, so that damage
- * does get through this way when nothing notices it; the damaged ones did not; and somebody is known to
- * have dropped them. Whatever is missing makes it unknown, and says so.
+ * "verified" needs four things: the intact messages arrived. The one whose flipped bits cancel arrived, damaged, which
+ * shows that damage gets through when nothing notices it. The other damaged messages did not arrive. And it is known
+ * who dropped them. If any of this is missing, the verdict is "unknown", and the reason says what is missing.
  */
 #include "probe/judge.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 
-static bool is_csum(const struct drop *drop)
+static bool is_csum(const struct judge_drop *drop)
 {
 	size_t len = strlen(drop->reason);
 
 	return len > 5 && !strcmp(drop->reason + len - 5, "_CSUM");
 }
 
-static bool is_here(const struct drop *drop, uint32_t netns)
+static bool is_here(const struct judge_drop *drop, uint32_t netns)
 {
 	return drop->netns == netns;
 }
 
-/* By the kernel's own word where it gives one, else by the counters. */
-static enum caught_by who_caught(const struct talk_evidence *evidence,
-				 const struct circumstances *around)
+/* The kernel's drop reasons come first; the counters tell if there are none. */
+static enum caught_by who_caught(const struct peer_evidence *evidence,
+				 const struct judge_context *context)
 {
-	for (unsigned int i = 0; i < around->drop_count; i++) {
-		const struct drop *drop = &around->drop[i];
+	for (unsigned int i = 0; i < context->drop_count; i++) {
+		const struct judge_drop *drop = &context->drop[i];
 
 		if (drop->outbound)
 			continue;
 		if (is_csum(drop) && drop->tunnelled)
 			return CAUGHT_OUTER_UDP;
-		/* Dropped while it was read from a socket's queue, it has left its device behind. */
-		if (is_csum(drop) && (!drop->netns || is_here(drop, around->target_netns)))
+		/* A packet that is dropped while a socket's queue is read has no namespace any more. */
+		if (is_csum(drop) && (!drop->netns || is_here(drop, context->target_netns)))
 			return CAUGHT_SOCKET;
-		if (is_csum(drop) && is_here(drop, around->host_netns))
+		if (is_csum(drop) && is_here(drop, context->host_netns))
 			return CAUGHT_CONNTRACK;
 		if (!strcmp(drop->reason, "NETFILTER_DROP"))
 			return CAUGHT_RULE;
 	}
-	/* An outer checksum has its say first. */
-	if (around->damaged && evidence->outer_sum && around->host_udp_errors >= around->damaged)
+	/* The outer checksum is verified first. */
+	if (context->damaged && evidence->outer_sum && context->host_udp_errors >= context->damaged)
 		return CAUGHT_OUTER_UDP;
-	if (around->damaged && around->target_errors >= around->damaged)
+	if (context->damaged && context->target_errors >= context->damaged)
 		return CAUGHT_SOCKET;
-	if (around->damaged && around->host_errors >= around->damaged)
+	if (context->damaged && context->host_errors >= context->damaged)
 		return CAUGHT_CONNTRACK;
 	return CAUGHT_UNKNOWN;
 }
 
-/* Drop reasons that say why nothing gets through. */
+/* Drop reasons that explain why nothing gets through. */
 static const struct {
 	const char *reason, *words;
 } hindrances[] = {
@@ -74,20 +75,20 @@ static const struct {
 	{ "NEIGH_CREATEFAIL", "a full neighbour table (net.ipv4.neigh.default.gc_thresh3)" },
 };
 
-static bool name_hindrance(const struct circumstances *around, bool outbound, char *text,
+static bool name_hindrance(const struct judge_context *context, bool outbound, char *text,
 			   size_t size)
 {
-	for (unsigned int i = 0; i < around->drop_count; i++) {
-		const struct drop *drop = &around->drop[i];
-		const char *where = is_here(drop, around->host_netns)	  ? "on the host"
-				    : is_here(drop, around->target_netns) ? "in the target"
-									  : "on the way";
+	for (unsigned int i = 0; i < context->drop_count; i++) {
+		const struct judge_drop *drop = &context->drop[i];
+		const char *where = is_here(drop, context->host_netns)	   ? "on the host"
+				    : is_here(drop, context->target_netns) ? "in the target"
+									   : "on the way";
 
 		for (size_t k = 0; drop->outbound == outbound && k < ARRAY_SIZE(hindrances); k++) {
 			if (strcmp(drop->reason, hindrances[k].reason) != 0)
 				continue;
-			snprintf(text, size, "%s %s drops what %s it", hindrances[k].words, where,
-				 outbound ? "leaves" : "comes back to");
+			snprintf(text, size, "%s %s drops %s", hindrances[k].words, where,
+				 outbound ? "its packets" : "the answers to it");
 			return true;
 		}
 	}
@@ -100,7 +101,7 @@ static const char *errno_words(int error)
 	case ENETUNREACH:
 		return "it has no route to the outside";
 	case EHOSTUNREACH:
-		return "a router on the way says that the host is unreachable";
+		return "a router on the way reports that the host is unreachable";
 	case ECONNREFUSED:
 		return "something on the way refuses the connection";
 	case EACCES:
@@ -120,43 +121,44 @@ static const char *errno_words(int error)
 	}
 }
 
-static void blocked(const struct talk_evidence *evidence, const struct circumstances *around,
+static void blocked(const struct peer_evidence *evidence, const struct judge_context *context,
 		    struct judgement *ret)
 {
 	char *text = ret->reason;
 	size_t size = sizeof(ret->reason);
 
 	ret->verdict = VERDICT_BLOCKED;
-	/* What a rule drops with a refusal is the rule's doing. */
-	if (name_hindrance(around, !evidence->met, text, size))
+	/* A rule may drop and refuse: then the rule is the reason. */
+	if (name_hindrance(context, !evidence->met, text, size))
 		return;
 	if (evidence->error)
 		snprintf(text, size, "%s", errno_words(evidence->error));
-	else if (!evidence->met && !around->target_is_host && !around->host_forwards)
+	else if (!evidence->met && !context->target_is_host && !context->host_forwards)
 		snprintf(text, size,
 			 "the host does not forward (net.ipv4.ip_forward, "
 			 "net.ipv6.conf.all.forwarding)");
 	else if (!evidence->met)
-		snprintf(text, size,
-			 "what it sent did not come out: lost between it and the host's routing");
+		snprintf(
+			text, size,
+			"its packets did not come out: they got lost between it and the host's routing");
 	else
 		snprintf(text, size, "the intact answers did not come back to it");
 }
 
-static bool letter_is(const struct check *check, const struct talk_evidence *evidence,
-		      enum treatment treatment, enum arrival arrival)
+static bool any_arrived(const struct check *check, const struct peer_evidence *evidence,
+			enum message message, enum arrival arrival)
 {
-	for (unsigned int i = 0; check->letters[i] != TREAT_END; i++)
-		if (check->letters[i] == treatment && evidence->arrived[i] == arrival)
+	for (unsigned int i = 0; check->messages[i] != MESSAGE_END; i++)
+		if (check->messages[i] == message && evidence->arrived[i] == arrival)
 			return true;
 	return false;
 }
 
-static bool all_are(const struct check *check, const struct talk_evidence *evidence,
-		    enum treatment treatment, enum arrival arrival)
+static bool all_arrived(const struct check *check, const struct peer_evidence *evidence,
+			enum message message, enum arrival arrival)
 {
-	for (unsigned int i = 0; check->letters[i] != TREAT_END; i++)
-		if (check->letters[i] == treatment && evidence->arrived[i] != arrival)
+	for (unsigned int i = 0; check->messages[i] != MESSAGE_END; i++)
+		if (check->messages[i] == message && evidence->arrived[i] != arrival)
 			return false;
 	return true;
 }
@@ -167,25 +169,25 @@ static void unknown(struct judgement *ret, const char *reason)
 	snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
 }
 
-static bool any_other(const struct check *check, const struct talk_evidence *evidence)
+static bool any_other(const struct check *check, const struct peer_evidence *evidence)
 {
-	for (enum treatment t = TREAT_INTACT; t <= TREAT_PAIR; t++)
-		if (letter_is(check, evidence, t, ARRIVED_OTHER))
+	for (enum message kind = MESSAGE_INTACT; kind <= MESSAGE_CANCELLING; kind++)
+		if (any_arrived(check, evidence, kind, ARRIVED_OTHER))
 			return true;
-	return letter_is(check, evidence, TREAT_INTACT, ARRIVED_DAMAGED);
+	return any_arrived(check, evidence, MESSAGE_INTACT, ARRIVED_DAMAGED);
 }
 
-void judge_in(const struct check *check, const struct talk_evidence *evidence,
-	      const struct circumstances *around, struct judgement *ret)
+void judge_in(const struct check *check, const struct peer_evidence *evidence,
+	      const struct judge_context *context, struct judgement *ret)
 {
-	bool damaged = letter_is(check, evidence, TREAT_PAYLOAD, ARRIVED_DAMAGED) ||
-		       letter_is(check, evidence, TREAT_FIELD, ARRIVED_DAMAGED);
-	/* Over TCP what was dropped comes again, intact; over UDP it does not come. */
+	bool damaged = any_arrived(check, evidence, MESSAGE_BAD_PAYLOAD, ARRIVED_DAMAGED) ||
+		       any_arrived(check, evidence, MESSAGE_BAD_FIELD, ARRIVED_DAMAGED);
+	/* Over TCP an intact copy follows what was dropped; over UDP nothing does. */
 	enum arrival dropped = check->proto == IPPROTO_TCP ? ARRIVED_INTACT : ARRIVED_NOTHING;
 
 	*ret = (struct judgement){ .by = CAUGHT_UNKNOWN };
 	if (evidence->arrived[0] == ARRIVED_NOTHING) {
-		blocked(evidence, around, ret);
+		blocked(evidence, context, ret);
 	} else if (any_other(check, evidence)) {
 		unknown(ret,
 			"it read bytes that the peer never sent: something on the way rewrites them");
@@ -193,33 +195,32 @@ void judge_in(const struct check *check, const struct talk_evidence *evidence,
 		ret->verdict = VERDICT_DELIVERS_CORRUPT;
 		ret->by = CAUGHT_NOBODY;
 		ret->inherent = check->shape == SHAPE_NO_CHECK;
-	} else if (check->shape == SHAPE_MERGED && around->no_merging) {
-		unknown(ret, around->no_merging);
+	} else if (check->shape == SHAPE_MERGED && context->no_merging) {
+		unknown(ret, context->no_merging);
 	} else if (check->shape == SHAPE_MERGED && !evidence->merged) {
-		unknown(ret, "GRO merged nothing, so nothing was shown of merged packets");
+		unknown(ret, "GRO merged nothing, so this shows nothing about merged packets");
 	} else if (check->shape == SHAPE_NO_CHECK &&
-		   who_caught(evidence, around) != CAUGHT_OUTER_UDP) {
+		   who_caught(evidence, context) != CAUGHT_OUTER_UDP) {
 		unknown(ret,
-			"damage under no checksum did not arrive: something on the way checks more");
-	} else if (!letter_is(check, evidence, TREAT_PAIR, ARRIVED_DAMAGED)) {
+			"damage without a checksum did not arrive: something on the way checks more");
+	} else if (!any_arrived(check, evidence, MESSAGE_CANCELLING, ARRIVED_DAMAGED)) {
 		unknown(ret,
-			"damage that no checksum can see did not arrive either: something on the way "
+			"damage that no checksum can notice did not arrive either: something on the way "
 			"checks more, or packets were lost");
-	} else if (!all_are(check, evidence, TREAT_INTACT, ARRIVED_INTACT) ||
-		   !all_are(check, evidence, TREAT_PAYLOAD, dropped) ||
-		   !all_are(check, evidence, TREAT_FIELD, dropped)) {
-		unknown(ret, "the connection ended before every letter had its answer");
+	} else if (!all_arrived(check, evidence, MESSAGE_INTACT, ARRIVED_INTACT) ||
+		   !all_arrived(check, evidence, MESSAGE_BAD_PAYLOAD, dropped) ||
+		   !all_arrived(check, evidence, MESSAGE_BAD_FIELD, dropped)) {
+		unknown(ret, "the exchange ended before every message was accounted for");
 	} else {
-		ret->by = who_caught(evidence, around);
+		ret->by = who_caught(evidence, context);
 		ret->verdict = VERDICT_VERIFIED;
 		if (ret->by == CAUGHT_UNKNOWN)
 			unknown(ret,
-				"the damaged packets vanished, and nobody says who dropped them");
+				"the damaged packets were dropped, and it is not known by whom");
 	}
 }
 
-void judge_out(const struct check *check, const struct talk_evidence *evidence,
-	       struct judgement *ret)
+void judge_out(const struct peer_evidence *evidence, struct judgement *ret)
 {
 	*ret = (struct judgement){ .by = CAUGHT_UNKNOWN };
 	if (evidence->tx_bad || evidence->tx_unfinished) {
@@ -233,7 +234,6 @@ void judge_out(const struct check *check, const struct talk_evidence *evidence,
 		ret->verdict = VERDICT_VERIFIED;
 	} else {
 		ret->verdict = VERDICT_BLOCKED;
-		snprintf(ret->reason, sizeof(ret->reason), "nothing of it came out");
+		snprintf(ret->reason, sizeof(ret->reason), "none of its packets came out");
 	}
-	(void)check;
 }

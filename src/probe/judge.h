@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From what a conversation showed to a verdict. Pure: no sockets, no clock. */
+/* From a check's evidence to its verdicts. Pure: no sockets, no clock. */
 #ifndef TRUESUM_PROBE_JUDGE_H
 #define TRUESUM_PROBE_JUDGE_H
 
@@ -9,46 +9,43 @@
 #include "base/vocabulary.h"
 #include "probe/peer.h"
 
-/* Where the kernel dropped packets of a conversation. */
-struct drop {
+/* Packets of an exchange that the kernel dropped in one place for one reason. */
+struct judge_drop {
 	const char *reason; /* as the kernel names it: "TCP_CSUM" */
 	uint32_t netns; /* inode; 0: not known */
 	bool outbound; /* from the target */
-	bool tunnelled; /* with its outer headers on */
-	uint64_t packets;
+	bool tunnelled; /* with its outer headers */
 };
 
-#define DROPS_MAX 8
+#define JUDGE_DROPS_MAX 8
 
-/* What is known around a conversation. */
-struct circumstances {
+/* What else is known about an exchange. */
+struct judge_context {
 	bool target_is_host;
 	uint32_t target_netns, host_netns; /* inodes */
-	bool host_forwards; /* this family */
-	bool has_drops; /* drops could be watched */
-	struct drop drop[DROPS_MAX];
+	bool host_forwards; /* packets of this family */
+	struct judge_drop drop[JUDGE_DROPS_MAX];
 	unsigned int drop_count;
-	/* How far the counters of wrong sums of the protocol rose over the whole target. */
+	/* By how much the protocol's counters of wrong checksums rose, over all of the target's exchanges. */
 	uint64_t target_errors, host_errors;
-	uint64_t host_udp_errors; /* the host's of UDP, whatever the protocol */
-	unsigned int
-		damaged; /* letters whose damage a checksum sees, over the whole target and protocol */
-	const char *no_merging; /* why nothing can be merged here, or NULL */
+	uint64_t host_udp_errors; /* the host's counter of UDP, whatever the protocol */
+	unsigned int damaged; /* messages of all these exchanges whose damage a checksum notices */
+	const char *no_merging; /* why GRO merges nothing here; NULL: it can */
 };
 
-/* One direction of one check. */
+/* The verdict on one direction of a check. */
 struct judgement {
 	enum verdict verdict;
 	enum caught_by by;
-	/* Counts for nothing: damage delivered where there is no checksum. */
-	bool inherent;
-	char reason[200]; /* why blocked or unknown; empty otherwise */
+	bool inherent; /* damage was delivered because the packets have no checksum: no fault of the target's */
+	char reason[200]; /* why it is blocked or unknown; empty otherwise */
 };
 
-/* In: what the peer sent and the socket read. Out: the sums of what left the target. */
-void judge_in(const struct check *check, const struct talk_evidence *evidence,
-	      const struct circumstances *around, struct judgement *ret);
-void judge_out(const struct check *check, const struct talk_evidence *evidence,
-	       struct judgement *ret);
+/* Judges what the peer sent and the target's socket read. */
+void judge_in(const struct check *check, const struct peer_evidence *evidence,
+	      const struct judge_context *context, struct judgement *ret);
+
+/* Judges the checksums of what left the target. */
+void judge_out(const struct peer_evidence *evidence, struct judgement *ret);
 
 #endif

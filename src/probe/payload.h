@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the peer writes to a target: letters of LETTER_LEN bytes, some of them damaged on purpose, in the
- * order of a check's row. Pure: bytes only.
+ * The checks that a probe runs, and the bytes it sends for them. A check is a row of messages, each with a
+ * payload of PAYLOAD_LEN bytes; some are damaged on purpose. Pure: bytes only.
  */
 #ifndef TRUESUM_PROBE_PAYLOAD_H
 #define TRUESUM_PROBE_PAYLOAD_H
@@ -10,45 +10,44 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LETTER_LEN 128
-#define LETTERS_MAX 8
+#define PAYLOAD_LEN 128
+#define CHECK_MESSAGES_MAX 8
 
-/* What the peer does to a letter. */
-enum treatment {
-	TREAT_END, /* no letter: the list ends */
-	TREAT_INTACT,
-	TREAT_PAYLOAD, /* one payload bit flipped under the original's checksum */
-	TREAT_FIELD, /* another content with its right checksum, of which one bit is flipped */
-	TREAT_PAIR, /* two flips that cancel: no checksum sees it, so this must arrive */
+/* How the peer damages a message. */
+enum message {
+	MESSAGE_END, /* no message: ends a list */
+	MESSAGE_INTACT,
+	MESSAGE_BAD_PAYLOAD, /* one bit of the payload flipped; the checksum is that of the original */
+	MESSAGE_BAD_FIELD, /* another payload with its own checksum, of which one bit is flipped */
+	MESSAGE_CANCELLING, /* two flipped bits that cancel: no checksum notices, so it must arrive */
 };
 
 enum check_shape { SHAPE_SINGLE, SHAPE_MERGED, SHAPE_NO_CHECK, SHAPE_FRAGMENTS };
 
-/* One check, as a row of a table. */
 struct check {
 	const char *name; /* "tcp", "tcp-merged", ... */
 	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
 	enum check_shape shape;
 	bool v4, v6; /* the families it exists for */
-	enum treatment letters[LETTERS_MAX + 1];
+	enum message messages[CHECK_MESSAGES_MAX + 1];
 };
 
 extern const struct check check_rows[];
 extern const size_t check_row_count;
 
-/* The intact letter of this number, which the peer writes from this port. */
-void letter_write(unsigned int number, uint16_t port, uint8_t letter[LETTER_LEN]);
+/* Writes the intact payload of message `number`, sent by the peer from `port`. */
+void payload_write(unsigned int number, uint16_t port, uint8_t payload[PAYLOAD_LEN]);
 
-/* The number that a letter says it has. */
-unsigned int letter_number(const uint8_t letter[LETTER_LEN]);
+/* Reads a message's number from its payload. */
+unsigned int payload_number(const uint8_t payload[PAYLOAD_LEN]);
 
-/* What the treatment does to a letter's bytes. */
-void letter_damage(enum treatment treatment, uint8_t letter[LETTER_LEN]);
+/* Changes an intact payload into the one that such a message carries. */
+void payload_damage(enum message message, uint8_t payload[PAYLOAD_LEN]);
 
-/* Flips one bit of a checksum field; a UDP one never becomes 0: "there is none" (RFC 768). */
-void letter_damage_field(uint8_t field[2]);
+/* Flips one bit of a checksum field. The result is never 0, which means "no checksum" in UDP (RFC 768). */
+void payload_damage_field(uint8_t field[2]);
 
-/* Whether a checksum sees what the treatment does. */
-bool letter_is_seen(enum treatment treatment);
+/* Whether a checksum notices the damage. */
+bool payload_is_noticeable(enum message message);
 
 #endif

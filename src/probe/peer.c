@@ -1,86 +1,96 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A conversation: see talk.h.
+ * An exchange: see peer.h.
  *
- * TCP: the peer answers the SYN, and when the handshake is done writes every letter, each a segment of its
- * own. A damaged letter is followed at once by an intact copy: if the target verifies, TCP drops the
- * first and takes the second; if it does not, it takes the first, and the second is old news to it. So the
- * verdict needs no timeout. A compensated letter has no copy: it must arrive. What stalls is sent again,
- * intact, after a while.
+ * TCP: the peer answers the SYN. When the handshake is complete it writes all messages, each as one segment. A damaged
+ * message is followed at once by an intact copy. If the target verifies, TCP drops the first and takes the second;
+ * if it does not, TCP takes the first and drops the second as a duplicate. So the verdict needs no timeout. A message
+ * whose damage no checksum notices has no copy: it must arrive. If the exchange stalls, intact copies of the missing
+ * messages are sent.
  *
- * UDP: the target says a word, so that the way back is open; the peer's datagrams say which letter they are.
- * The last one, intact, says that the others had their time.
+ * UDP: the target sends one datagram, which opens the way back through NAT. The peer's datagrams carry their number.
+ * When the last one arrives, which is intact, the others have had their time.
  */
 #include "probe/peer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fail.h"
-#include "base/loop.h"
 #include "net/netns.h"
 #include "packet/build.h"
-#include "sum/csum.h"
+#include "probe/gate.h"
 
 #define FRAME_MAX 600
 #define SEGMENT_FIRST_SEQ UINT32_C(0x74730000) /* the peer's initial sequence number */
-#define PATIENCE_NS UINT64_C(3200000000) /* for a sign of life: SYNs come again after 1 s and 3 s */
-#define STALL_NS UINT64_C(100000000) /* then what did not arrive is sent again */
+#define PATIENCE_NS                                                                                \
+	UINT64_C(                                                                                  \
+		3200000000) /* wait so long for a sign of life: SYNs are repeated after 1 s and 3 s */
+#define STALL_NS UINT64_C(100000000) /* after this time what did not arrive is sent again */
 #define STALLS_MAX 10
 
-struct talk {
+struct peer {
 	const struct gate *gate;
 	const struct check *check;
 	int family, fd;
 	uint16_t port; /* the peer's */
-	unsigned int letter_count;
-	uint64_t began_ns, asked_ns,
-		spoke_ns; /* the start; when the word, the letters were last sent */
+	unsigned int message_count;
+	uint64_t began_ns, asked_ns; /* when it started, when the target last sent its datagram */
+	uint64_t sent_ns; /* when the peer last sent messages */
 	unsigned int stalls;
-	bool done, spoke;
+	bool done, has_sent;
 	struct gate_way way; /* back to the target, as its packets came */
-	uint8_t remote[16]; /* the target as the peer sees it, behind NAT perhaps */
+	uint8_t remote[16]; /* the target's address as the peer sees it, so possibly after NAT */
 	uint16_t remote_port;
-	uint32_t heard; /* TCP: the next sequence number of the target's */
+	uint32_t ack; /* TCP: the target's next sequence number */
 	uint16_t id;
 	size_t stream_len; /* TCP: bytes read so far */
-	uint8_t partial[LETTER_LEN]; /* TCP: the letter being read */
-	struct talk_evidence evidence;
+	uint8_t partial[PAYLOAD_LEN]; /* TCP: the payload being read */
+	struct peer_evidence evidence;
 };
 
-static void begin_frame(struct talk *talk, struct build *build)
+/* The peer's address, 4 or 16 bytes. */
+static const uint8_t *own_address(const struct peer *peer)
 {
-	size_t len = talk->family == AF_INET ? 4 : 16;
+	const struct gate_info *info = gate_info(peer->gate);
 
-	*build = (struct build){
-		.family = talk->family,
-		.proto = talk->check->proto,
-		.src_port = talk->port,
-		.dst_port = talk->remote_port,
-		.id = talk->id++,
-		.ack = talk->heard,
-		.no_check = talk->check->shape == SHAPE_NO_CHECK,
-	};
-	memcpy(build->src_mac, talk->way.own_mac, 6);
-	memcpy(build->dst_mac, talk->way.remote_mac, 6);
-	memcpy(build->src, gate_peer(talk->gate, talk->family), len);
-	memcpy(build->dst, talk->remote, len);
+	return peer->family == AF_INET ? info->peer_v4 : info->peer_v6;
 }
 
-/* Cuts the same two fragments out of the intact frame and of the one to be sent. */
-static void send_in_fragments(struct talk *talk, const uint8_t *intact, const uint8_t *sent,
+static void begin_frame(struct peer *peer, struct build *build)
+{
+	size_t len = peer->family == AF_INET ? 4 : 16;
+
+	*build = (struct build){
+		.family = peer->family,
+		.proto = peer->check->proto,
+		.src_port = peer->port,
+		.dst_port = peer->remote_port,
+		.id = peer->id++,
+		.ack = peer->ack,
+		.no_check = peer->check->shape == SHAPE_NO_CHECK,
+	};
+	memcpy(build->src_mac, peer->way.own_mac, 6);
+	memcpy(build->dst_mac, peer->way.remote_mac, 6);
+	memcpy(build->src, own_address(peer), len);
+	memcpy(build->dst, peer->remote, len);
+}
+
+/* Cuts the intact frame and the one to send into the same two fragments. */
+static void send_in_fragments(struct peer *peer, const uint8_t *intact, const uint8_t *sent,
 			      const struct built *built)
 {
 	size_t all = built->len - built->transport, half = (all / 2 + 7) & ~(size_t)7, len;
 	uint8_t fragment[FRAME_MAX], before[FRAME_MAX];
-	uint32_t id = (uint32_t)talk->port << 8 | talk->id;
+	uint32_t id = (uint32_t)peer->port << 8 | peer->id;
 
 	for (size_t start = 0; start < all; start += half) {
 		size_t take = start ? all - half : half;
@@ -88,98 +98,98 @@ static void send_in_fragments(struct talk *talk, const uint8_t *intact, const ui
 		if (build_fragment(intact, built, start, take, id, before, FRAME_MAX, &len) ||
 		    build_fragment(sent, built, start, take, id, fragment, FRAME_MAX, &len))
 			return;
-		gate_send(talk->gate, &talk->way, before, fragment, len);
+		gate_send(peer->gate, &peer->way, before, fragment, len);
 	}
 }
 
-static bool is_last(const struct talk *talk, unsigned int number)
+static bool is_last(const struct peer *peer, unsigned int number)
 {
-	return number + 1 == talk->letter_count;
+	return number + 1 == peer->message_count;
 }
 
-static void send_letter(struct talk *talk, unsigned int number, enum treatment treatment)
+static void send_message(struct peer *peer, unsigned int number, enum message message)
 {
-	uint8_t letter[LETTER_LEN], intact[FRAME_MAX], frame[FRAME_MAX];
-	bool held = talk->check->shape == SHAPE_MERGED && !is_last(talk, number);
+	uint8_t payload[PAYLOAD_LEN], intact[FRAME_MAX], frame[FRAME_MAX];
+	bool held = peer->check->shape == SHAPE_MERGED && !is_last(peer, number);
 	struct build build;
 	struct built built;
 
-	letter_write(number, talk->port, letter);
-	begin_frame(talk, &build);
-	build.seq = SEGMENT_FIRST_SEQ + 1 + number * LETTER_LEN;
-	build.tcp_flags = held ? TH_ACK : TH_ACK | TH_PUSH; /* PSH: GRO lets it through at once */
-	/* Datagrams of different hop limits are never merged. */
-	if (talk->check->proto == IPPROTO_UDP && talk->check->shape != SHAPE_MERGED)
+	payload_write(number, peer->port, payload);
+	begin_frame(peer, &build);
+	build.seq = SEGMENT_FIRST_SEQ + 1 + number * PAYLOAD_LEN;
+	build.tcp_flags = held ? TH_ACK : TH_ACK | TH_PUSH; /* GRO does not hold back PSH */
+	/* GRO never merges datagrams with different hop limits. */
+	if (peer->check->proto == IPPROTO_UDP && peer->check->shape != SHAPE_MERGED)
 		build.hops = (uint8_t)(64 - number);
-	build.payload = letter;
-	build.payload_len = LETTER_LEN;
-	if (treatment != TREAT_PAYLOAD)
-		letter_damage(treatment, letter);
+	build.payload = payload;
+	build.payload_len = PAYLOAD_LEN;
+	if (message != MESSAGE_BAD_PAYLOAD)
+		payload_damage(message, payload);
 	if (build_frame(&build, intact, sizeof(intact), &built))
 		return;
 	memcpy(frame, intact, built.len);
-	if (treatment == TREAT_PAYLOAD)
-		letter_damage(treatment, frame + built.payload);
-	if (treatment == TREAT_FIELD)
-		letter_damage_field(frame + built.field);
-	if (talk->check->shape == SHAPE_FRAGMENTS)
-		send_in_fragments(talk, intact, frame, &built);
+	if (message == MESSAGE_BAD_PAYLOAD)
+		payload_damage(message, frame + built.payload);
+	if (message == MESSAGE_BAD_FIELD)
+		payload_damage_field(frame + built.field);
+	if (peer->check->shape == SHAPE_FRAGMENTS)
+		send_in_fragments(peer, intact, frame, &built);
 	else
-		gate_send(talk->gate, &talk->way, intact, frame, built.len);
+		gate_send(peer->gate, &peer->way, intact, frame, built.len);
 }
 
-static void send_letters(struct talk *talk)
+static void send_messages(struct peer *peer)
 {
-	const enum treatment *letters = talk->check->letters;
-	bool tcp = talk->check->proto == IPPROTO_TCP;
+	const enum message *messages = peer->check->messages;
+	bool tcp = peer->check->proto == IPPROTO_TCP;
 
-	for (unsigned int i = 0; i < talk->letter_count; i++) {
-		send_letter(talk, i, letters[i]);
-		if (tcp && letter_is_seen(letters[i]) && talk->check->shape == SHAPE_SINGLE)
-			send_letter(talk, i, TREAT_INTACT);
+	for (unsigned int i = 0; i < peer->message_count; i++) {
+		send_message(peer, i, messages[i]);
+		if (tcp && payload_is_noticeable(messages[i]) && peer->check->shape == SHAPE_SINGLE)
+			send_message(peer, i, MESSAGE_INTACT);
 	}
-	/* Between merged segments a copy would break the run. */
+	/* A copy between the segments would keep GRO from merging them: copies come last. */
 	for (unsigned int i = 0;
-	     tcp && talk->check->shape == SHAPE_MERGED && i < talk->letter_count; i++)
-		if (letter_is_seen(letters[i]))
-			send_letter(talk, i, TREAT_INTACT);
-	talk->spoke = true;
-	talk->spoke_ns = clock_ns();
+	     tcp && peer->check->shape == SHAPE_MERGED && i < peer->message_count; i++)
+		if (payload_is_noticeable(messages[i]))
+			send_message(peer, i, MESSAGE_INTACT);
+	peer->has_sent = true;
+	peer->sent_ns = clock_ns();
 }
 
-/* What did not arrive by now, intact: the connection shall come to its end. */
-static void send_again(struct talk *talk)
+/* Sends intact copies of what has not arrived, so that the exchange can end. */
+static void send_again(struct peer *peer)
 {
-	for (unsigned int i = 0; i < talk->letter_count; i++)
-		if (talk->evidence.arrived[i] == ARRIVED_NOTHING &&
-		    (talk->check->proto == IPPROTO_TCP || is_last(talk, i)))
-			send_letter(talk, i, TREAT_INTACT);
-	talk->spoke_ns = clock_ns();
+	for (unsigned int i = 0; i < peer->message_count; i++)
+		if (peer->evidence.arrived[i] == ARRIVED_NOTHING &&
+		    (peer->check->proto == IPPROTO_TCP || is_last(peer, i)))
+			send_message(peer, i, MESSAGE_INTACT);
+	peer->sent_ns = clock_ns();
 }
 
-static void send_syn_ack(struct talk *talk)
+static void send_syn_ack(struct peer *peer)
 {
 	uint8_t frame[FRAME_MAX];
 	struct build build;
 	struct built built;
 
-	begin_frame(talk, &build);
+	begin_frame(peer, &build);
 	build.seq = SEGMENT_FIRST_SEQ;
 	build.tcp_flags = TH_SYN | TH_ACK;
 	build.mss = 1000;
 	if (!build_frame(&build, frame, sizeof(frame), &built))
-		gate_send(talk->gate, &talk->way, frame, frame, built.len);
+		gate_send(peer->gate, &peer->way, frame, frame, built.len);
 }
 
-static void note_sums(struct talk *talk, const struct packet_judgement *judged)
+static void count_sums(struct peer *peer, const struct packet_judgement *judged)
 {
-	struct talk_evidence *evidence = &talk->evidence;
+	struct peer_evidence *evidence = &peer->evidence;
 
 	switch ((enum sum_verdict)judged->verdict) {
 	case SUM_GOOD:
 	case SUM_NONE:
 		evidence->tx_good++;
-		return;
+		break;
 	case SUM_ARTEFACT:
 		evidence->tx_unfinished++;
 		break;
@@ -188,281 +198,245 @@ static void note_sums(struct talk *talk, const struct packet_judgement *judged)
 		evidence->tx_bad++;
 		break;
 	default:
-		return;
-	}
-	for (unsigned int i = 0; i < judged->layer_count; i++) {
-		if (judged->layer[i].verdict != judged->verdict)
-			continue;
-		evidence->tx_stored = judged->layer[i].stored;
-		evidence->tx_computed = judged->layer[i].computed;
+		break;
 	}
 }
 
-void talk_frame(struct talk *talk, const struct gate_packet *packet)
+void peer_take_packet(struct peer *peer, const struct gate_packet *packet)
 {
 	const struct packet_judgement *judged = &packet->judged;
-	bool tcp = talk->check->proto == IPPROTO_TCP;
+	bool tcp = peer->check->proto == IPPROTO_TCP;
 
-	note_sums(talk, judged);
-	if (talk->done || judged->flow.proto != talk->check->proto ||
-	    judged->flow.family != talk->family || judged->verdict == SUM_BAD)
+	count_sums(peer, judged);
+	if (peer->done || judged->flow.proto != peer->check->proto ||
+	    judged->flow.family != peer->family || judged->verdict == SUM_BAD)
 		return;
-	talk->evidence.met = true;
-	talk->evidence.outer_sum = packet->way.tunnel.family && !packet->way.tunnel.no_check;
-	talk->way = packet->way;
-	memcpy(talk->remote, judged->flow.src, sizeof(talk->remote));
-	talk->remote_port = judged->flow.src_port;
+	peer->evidence.met = true;
+	peer->evidence.outer_sum = packet->way.tunnel.family && !packet->way.tunnel.no_check;
+	peer->way = packet->way;
+	memcpy(peer->remote, judged->flow.src, sizeof(peer->remote));
+	peer->remote_port = judged->flow.src_port;
 	if (!tcp) {
-		if (!talk->spoke)
-			send_letters(talk);
+		if (!peer->has_sent)
+			send_messages(peer);
 		return;
 	}
 	if (judged->tcp_flags & TH_RST)
 		return;
-	talk->heard =
+	peer->ack =
 		judged->seq + judged->payload_len + (judged->tcp_flags & (TH_SYN | TH_FIN) ? 1 : 0);
 	if (judged->tcp_flags & TH_SYN) {
-		send_syn_ack(talk);
-	} else if (!talk->spoke) {
-		talk->evidence.greeted = true;
-		send_letters(talk);
+		send_syn_ack(peer);
+	} else if (!peer->has_sent) {
+		send_messages(peer);
 	}
 }
 
-static void take_letter(struct talk *talk, const uint8_t got[LETTER_LEN])
+static void take_payload(struct peer *peer, const uint8_t got[PAYLOAD_LEN])
 {
-	unsigned int number = letter_number(got);
-	struct talk_evidence *evidence = &talk->evidence;
-	uint8_t intact[LETTER_LEN], damaged[LETTER_LEN];
+	unsigned int number = payload_number(got);
+	struct peer_evidence *evidence = &peer->evidence;
+	uint8_t intact[PAYLOAD_LEN], damaged[PAYLOAD_LEN];
 	enum arrival arrival;
 
-	if (talk->check->proto == IPPROTO_TCP)
-		number = (unsigned int)((talk->stream_len - 1) / LETTER_LEN);
-	if (number >= talk->letter_count)
+	if (peer->check->proto == IPPROTO_TCP)
+		number = (unsigned int)((peer->stream_len - 1) / PAYLOAD_LEN);
+	if (number >= peer->message_count)
 		return;
-	letter_write(number, talk->port, intact);
+	payload_write(number, peer->port, intact);
 	memcpy(damaged, intact, sizeof(damaged));
-	letter_damage(talk->check->letters[number], damaged);
-	arrival = !memcmp(got, intact, LETTER_LEN)    ? ARRIVED_INTACT
-		  : !memcmp(got, damaged, LETTER_LEN) ? ARRIVED_DAMAGED
-						      : ARRIVED_OTHER;
-	/* A datagram may come twice, damaged and intact: the damaged one counts. */
+	payload_damage(peer->check->messages[number], damaged);
+	arrival = !memcmp(got, intact, PAYLOAD_LEN)    ? ARRIVED_INTACT
+		  : !memcmp(got, damaged, PAYLOAD_LEN) ? ARRIVED_DAMAGED
+						       : ARRIVED_OTHER;
+	/* A message may arrive twice, damaged and intact: then the damaged one counts. */
 	if (arrival > evidence->arrived[number])
 		evidence->arrived[number] = arrival;
-	if (arrival >= ARRIVED_DAMAGED && letter_is_seen(talk->check->letters[number]) &&
+	if (arrival >= ARRIVED_DAMAGED && payload_is_noticeable(peer->check->messages[number]) &&
 	    !evidence->has_damaged) {
 		evidence->has_damaged = true;
-		evidence->damaged_letter = (uint8_t)number;
-		memcpy(evidence->sent, intact, LETTER_LEN);
-		memcpy(evidence->read, got, LETTER_LEN);
+		memcpy(evidence->sent, intact, PAYLOAD_LEN);
+		memcpy(evidence->read, got, PAYLOAD_LEN);
 	}
-	if (is_last(talk, number))
-		talk->done = true;
+	if (is_last(peer, number))
+		peer->done = true;
 }
 
-static void read_stream(struct talk *talk)
+static void read_stream(struct peer *peer)
 {
 	for (;;) {
-		size_t have = talk->stream_len % LETTER_LEN;
-		ssize_t len = recv(talk->fd, talk->partial + have, LETTER_LEN - have, 0);
+		size_t have = peer->stream_len % PAYLOAD_LEN;
+		ssize_t len = recv(peer->fd, peer->partial + have, PAYLOAD_LEN - have, 0);
 
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len < 0 && errno != EAGAIN)
-			talk->evidence.error = errno;
-		if (len == 0 || talk->evidence.error)
-			talk->done = true;
+			peer->evidence.error = errno;
+		if (len == 0 || peer->evidence.error)
+			peer->done = true;
 		if (len <= 0)
 			return;
-		talk->stream_len += (size_t)len;
-		if (talk->stream_len % LETTER_LEN == 0)
-			take_letter(talk, talk->partial);
+		peer->stream_len += (size_t)len;
+		if (peer->stream_len % PAYLOAD_LEN == 0)
+			take_payload(peer, peer->partial);
 	}
 }
 
-static void read_datagrams(struct talk *talk)
+static void read_datagrams(struct peer *peer)
 {
-	uint8_t letter[LETTER_LEN + 1];
+	uint8_t payload[PAYLOAD_LEN + 1];
 
 	for (;;) {
-		ssize_t len = recv(talk->fd, letter, sizeof(letter), 0);
+		ssize_t len = recv(peer->fd, payload, sizeof(payload), 0);
 
-		if (len == LETTER_LEN)
-			take_letter(talk, letter);
+		if (len == PAYLOAD_LEN)
+			take_payload(peer, payload);
 		else if (len < 0 && errno != EINTR && errno != EAGAIN)
-			talk->evidence.error = errno;
+			peer->evidence.error = errno;
 		if (len < 0 && errno != EINTR)
 			return;
 	}
 }
 
-void talk_socket(struct talk *talk)
+void peer_read_socket(struct peer *peer)
 {
-	if (talk->done || talk->fd < 0)
+	if (peer->done || peer->fd < 0)
 		return;
-	if (talk->check->proto == IPPROTO_TCP)
-		read_stream(talk);
+	if (peer->check->proto == IPPROTO_TCP)
+		read_stream(peer);
 	else
-		read_datagrams(talk);
+		read_datagrams(peer);
 }
 
-/* What opens the way back over UDP, where nobody sends anything again by itself. */
-static void say_word(struct talk *talk)
+/* Sends the datagram that opens the way back over UDP. */
+static void send_request(struct peer *peer)
 {
-	talk->asked_ns = clock_ns();
-	if (send(talk->fd, "truesum probe", 13, 0) < 0 && errno != EAGAIN) {
-		talk->evidence.error = errno;
-		talk->done = true;
+	peer->asked_ns = clock_ns();
+	if (send(peer->fd, "truesum probe", 13, 0) < 0 && errno != EAGAIN) {
+		peer->evidence.error = errno;
+		peer->done = true;
 	}
 }
 
-/* What opens the conversation was lost, perhaps. A SYN the target repeats by itself. */
-static void ask_again(struct talk *talk)
+/* The first packet may have been lost. The target repeats a SYN by itself, a datagram not. */
+static void repeat_request(struct peer *peer)
 {
-	if (talk->check->proto == IPPROTO_UDP) {
-		say_word(talk);
-	} else if (talk->evidence.met) {
-		talk->asked_ns = clock_ns();
-		send_syn_ack(talk);
+	if (peer->check->proto == IPPROTO_UDP) {
+		send_request(peer);
+	} else if (peer->evidence.met) {
+		peer->asked_ns = clock_ns();
+		send_syn_ack(peer);
 	}
 }
 
-void talk_tick(struct talk *talk, uint64_t now_ns)
+bool peer_tick(struct peer *peer, uint64_t now_ns)
 {
-	if (talk->done)
-		return;
-	if (!talk->spoke) {
-		if (now_ns - talk->began_ns > PATIENCE_NS)
-			talk->done = true;
-		else if (now_ns > talk->asked_ns + STALL_NS)
-			ask_again(talk);
-		return;
+	if (peer->done)
+		return true;
+	if (!peer->has_sent) {
+		if (now_ns - peer->began_ns > PATIENCE_NS)
+			peer->done = true;
+		else if (now_ns > peer->asked_ns + STALL_NS)
+			repeat_request(peer);
+	} else if (now_ns >= peer->sent_ns + STALL_NS) {
+		if (peer->stalls++ < STALLS_MAX)
+			send_again(peer);
+		else
+			peer->done = true;
 	}
-	if (now_ns < talk->spoke_ns + STALL_NS)
-		return;
-	if (talk->stalls++ < STALLS_MAX)
-		send_again(talk);
-	else
-		talk->done = true;
+	return peer->done;
 }
 
-/* Connects; for UDP says the word that opens the way back. */
-static void connect_out(struct talk *talk)
+/* Connects to the peer; over UDP also sends the request. */
+static void connect_out(struct peer *peer)
 {
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(talk->port) };
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(talk->port) };
-	bool is_v4 = talk->family == AF_INET;
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(peer->port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(peer->port) };
 	int rc;
 
-	memcpy(&v4.sin_addr, gate_peer(talk->gate, AF_INET), 4);
-	memcpy(&v6.sin6_addr, gate_peer(talk->gate, AF_INET6), 16);
-	rc = is_v4 ? connect(talk->fd, (struct sockaddr *)&v4, sizeof(v4))
-		   : connect(talk->fd, (struct sockaddr *)&v6, sizeof(v6));
-	if (rc < 0 && errno != EINPROGRESS) {
-		talk->evidence.error = errno;
-		talk->done = true;
+	if (peer->family == AF_INET) {
+		memcpy(&v4.sin_addr, own_address(peer), 4);
+		rc = connect(peer->fd, (struct sockaddr *)&v4, sizeof(v4));
 	} else {
-		socklen_t size = sizeof(talk->evidence.local);
-
-		getsockname(talk->fd, (struct sockaddr *)&talk->evidence.local, &size);
-		if (talk->check->proto == IPPROTO_UDP)
-			say_word(talk);
+		memcpy(&v6.sin6_addr, own_address(peer), 16);
+		rc = connect(peer->fd, (struct sockaddr *)&v6, sizeof(v6));
+	}
+	if (rc < 0 && errno != EINPROGRESS) {
+		peer->evidence.error = errno;
+		peer->done = true;
+	} else if (peer->check->proto == IPPROTO_UDP) {
+		send_request(peer);
 	}
 }
 
-static void limit_hops(const struct talk *talk, unsigned int forwards)
+static void limit_hops(const struct peer *peer, unsigned int forwards)
 {
 	int hops = (int)forwards + 2;
 
-	if (talk->family == AF_INET)
-		setsockopt(talk->fd, IPPROTO_IP, IP_TTL, &hops, sizeof(hops));
+	if (peer->family == AF_INET)
+		setsockopt(peer->fd, IPPROTO_IP, IP_TTL, &hops, sizeof(hops));
 	else
-		setsockopt(talk->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops));
+		setsockopt(peer->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops));
 }
 
-static int open_socket(struct talk *talk, const struct talk_place *place)
+static int open_socket(struct peer *peer, const struct peer_target *target)
 {
 	_cleanup_(netns_leave) int home = -1;
-	struct linger reset = { .l_onoff = 1 }; /* closing leaves no TIME_WAIT behind */
-	bool tcp = talk->check->proto == IPPROTO_TCP;
-	int rc = netns_enter(place->netns_fd, &home);
+	struct linger reset = { .l_onoff = 1 }; /* so that closing leaves no TIME_WAIT */
+	bool tcp = peer->check->proto == IPPROTO_TCP;
+	int rc = netns_enter(target->netns_fd, &home);
 
 	if (rc)
 		return rc;
-	talk->fd = socket(talk->family,
+	peer->fd = socket(peer->family,
 			  (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (talk->fd < 0) {
-		talk->evidence.error = errno;
-		talk->done = true;
+	if (peer->fd < 0) {
+		peer->evidence.error = errno;
+		peer->done = true;
 		return errno == EAFNOSUPPORT ? 0 : fail_errno(-errno, "cannot open a socket");
 	}
 	if (tcp)
-		setsockopt(talk->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	limit_hops(talk, place->forwards);
-	connect_out(talk);
+		setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	limit_hops(peer, target->forwards);
+	connect_out(peer);
 	return 0;
 }
 
-int talk_new(const struct gate *gate, const struct talk_place *place, const struct check *check,
-	     int family, uint16_t port, struct talk **ret_talk)
+int peer_start(const struct gate *gate, const struct peer_target *target, const struct check *check,
+	       int family, uint16_t port, struct peer **ret_peer, int *ret_fd)
 {
-	struct talk *talk = calloc(1, sizeof(*talk));
+	struct peer *peer = calloc(1, sizeof(*peer));
 	int rc;
 
-	if (!talk)
+	if (!peer)
 		return fail(-ENOMEM, "out of memory");
-	talk->gate = gate;
-	talk->check = check;
-	talk->family = family;
-	talk->port = port;
-	talk->fd = -1;
-	talk->began_ns = clock_ns();
-	while (check->letters[talk->letter_count] != TREAT_END)
-		talk->letter_count++;
-	rc = open_socket(talk, place);
-	if (rc)
-		talk_free(talk);
-	else
-		*ret_talk = talk;
-	return rc;
+	peer->gate = gate;
+	peer->check = check;
+	peer->family = family;
+	peer->port = port;
+	peer->fd = -1;
+	peer->began_ns = clock_ns();
+	while (check->messages[peer->message_count] != MESSAGE_END)
+		peer->message_count++;
+	rc = open_socket(peer, target);
+	if (rc) {
+		peer_end(peer, NULL);
+		return rc;
+	}
+	*ret_peer = peer;
+	*ret_fd = peer->fd;
+	return 0;
 }
 
-void talk_free(struct talk *talk)
+void peer_end(struct peer *peer, struct peer_evidence *ret)
 {
-	if (!talk)
+	if (!peer)
 		return;
-	if (talk->fd >= 0)
-		close(talk->fd);
-	free(talk);
-}
-
-int talk_fd(const struct talk *talk)
-{
-	return talk->fd;
-}
-
-uint16_t talk_port(const struct talk *talk)
-{
-	return talk->port;
-}
-
-const struct check *talk_check(const struct talk *talk)
-{
-	return talk->check;
-}
-
-int talk_family(const struct talk *talk)
-{
-	return talk->family;
-}
-
-bool talk_done(const struct talk *talk)
-{
-	return talk->done;
-}
-
-void talk_evidence(const struct talk *talk, struct talk_evidence *ret)
-{
-	*ret = talk->evidence;
-	ret->merged = gate_merged(talk->gate, talk->port);
+	if (ret) {
+		*ret = peer->evidence;
+		ret->merged = gate_merged(peer->gate, peer->port);
+	}
+	if (peer->fd >= 0)
+		close(peer->fd);
+	free(peer);
 }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One check of a probe: a conversation between a socket in the target's namespace, which connects out, and
- * the peer behind the gate, which truesum plays too. The peer answers in letters, some of them damaged on
- * purpose; what the socket reads of each is the evidence.
+ * One check of a probe, as an exchange between two ends that truesum both plays: a socket in the target's
+ * namespace, which connects out, and the peer outside of the gate. The peer answers with the check's messages,
+ * some of them damaged on purpose. What the socket reads is the evidence.
  */
 #ifndef TRUESUM_PROBE_PEER_H
 #define TRUESUM_PROBE_PEER_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include "probe/gate.h"
 #include "probe/payload.h"
 
-/* What the socket read of a letter. */
+struct gate;
+struct gate_packet;
+struct peer;
+
+/* What the socket read of a message. */
 enum arrival {
 	ARRIVED_NOTHING,
 	ARRIVED_INTACT,
@@ -23,55 +24,43 @@ enum arrival {
 	ARRIVED_OTHER, /* something else */
 };
 
-struct talk;
+struct peer_evidence {
+	int error; /* errno of connect() or of the connection; 0 */
+	bool met; /* a packet from the target reached the peer */
+	enum arrival arrived[CHECK_MESSAGES_MAX];
+	bool has_damaged; /* a message whose damage a checksum notices was not read as it was */
+	uint8_t sent[PAYLOAD_LEN],
+		read[PAYLOAD_LEN]; /* then: the first such payload, intact and as read */
+	uint32_t tx_good, tx_bad, tx_unfinished; /* frames from the target, by their checksums */
+	bool merged; /* GRO merged messages */
+	bool outer_sum; /* the messages went in tunnel packets that have a checksum of their own */
+};
 
 /* Where the target is. */
-struct talk_place {
+struct peer_target {
 	int netns_fd; /* -1: this namespace */
-	unsigned int forwards; /* namespaces on its way to the gate that forward */
+	unsigned int forwards; /* how many namespaces forward its packets on the way to the gate */
 };
 
 /*
- * Begins: a socket at the place connects to the peer at `port`, which must be this talk's alone. What it
- * sends lives for two hops more than it needs, so that nothing gets far, should it go astray. A failure of
- * connect() is no error but a result (talk_errno()).
+ * Starts an exchange: opens a socket at the target and connects it to the peer's `port`, which no other peer may use.
+ * The caller polls *ret_fd (-1: no socket) for EPOLLIN; it stays the peer's. The hop limit is two more than the way to
+ * the gate needs, so that a packet that goes astray does not get far. A failure of connect() is no error here, but
+ * part of the evidence.
  */
-int talk_new(const struct gate *gate, const struct talk_place *place, const struct check *check,
-	     int family, uint16_t port, struct talk **ret_talk);
-void talk_free(struct talk *talk);
+int peer_start(const struct gate *gate, const struct peer_target *target, const struct check *check,
+	       int family, uint16_t port, struct peer **ret_peer, int *ret_fd);
 
-int talk_fd(const struct talk *talk); /* to be polled for EPOLLIN, and while not greeted EPOLLOUT */
-uint16_t talk_port(const struct talk *talk);
-const struct check *talk_check(const struct talk *talk);
-int talk_family(const struct talk *talk);
+/* Handles a packet that came out of the gate from the target to the peer's port. */
+void peer_take_packet(struct peer *peer, const struct gate_packet *packet);
 
-/* What came out of the gate from the target to the peer's port. */
-void talk_frame(struct talk *talk, const struct gate_packet *packet);
+/* Reads what the target's socket has received. */
+void peer_read_socket(struct peer *peer);
 
-/* The socket is readable or writable. */
-void talk_socket(struct talk *talk);
+/* Sends again what may have been lost, and gives up in the end. Call it every few ms. Returns whether it is over. */
+bool peer_tick(struct peer *peer, uint64_t now_ns);
 
-/* Time passed: sends again what may have been lost; ends what takes too long. Call every few ms. */
-void talk_tick(struct talk *talk, uint64_t now_ns);
-
-bool talk_done(const struct talk *talk);
-
-/* Evidence, when it is done. */
-struct talk_evidence {
-	int error; /* errno of connect() or of the connection; 0 */
-	bool met; /* the peer heard of the target */
-	bool greeted; /* TCP: the handshake came to its end */
-	enum arrival arrived[LETTERS_MAX];
-	uint8_t sent[LETTER_LEN],
-		read[LETTER_LEN]; /* the first letter that arrived damaged, and what was meant */
-	uint8_t damaged_letter; /* its number */
-	bool has_damaged;
-	uint32_t tx_good, tx_bad, tx_unfinished; /* sums of the frames from the target */
-	uint32_t tx_stored, tx_computed; /* of the first wrong one */
-	bool merged; /* GRO merged letters */
-	bool outer_sum; /* the letters came in tunnel packets with a checksum of their own */
-	struct sockaddr_storage local; /* the socket's own address */
-};
-void talk_evidence(const struct talk *talk, struct talk_evidence *ret);
+/* Closes the socket and frees the peer (NULL: does nothing); writes what was found to `ret`, unless that is NULL. */
+void peer_end(struct peer *peer, struct peer_evidence *ret);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/term.h"
+#include "net/inventory.h"
 #include "net/nl.h"
 #include "net/route.h"
 #include "probe/gate.h"
@@ -44,12 +45,12 @@ const struct device *reach_device(const struct inventory *inventory, size_t spac
 static int no_way(char *why, size_t size, const struct space *space, const struct device *device,
 		  bool first)
 {
-	char name[IFNAMSIZ] = "a device unknown";
+	char name[IFNAMSIZ] = "unknown device";
 
 	if (device)
 		term_printable(name, sizeof(name), device->name);
 	snprintf(why, size,
-		 "what it sends leaves %s%sby %s%s%s%s, which does not lead to this host's routing",
+		 "its packets leave %s%sby %s%s%s%s, which does not lead to this host's routing",
 		 first ? "" : space->name, first ? "" : " ", name,
 		 device && device->kind[0] ? " (" : "", device ? device->kind : "",
 		 device && device->kind[0] ? ")" : "");
@@ -68,10 +69,10 @@ static bool is_own_address(const struct space *own, int family, const uint8_t *a
 	return false;
 }
 
-/* In the own namespace: what came in by `device` shall leave by the entrance. */
-static int reach_inside(const struct space *own, const struct device *device,
-			const struct route *route, const uint8_t *source, int family, int entrance,
-			char *why, size_t size)
+/* The last step, in our own namespace: whether what came in by `device` leaves by the entrance. */
+static int reach_entrance(const struct space *own, const struct device *device,
+			  const struct route *route, const uint8_t *source, int family,
+			  int entrance, char *why, size_t size)
 {
 	const struct device *way_in = device_by_index(own, entrance);
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
@@ -80,27 +81,28 @@ static int reach_inside(const struct space *own, const struct device *device,
 
 	if (device->index == entrance)
 		return 0;
-	/* Behind a bridge the next hop may be anybody's. */
+	/* If the device is a bridge's port, the next hop may be any host on the bridge. */
 	if (device->master &&
 	    !(route->has_gateway && is_own_address(own, family, route->gateway))) {
 		if (way_in && (way_in->index == device->master || way_in->master == device->master))
 			return 0;
 		snprintf(why, size,
-			 "its next hop lies behind a bridge, outside of this host's routing: "
-			 "name the bridge's port by --via");
+			 "a bridge takes its packets past this host's routing: name the "
+			 "bridge's port by --via");
 		return -EHOSTUNREACH;
 	}
 	if (!source)
 		return 0;
 	rc = nl_open(-1, NETLINK_ROUTE, &nl);
-	/* What the kernel would not send on, it drops, and says why. */
+	/* If the kernel would not forward the packets, it drops them and reports the reason: no harm done. */
 	if (rc || route_get(nl, family == AF_INET ? GATE_PEER_V4 : GATE_PEER_V6, source,
 			    device->master ? device->master : device->index, &forward))
 		return rc;
 	if (forward.oif == entrance)
 		return 0;
-	snprintf(why, size,
-		 "the host's rules would send it out by another device than the probe's");
+	snprintf(
+		why, size,
+		"the host's routing rules would send its packets out by another device than the probe's");
 	return -EHOSTUNREACH;
 }
 
@@ -124,11 +126,10 @@ int reach_gate(const struct inventory *inventory, size_t space, int family, int 
 			return -ENETUNREACH;
 		}
 		if (route.prefix_len >= documentation) {
-			snprintf(
-				why, size,
-				"a route there leads to %s, a documentation address that the probe "
-				"needs for itself",
-				peer);
+			snprintf(why, size,
+				 "a route leads to %s, a documentation address that the probe "
+				 "needs for itself",
+				 peer);
 			return -EADDRINUSE;
 		}
 		device = device_by_index(here, route.oif);
@@ -138,12 +139,12 @@ int reach_gate(const struct inventory *inventory, size_t space, int family, int 
 		*ret_forwards = hop + 1;
 		if (other && inventory->space[at].own && other->index == entrance)
 			return 0;
-		/* A macvlan's lower device is a way past this host's routing. */
+		/* A macvlan's packets leave by its lower device, past this host's routing. */
 		if (!other || strcmp(device->kind, other->kind) != 0)
 			return no_way(why, size, here, device, !hop);
 		if (inventory->space[at].own)
-			return reach_inside(&inventory->space[at], other, &route,
-					    hop ? NULL : source, family, entrance, why, size);
+			return reach_entrance(&inventory->space[at], other, &route,
+					      hop ? NULL : source, family, entrance, why, size);
 	}
 	snprintf(why, size, "its way out leads through more than %d namespaces", HOPS_MAX);
 	return -EHOSTUNREACH;

@@ -2,9 +2,9 @@
 /*
  * Running a probe: see run.h.
  *
- * Every conversation has a port of the peer's to itself, by which frames that come out of the gate, and
- * drops that the kernel tells of, are known to belong to it, whatever NAT makes of the target's address.
- * Targets begin in order, as long as fewer than TALKS_AT_ONCE conversations are open.
+ * Each exchange has a port of the peer's for itself. By the port a frame that comes out of the gate, or a drop that the
+ * kernel reports, is known to belong to it, even if NAT changes the target's address. Targets start in order, as long
+ * as fewer than EXCHANGES_MAX exchanges are open.
  */
 #include "probe/run.h"
 
@@ -17,35 +17,36 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fail.h"
+#include "base/loop.h"
 #include "bpf/drop.h"
 #include "net/conntrack.h"
 #include "net/counter.h"
-#include "probe/conclude.h"
+#include "net/inventory.h"
 #include "probe/reach.h"
-#include "probe/warm.h"
 
-#define WARM_PORT 16383
 #define FIRST_PORT 16384
-#define TALKS_AT_ONCE 512
+#define EXCHANGES_MAX 512
 #define TICK_NS UINT64_C(5000000)
 #define FRAME_MAX 65600
 #define FRAMES_A_ROUND 256
 
 struct run;
 
-/* An open conversation. */
-struct open_talk {
+/* An open exchange. */
+struct exchange {
 	struct run *run;
-	struct talk *talk;
+	struct peer *peer; /* NULL: this slot is free */
 	struct loop_source *source;
 	size_t target, check;
+	uint16_t port;
 };
 
-/* What a target's counters were before, and what is left to do. */
+/* A target's counters before its exchanges, and how many of these are open. */
 struct progress {
 	struct counters before;
-	unsigned int open; /* conversations */
+	unsigned int open;
 };
 
 struct run {
@@ -53,19 +54,18 @@ struct run {
 	const struct inventory *inventory;
 	struct probe *probe;
 	struct gate *gate;
-	struct warm warm;
-	bool is_warm;
+	bool gate_is_ready;
 	struct drops *drops;
 	struct loop *loop;
 	struct loop_source *gate_source, *tick;
 	struct counters host_before;
 	bool forwards_v4, forwards_v6; /* the host */
-	struct progress *progress; /* one a target */
-	struct open_talk open[TALKS_AT_ONCE];
+	struct progress *progress; /* by target */
+	struct exchange exchange[EXCHANGES_MAX];
 	unsigned int open_count;
-	struct open_talk *by_port[UINT16_MAX + 1];
-	size_t next; /* target to begin */
-	size_t done;
+	struct exchange *by_port[UINT16_MAX + 1];
+	size_t next; /* target to start */
+	size_t done; /* targets */
 	uint32_t next_port;
 	uint8_t frame[FRAME_MAX];
 };
@@ -75,19 +75,20 @@ static uint32_t netns_number(const struct run *run, size_t space)
 	return (uint32_t)run->inventory->space[space].id.ino;
 }
 
-/* ---- The end of a conversation ---- */
+/* ---- The end of an exchange ---- */
 
-/* Nothing of the conversations, nor of a killed run's, shall stay in connection tracking there. */
-static void forget(const struct run *run, int netns_fd)
+/* Removes connection tracking's entries for the peer in that namespace, a killed run's, too. */
+static void forget_connections(const struct run *run, int netns_fd)
 {
+	const struct gate_info *info = gate_info(run->gate);
 	_cleanup_(netns_leave) int home = -1;
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 
 	if (netns_enter(netns_fd, &home) || !conntrack_is_on() ||
 	    nl_open(-1, NETLINK_NETFILTER, &nl))
 		return;
-	conntrack_forget(nl, AF_INET, gate_peer(run->gate, AF_INET));
-	conntrack_forget(nl, AF_INET6, gate_peer(run->gate, AF_INET6));
+	conntrack_forget(nl, AF_INET, info->peer_v4);
+	conntrack_forget(nl, AF_INET6, info->peer_v6);
 }
 
 static const struct space *space_of(const struct run *run, size_t target)
@@ -102,21 +103,18 @@ static void target_done(struct run *run)
 		run->settings->progress(run->settings->owner, run->done, run->probe->target_count);
 }
 
-static void close_talk(struct open_talk *open)
+static void close_exchange(struct exchange *exchange)
 {
-	struct run *run = open->run;
-	struct probe_target *target = &run->probe->target[open->target];
-	struct probe_check *check = &target->check[open->check];
-	struct talk *talk = open->talk;
+	struct run *run = exchange->run;
+	struct probe_target *target = &run->probe->target[exchange->target];
+	const struct space *space = space_of(run, exchange->target);
 
-	talk_evidence(talk, &check->evidence);
-	loop_remove(&open->source);
-	run->by_port[talk_port(talk)] = NULL;
-	talk_free(talk);
-	open->talk = NULL;
-	if (!--run->progress[open->target].open) {
-		if (!space_of(run, open->target)->own)
-			forget(run, space_of(run, open->target)->fd);
+	loop_remove(&exchange->source);
+	run->by_port[exchange->port] = NULL;
+	peer_end(TAKE_PTR(exchange->peer), &target->check[exchange->check].evidence);
+	if (!--run->progress[exchange->target].open) {
+		if (!space->own)
+			forget_connections(run, space->fd);
 		target_done(run);
 	}
 	run->open_count--;
@@ -126,17 +124,11 @@ static void close_talk(struct open_talk *open)
 
 static int socket_ready(void *owner, uint32_t events)
 {
-	struct open_talk *open = owner;
+	struct exchange *exchange = owner;
 
 	(void)events;
-	talk_socket(open->talk);
+	peer_read_socket(exchange->peer);
 	return 0;
-}
-
-static bool is_for_peer(const struct run *run, const struct packet_flow *flow)
-{
-	return flow->family && !memcmp(flow->dst, gate_peer(run->gate, flow->family),
-				       flow->family == AF_INET ? 4 : 16);
 }
 
 static int gate_ready(void *owner, uint32_t events)
@@ -146,55 +138,51 @@ static int gate_ready(void *owner, uint32_t events)
 	(void)events;
 	for (unsigned int i = 0; i < FRAMES_A_ROUND; i++) {
 		struct gate_packet packet;
-		const struct packet_flow *flow = &packet.judged.flow;
-		const struct open_talk *open;
-		ssize_t len = read(gate_fd(run->gate), run->frame, sizeof(run->frame));
+		const struct exchange *exchange;
+		ssize_t len = read(gate_info(run->gate)->fd, run->frame, sizeof(run->frame));
 
 		if (len < 0 && (errno == EAGAIN || errno == EINTR))
 			return 0;
 		if (len < 0)
 			return fail_errno(-errno, "cannot read from device " GATE_DEVICE);
-		if (!gate_take(run->gate, run->frame, (size_t)len, &packet) ||
-		    !is_for_peer(run, flow))
+		if (!gate_take(run->gate, run->frame, (size_t)len, &packet))
 			continue;
-		if (!run->is_warm && flow->dst_port == WARM_PORT)
-			warm_frame(&run->warm, &packet.judged);
-		open = run->by_port[flow->dst_port];
-		if (open)
-			talk_frame(open->talk, &packet);
+		exchange = run->by_port[packet.judged.flow.dst_port];
+		if (exchange)
+			peer_take_packet(exchange->peer, &packet);
 	}
 	return 0;
 }
 
-/* ---- Beginning ---- */
+/* ---- Starting exchanges ---- */
 
-static int begin_talk(struct run *run, size_t number, const struct check *row, int family)
+static int start_exchange(struct run *run, size_t number, const struct check *row, int family)
 {
 	struct probe_target *target = &run->probe->target[number];
-	const struct space *space = &run->inventory->space[target->space];
-	const struct talk_place place = {
+	const struct space *space = space_of(run, number);
+	const struct peer_target place = {
 		.netns_fd = space->own ? -1 : space->fd,
 		.forwards = target->forwards,
 	};
-	struct open_talk *open;
-	unsigned int slot = 0;
-	int rc;
+	struct exchange *exchange = run->exchange;
+	int rc, fd = -1;
 
-	while (run->open[slot].talk)
-		slot++;
-	open = &run->open[slot];
-	*open = (struct open_talk){ .run = run, .target = number, .check = target->check_count };
-	rc = talk_new(run->gate, &place, row, family, (uint16_t)run->next_port, &open->talk);
+	while (exchange->peer)
+		exchange++;
+	*exchange = (struct exchange){ .run = run,
+				       .target = number,
+				       .check = target->check_count,
+				       .port = (uint16_t)run->next_port };
+	rc = peer_start(run->gate, &place, row, family, exchange->port, &exchange->peer, &fd);
 	if (rc)
 		return rc;
-	if (talk_fd(open->talk) >= 0)
-		rc = loop_add_fd(run->loop, talk_fd(open->talk), EPOLLIN, socket_ready, open,
-				 &open->source);
+	if (fd >= 0)
+		rc = loop_add_fd(run->loop, fd, EPOLLIN, socket_ready, exchange, &exchange->source);
 	if (rc) {
-		talk_free(TAKE_PTR(open->talk));
+		peer_end(TAKE_PTR(exchange->peer), NULL);
 		return rc;
 	}
-	run->by_port[run->next_port++] = open;
+	run->by_port[run->next_port++] = exchange;
 	run->open_count++;
 	run->progress[number].open++;
 	target->check[target->check_count++] =
@@ -218,25 +206,25 @@ static bool has_address(const struct space *space, int family)
 	return false;
 }
 
-/* Whether the family can be tried; says why not. A target without an address of it lacks nothing. */
+/* Whether the family can be tried; the target gets the reason if not. It need not have an address of each family. */
 static bool may_try(const struct run *run, struct probe_target *target, int family)
 {
 	const struct space *space = &run->inventory->space[target->space];
 	char *why = family == AF_INET ? target->no_v4 : target->no_v6;
-	const char *gate_why;
+	const struct gate_info *info = gate_info(run->gate);
+	const char *host_why = family == AF_INET ? info->no_v4 : info->no_v6;
 
-	if (!gate_has(run->gate, family, &gate_why))
-		snprintf(why, sizeof(target->no_v4), "the host has none: %.120s", gate_why);
+	if (*host_why)
+		snprintf(why, sizeof(target->no_v4), "the host has none: %.120s", host_why);
 	else if (!space->own && !has_address(space, family))
 		snprintf(why, sizeof(target->no_v4), "it has no address");
-	else if (!space->own &&
-		 reach_gate(run->inventory, target->space, family, gate_entrance(run->gate),
-			    &target->forwards, why, sizeof(target->no_v4)))
+	else if (!space->own && reach_gate(run->inventory, target->space, family, info->entrance,
+					   &target->forwards, why, sizeof(target->no_v4)))
 		target->cut_off = true;
 	return !*why;
 }
 
-static int begin_target(struct run *run, size_t number)
+static int start_target(struct run *run, size_t number)
 {
 	struct probe_target *target = &run->probe->target[number];
 	const struct space *space = &run->inventory->space[target->space];
@@ -244,17 +232,17 @@ static int begin_target(struct run *run, size_t number)
 	int rc = counter_read(space->own ? -1 : space->fd, &run->progress[number].before);
 
 	for (size_t i = 0; !rc && i < check_row_count; i++) {
-		/* GRO leaves datagrams alone that a socket of this namespace is to have (udp_gro_receive()). */
+		/* GRO does not merge datagrams for a socket of this namespace (udp_gro_receive()). */
 		if (space->own && check_rows[i].proto == IPPROTO_UDP &&
 		    check_rows[i].shape == SHAPE_MERGED)
 			continue;
 		if (v4 && check_rows[i].v4)
-			rc = begin_talk(run, number, &check_rows[i], AF_INET);
+			rc = start_exchange(run, number, &check_rows[i], AF_INET);
 		if (!rc && v6 && check_rows[i].v6)
-			rc = begin_talk(run, number, &check_rows[i], AF_INET6);
+			rc = start_exchange(run, number, &check_rows[i], AF_INET6);
 	}
 	if (rc && rc != -ENOMEM && rc != -EMFILE) {
-		/* It vanished, or nobody may go there. */
+		/* The namespace is gone, or may not be entered. */
 		snprintf(target->vanished, sizeof(target->vanished), "%s", fail_text());
 		rc = 0;
 	}
@@ -263,13 +251,13 @@ static int begin_target(struct run *run, size_t number)
 	return rc;
 }
 
-static int begin_more(struct run *run)
+static int start_targets(struct run *run)
 {
 	struct probe *probe = run->probe;
 	int rc = 0;
 
 	while (!rc && run->next < probe->target_count &&
-	       run->open_count + PROBE_CHECKS_MAX <= TALKS_AT_ONCE) {
+	       run->open_count + PROBE_CHECKS_MAX <= EXCHANGES_MAX) {
 		size_t number = run->next++;
 		const struct space *space = &run->inventory->space[probe->target[number].space];
 
@@ -277,7 +265,7 @@ static int begin_more(struct run *run)
 		if (probe->target[number].isolated)
 			target_done(run);
 		else
-			rc = begin_target(run, number);
+			rc = start_target(run, number);
 	}
 	return rc;
 }
@@ -288,19 +276,16 @@ static int tick(void *owner)
 	uint64_t now = clock_ns();
 	int rc;
 
-	run->is_warm = run->is_warm || warm_tick(&run->warm, now);
-	if (!run->is_warm)
+	run->gate_is_ready = run->gate_is_ready || gate_is_ready(run->gate, now);
+	if (!run->gate_is_ready)
 		return 0;
-	for (size_t i = 0; i < TALKS_AT_ONCE; i++) {
-		struct open_talk *open = &run->open[i];
+	for (size_t i = 0; i < EXCHANGES_MAX; i++) {
+		struct exchange *exchange = &run->exchange[i];
 
-		if (!open->talk)
-			continue;
-		talk_tick(open->talk, now);
-		if (talk_done(open->talk))
-			close_talk(open);
+		if (exchange->peer && peer_tick(exchange->peer, now))
+			close_exchange(exchange);
 	}
-	rc = begin_more(run);
+	rc = start_targets(run);
 	if (!rc && run->done == run->probe->target_count)
 		loop_quit(run->loop, 0);
 	return rc;
@@ -317,14 +302,14 @@ static int interrupted(void *owner, int signo)
 
 /* ---- Judging ---- */
 
-/* What is known around the n-th conversation of all, which had port FIRST_PORT + n. */
-struct arounds {
+/* The contexts of all exchanges. The one with port FIRST_PORT + n has number n. */
+struct contexts {
 	const struct run *run;
-	struct circumstances *around;
+	struct judge_context *context;
 	size_t count;
 };
 
-/* Another probe, of a namespace beside, has the same peer. */
+/* Whether the namespace may be ours: a probe in an unrelated namespace has the same peer. 0: it has no number. */
 static bool is_known(const struct run *run, uint32_t netns)
 {
 	for (size_t i = 0; netns && i < run->inventory->space_count; i++)
@@ -335,20 +320,20 @@ static bool is_known(const struct run *run, uint32_t netns)
 
 static void take_drop(void *owner, const struct drop_key *key, const char *reason, uint64_t packets)
 {
-	const struct arounds *all = owner;
-	struct circumstances *around;
+	const struct contexts *contexts = owner;
+	struct judge_context *context;
 
-	if (key->port < FIRST_PORT || key->port >= FIRST_PORT + all->count ||
-	    !is_known(all->run, key->netns))
+	(void)packets;
+	if (key->port < FIRST_PORT || key->port >= FIRST_PORT + contexts->count ||
+	    !is_known(contexts->run, key->netns))
 		return;
-	around = &all->around[key->port - FIRST_PORT];
-	if (around->drop_count < DROPS_MAX)
-		around->drop[around->drop_count++] = (struct drop){
+	context = &contexts->context[key->port - FIRST_PORT];
+	if (context->drop_count < JUDGE_DROPS_MAX)
+		context->drop[context->drop_count++] = (struct judge_drop){
 			.reason = reason,
 			.netns = key->netns,
 			.outbound = key->outbound,
 			.tunnelled = key->tunnelled,
-			.packets = packets,
 		};
 }
 
@@ -365,58 +350,108 @@ static uint64_t errors_of(const struct counters *counters, uint8_t proto)
 	return proto == IPPROTO_TCP ? counters->tcp_in_csum_errors : counters->udp_in_csum_errors;
 }
 
-static void judge_target(struct run *run, struct probe_target *target, size_t number,
-			 struct circumstances *around, const struct counters *host_after)
+/* How many messages of a target's checks over the protocol carry damage that their own checksum notices. */
+static unsigned int count_noticeable(const struct probe_target *target, uint8_t proto)
 {
-	const struct space *space = &run->inventory->space[target->space];
-	struct counters after = run->progress[number].before;
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < target->check_count; i++) {
+		const struct check *check = target->check[i].check;
+
+		for (unsigned int k = 0; check->messages[k] != MESSAGE_END; k++)
+			count += check->proto == proto && check->shape != SHAPE_NO_CHECK &&
+				 payload_is_noticeable(check->messages[k]);
+	}
+	return count;
+}
+
+/* The verdict of all of a target's checks. */
+static enum verdict conclude_target(const struct probe_target *target)
+{
+	unsigned int seen[VERDICTS] = { 0 };
+
+	for (size_t i = 0; i < target->check_count; i++) {
+		const struct probe_check *check = &target->check[i];
+
+		/* If fragments or merged packets do not get through, damage cannot come in by them. */
+		if (!check->in.inherent &&
+		    (check->in.verdict != VERDICT_BLOCKED || check->check->shape == SHAPE_SINGLE))
+			seen[check->in.verdict]++;
+		if (check->out.verdict == VERDICT_DELIVERS_CORRUPT)
+			seen[VERDICT_DELIVERS_CORRUPT]++;
+	}
+	seen[VERDICT_BLOCKED] += target->cut_off;
+	if (seen[VERDICT_DELIVERS_CORRUPT])
+		return VERDICT_DELIVERS_CORRUPT;
+	if (seen[VERDICT_UNKNOWN] || target->vanished[0])
+		return VERDICT_UNKNOWN;
+	return seen[VERDICT_VERIFIED] && !seen[VERDICT_BLOCKED] ? VERDICT_VERIFIED
+								: VERDICT_BLOCKED;
+}
+
+/* The verdict of all targets but the isolated ones. */
+static enum verdict conclude_probe(const struct probe *probe)
+{
+	enum verdict worst = VERDICTS;
+
+	for (size_t i = 0; i < probe->target_count; i++)
+		if (!probe->target[i].isolated)
+			worst = verdict_worse(worst, probe->target[i].verdict);
+	return worst == VERDICTS ? VERDICT_BLOCKED : worst;
+}
+
+/* `context`: those of the target's checks. */
+static void judge_target(struct run *run, size_t number, struct judge_context *context,
+			 const struct counters *host_after)
+{
+	struct probe_target *target = &run->probe->target[number];
+	const struct space *space = space_of(run, number);
 	const struct counters *before = &run->progress[number].before;
+	const char *no_merging = gate_info(run->gate)->no_merging;
+	struct counters after = *before;
 
 	counter_read(space->own ? -1 : space->fd, &after);
-	for (size_t i = 0; i < target->check_count; i++) {
+	for (size_t i = 0; i < target->check_count; i++, context++) {
 		struct probe_check *check = &target->check[i];
 		uint8_t proto = check->check->proto;
 
-		around[i].target_is_host = space->own;
-		around[i].target_netns = netns_number(run, target->space);
-		around[i].host_netns = netns_number(run, 0);
-		around[i].host_forwards =
+		context->target_is_host = space->own;
+		context->target_netns = netns_number(run, target->space);
+		context->host_netns = netns_number(run, 0);
+		context->host_forwards =
 			check->family == AF_INET ? run->forwards_v4 : run->forwards_v6;
-		around[i].damaged = conclude_damaged(target, proto);
-		around[i].target_errors = errors_of(&after, proto) - errors_of(before, proto);
-		around[i].host_errors =
+		context->damaged = count_noticeable(target, proto);
+		context->target_errors = errors_of(&after, proto) - errors_of(before, proto);
+		context->host_errors =
 			errors_of(host_after, proto) - errors_of(&run->host_before, proto);
-		around[i].host_udp_errors = errors_of(host_after, IPPROTO_UDP) -
-					    errors_of(&run->host_before, IPPROTO_UDP);
-		if (gate_merges(run->gate, &around[i].no_merging))
-			around[i].no_merging = NULL;
-		judge_in(check->check, &check->evidence, &around[i], &check->in);
-		judge_out(check->check, &check->evidence, &check->out);
+		context->host_udp_errors = errors_of(host_after, IPPROTO_UDP) -
+					   errors_of(&run->host_before, IPPROTO_UDP);
+		context->no_merging = *no_merging ? no_merging : NULL;
+		judge_in(check->check, &check->evidence, context, &check->in);
+		judge_out(&check->evidence, &check->out);
 	}
 	target->verdict = conclude_target(target);
 }
 
 static int judge_all(struct run *run)
 {
-	size_t talks = run->next_port - FIRST_PORT, at = 0;
-	_cleanup_free_ struct circumstances *around = calloc(talks + 1, sizeof(*around));
-	struct arounds all = { .run = run, .around = around, .count = talks };
+	size_t count = run->next_port - FIRST_PORT, at = 0;
+	_cleanup_free_ struct judge_context *context = calloc(count + 1, sizeof(*context));
+	struct contexts contexts = { .run = run, .context = context, .count = count };
 	struct counters host_after = run->host_before;
 
-	if (!around)
+	if (!context)
 		return fail(-ENOMEM, "out of memory");
 	if (run->drops)
-		drops_each(run->drops, take_drop, &all);
+		drops_each(run->drops, take_drop, &contexts);
 	counter_read(-1, &host_after);
 	run->forwards_v4 = sysctl_is_on("/proc/sys/net/ipv4/ip_forward");
 	run->forwards_v6 = sysctl_is_on("/proc/sys/net/ipv6/conf/all/forwarding");
 	for (size_t i = 0; i < run->probe->target_count; i++) {
-		struct probe_target *target = &run->probe->target[i];
-
-		judge_target(run, target, i, &around[at], &host_after);
-		at += target->check_count;
+		judge_target(run, i, &context[at], &host_after);
+		at += run->probe->target[i].check_count;
 	}
-	run->probe->verdict = conclude(run->probe);
+	run->probe->verdict = conclude_probe(run->probe);
 	return 0;
 }
 
@@ -424,13 +459,11 @@ static int judge_all(struct run *run)
 
 static void end_run(struct run *run)
 {
-	for (size_t i = 0; i < TALKS_AT_ONCE; i++)
-		if (run->open[i].talk)
-			close_talk(&run->open[i]);
+	for (size_t i = 0; i < EXCHANGES_MAX; i++)
+		if (run->exchange[i].peer)
+			close_exchange(&run->exchange[i]);
 	if (run->gate)
-		forget(run, -1);
-	if (run->warm.gate)
-		warm_end(&run->warm);
+		forget_connections(run, -1);
 	loop_remove(&run->gate_source);
 	loop_remove(&run->tick);
 	loop_free(run->loop);
@@ -449,7 +482,6 @@ static void cleanup_run(struct run **run)
 static int set_up(struct run *run, size_t count)
 {
 	struct rlimit files;
-	struct drops_of of;
 	int rc;
 
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
@@ -464,15 +496,12 @@ static int set_up(struct run *run, size_t count)
 	rc = gate_open(&run->settings->gate, &run->gate);
 	if (rc)
 		return rc;
-	gate_drops_of(run->gate, &of);
-	if (drops_open(&of, &run->drops))
-		run->probe->no_drops = "drop reasons cannot be watched here";
-	warm_begin(&run->warm, run->gate, WARM_PORT);
+	run->probe->no_drop_reasons = drops_open(&gate_info(run->gate)->drops_of, &run->drops);
 	rc = counter_read(-1, &run->host_before);
 	rc = rc ? rc : loop_new(&run->loop);
 	rc = rc ? rc : loop_add_signals(run->loop, interrupted, run);
 	rc = rc ? rc
-		: loop_add_fd(run->loop, gate_fd(run->gate), EPOLLIN, gate_ready, run,
+		: loop_add_fd(run->loop, gate_info(run->gate)->fd, EPOLLIN, gate_ready, run,
 			      &run->gate_source);
 	return rc ? rc : loop_add_timer(run->loop, 1, TICK_NS, tick, run, &run->tick);
 }
@@ -498,7 +527,7 @@ int probe_run(const struct probe_settings *settings, const struct inventory *inv
 		probe.target[probe.target_count++].space = spaces[i];
 	rc = rc ? rc : loop_run(run->loop);
 	rc = rc ? rc : judge_all(run);
-	/* What is still open writes its evidence to its target. */
+	/* Exchanges that are still open write to the targets, so end them before that memory is freed. */
 	end_run(TAKE_PTR(run));
 	probe.seconds = (double)(clock_ns() - start) / 1e9;
 	if (rc)

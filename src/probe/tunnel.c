@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Outer headers: see tunnel.h. The port alone says that a packet is VXLAN, as for the kernel. */
+/* Outer headers: see tunnel.h. As in the kernel, the port alone tells that a packet is VXLAN. */
 #include "probe/tunnel.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@ enum {
 	ETHERTYPE_V4 = 0x0800,
 	ETHERTYPE_V6 = 0x86dd,
 	V4_LEN = 20,
-	V4_FRAGMENT = 0x3fff, /* more, and where */
+	V4_FRAGMENT = 0x3fff, /* the flag "more fragments" and the offset */
 	V6_LEN = 40,
 	UDP_LEN = 8,
 	VXLAN_LEN = 8,
@@ -57,7 +57,7 @@ static bool take_udp(struct cursor *at, uint16_t port, struct tunnel *back)
 
 	if (!udp || cursor_be16(udp + 2) != port || cursor_be16(udp + 4) < UDP_LEN)
 		return false;
-	/* The port the packet came from depends on the conversation; any will do, and its own is one. */
+	/* A VTEP takes the source port from a hash of the inner flow. The receiver takes any; this is one. */
 	back->src_port = cursor_be16(udp);
 	back->dst_port = port;
 	back->no_check = !cursor_be16(udp + 6);
@@ -99,7 +99,7 @@ int tunnel_open(const uint8_t *frame, size_t len, uint16_t port, struct tunnel *
 	return 0;
 }
 
-/* UDP without a checksum is a VTEP's choice over IPv6 too (RFC 6935), on whatever port. */
+/* A VTEP may leave out the UDP checksum over IPv6, too (RFC 6935), so that is not wrong on any port. */
 static bool is_wrong(const struct packet_layer *layer)
 {
 	return layer->verdict == SUM_BAD || layer->verdict == SUM_ARTEFACT;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum probe` on ways to connect a container: its verdict is the one that the lab gives for them; what
-# blocks it has its name; nothing of it is left, and nothing seen beside it.
+# `truesum probe` on ways to connect a container: it agrees with the lab, names what blocks it, leaves nothing behind,
+# and sends nothing to anybody else.
 # shellcheck disable=SC2016,SC2030,SC2031 # $status is one test's; the scripts expand in the world, not here
 
 bats_require_minimum_version 1.5.0
@@ -10,7 +10,7 @@ source "$BATS_TEST_DIRNAME/probe_world.bash"
 
 LAB=$BATS_FILE_TMPDIR/lab.json
 
-# What the lab says of all topologies, once.
+# Runs the lab once, over all topologies.
 setup_file() {
 	local truesum=${TRUESUM:-$BATS_TEST_DIRNAME/../../build/truesum} code=0
 	[ "$(id -u)" = 0 ] || return 0
@@ -18,8 +18,8 @@ setup_file() {
 	[ "$code" = 0 ]
 }
 
-# The lab's verdicts of TCP, both families: lab TOPOLOGY BEHAVIOUR [NIC], in the words of verdicts(). Lab and
-# probe give the places other names.
+# lab TOPOLOGY BEHAVIOUR: the lab's verdicts on TCP, both families, in the words of verdicts(). Lab and probe have
+# different names for the places.
 lab() {
 	jq -r --arg topology "$1" --arg behaviour "$2" '[.cells[] |
 		select(.topology == $topology and .behaviour == $behaviour and .mitigation == "none" and (.skipped | not)) |
@@ -32,8 +32,8 @@ FRAGMENTS='select(.shape == "fragments")'
 WHOLE='select(.shape != "fragments")'
 CORRUPT=delivers-corrupt
 
-# like_lab TOPOLOGY "ARG..." [NS:DEV...]: as the kernel is, with the 2016 statement on these veth ends, and again without.
-# Fragments: `corrupt` vouches for the first only, so no datagram of them is vouched for.
+# like_lab TOPOLOGY "ARG..." [NS:DEV...]: probe and lab agree on the kernel as it is, with the 2016 statement on these
+# veth ends, and again without. `corrupt` vouches for first fragments only, so for no fragmented datagram.
 like_lab() {
 	local topology=$1 args=() end want n=0
 	read -ra args <<<"$2"
@@ -56,7 +56,7 @@ like_lab() {
 	expect 0 "$(lab "$topology" native)"
 }
 
-# lying VERDICTS ARG...: what is expected as if the NIC vouched falsely
+# lying VERDICTS ARG...: expects these verdicts as if the NIC vouched for everything
 lying() {
 	probe -n C --as-if lying-nic "${@:2}"
 	expect 1 "$1" "${FILTER:-.}"
@@ -81,7 +81,7 @@ lying() {
 	lying $CORRUPT --via nic
 }
 
-@test "probe: a container behind a container, as in the lab" {
+@test "probe: a container inside a container, as in the lab" {
 	build nested
 	like_lab nested "" -:v0 M:w0
 	lying $CORRUPT
@@ -120,7 +120,7 @@ lying() {
 
 @test "probe: Mesos-like port mapping, as in the lab" {
 	build mesos
-	# Only a datagram's first fragment has the port that tc redirects: none comes through whole.
+	# tc redirects by port, which only the first fragment has: no datagram arrives complete.
 	probe -n C --via nic
 	expect 0 "$(lab mesos native)" "$WHOLE"
 	expect 0 blocked "$FRAGMENTS"
@@ -131,8 +131,7 @@ lying() {
 	stop veth
 }
 
-# The lab's lying NIC vouches for one checksum of a packet, the outer one; the probe's for both, as cards that know
-# tunnels do.
+# The lab's lying NIC vouches for the outer checksum only; the probe's for both, like a card that knows tunnels.
 @test "probe: VXLAN without outer checksum, as in the lab; a NIC that vouches falsely defeats it" {
 	build routed
 	build vxlan off
@@ -145,7 +144,7 @@ lying() {
 	build vxlan on
 	like_lab vxlan-csum "--via vx0" -:v0
 	FILTER=$WHOLE lying $CORRUPT --via vx0
-	# UDP without a checksum of its own is verified by the outer one, and that is no exception to count for nothing.
+	# UDP without a checksum of its own is verified by the outer one, so damage to it counts.
 	probe -n C --via vx0
 	[ "$(json '[.targets[].checks[] | select(.shape == "no-checksum" and .direction == "in") | .verdict + .by] | unique[]')" = verifiedouter-udp ]
 	[ "$(json '[.targets[].checks[] | select(.direction == "out") | .verdict] | unique[]')" = verified ]
@@ -168,7 +167,7 @@ lying() {
 		"dev nic dstport 9999"; do
 		# shellcheck disable=SC2086 # words
 		build vxlan on 4 $as
-		# Into the tunnel by an address of the probe's own.
+		# Only the probe's own address leads into the tunnel.
 		build beside_vxlan
 		probe -n C --via vx0
 		expect 0 verified:outer-udp
@@ -188,7 +187,7 @@ lying() {
 @test "probe: VXLAN and no drop reasons: the counters say who caught it" {
 	build routed
 	build vxlan on
-	# Without BTF none can be read.
+	# Without BTF the probe cannot read them.
 	world mount -t tmpfs tsum-test /sys/kernel/btf || skip "no /sys/kernel/btf to hide"
 	probe -n C --via vx0
 	expect 0 verified:outer-udp
@@ -203,15 +202,15 @@ lying() {
 	expect 0 verified:socket
 }
 
-@test "probe: VXLAN that a firewall lets only known VTEPs into is blocked, by the rule" {
+@test "probe: VXLAN with a firewall that admits only known VTEPs is blocked, by the rule" {
 	build routed
 	build vxlan on
 	world nft 'table inet t { chain input { type filter hook input priority 0; ip saddr != 10.5.0.1 udp dport 4789 drop; }; }'
 	probe -n C --via vx0
-	blocked 'a firewall rule on the host drops what comes back to it' "$WHOLE"
+	blocked 'a firewall rule on the host drops the answers to it' "$WHOLE"
 }
 
-@test "probe: VXLAN that it cannot be a VTEP of is refused" {
+@test "probe: VXLAN of a kind that the probe cannot be a VTEP of is refused" {
 	build routed
 	world ip link add vx1 type vxlan external dstport 4789
 	refuses 3 'cannot be a remote VTEP of vx1.*external' --via vx1 -n C
@@ -221,7 +220,7 @@ lying() {
 	build vxlan on
 	world ip addr add 198.51.100.9/24 dev nic
 	refuses 3 '198\.51\.100\.2 .*needs that documentation address' --via vx0 -n C
-	# Without --via it does not need it.
+	# Without --via the probe does not need that address.
 	probe -n C
 	expect 0 verified:socket
 	run ! world ip link show tsumprobe
@@ -241,7 +240,7 @@ lying() {
 	like_lab ipvlan "--via nic"
 }
 
-@test "probe: the host itself verifies, whatever its containers' veths say" {
+@test "probe: the host itself verifies, whatever its containers' veths do" {
 	build routed
 	vouch veth - v0
 	probe -p 1
@@ -250,8 +249,8 @@ lying() {
 	stop veth
 }
 
-# The way in by a tunnel or a translation may be in use elsewhere on the machine: then the kernel looks for the
-# host's own sockets before it merges.
+# If tunnels or translation are in use anywhere on the machine, the kernel looks for the host's own sockets before it
+# merges.
 @test "probe: the host itself verifies beside a tunnel, too" {
 	build vxlan off
 	probe -p 1
@@ -260,7 +259,7 @@ lying() {
 
 # ---- Blocked --------------------------------------------------------------------------------------------------
 
-# blocked REASON [FILTER]: nothing got through, and every reason given matches
+# blocked REASON [FILTER]: nothing got through, and every reason matches
 blocked() {
 	local reasons
 	expect 3 blocked "${2:-.}"
@@ -291,10 +290,10 @@ it has no route to the outside" ]
 	build routed
 	world nft 'table inet t { chain forward { type filter hook forward priority 0; drop; }; }'
 	probe -n C
-	blocked 'a firewall rule on the host drops what leaves it'
+	blocked 'a firewall rule on the host drops its packets'
 	world nft 'flush ruleset; table inet t { chain forward { type filter hook forward priority 0; iifname tsumprobe drop; }; }'
 	probe -n C
-	blocked 'a firewall rule on the host drops what comes back to it' "select(.shape != \"fragments\" or .family == 4)"
+	blocked 'a firewall rule on the host drops the answers to it' "select(.shape != \"fragments\" or .family == 4)"
 	world nft 'flush ruleset; table inet t { chain forward { type filter hook forward priority 0; reject; }; }'
 	probe -n C
 	blocked '(a firewall rule on the host|something on the way refuses)'
@@ -309,7 +308,7 @@ it has no route to the outside" ]
 
 @test "probe: blocked by rp_filter, for the family it is of" {
 	build routed
-	# Once they know each other: rp_filter leaves the container's ARP unanswered, too.
+	# First let the neighbours learn each other: rp_filter leaves the container's ARP unanswered, too.
 	probe -n C
 	expect 0 verified:socket
 	world ip route add 10.6.0.2/32 dev nic
@@ -318,8 +317,8 @@ it has no route to the outside" ]
 	[ "$(verdicts 'select(.family == 6)')" = verified:socket ]
 	[ "$(verdicts 'select(.family == 4)')" = blocked ]
 	[ "$(json '[.targets[].checks[] | select(.family == 4 and .direction == "in") | .reason] | unique[]')" = \
-		"rp_filter (reverse path filter) on the host drops what leaves it" ]
-	# Half of it is not proven, so this is no success.
+		"rp_filter (reverse path filter) on the host drops its packets" ]
+	# Half of it is not proven: no success.
 	[ "$status" = 3 ]
 }
 
@@ -335,9 +334,9 @@ it has no route to the outside" ]
 	[ "$(json '.targets[0] | .no_v4, .no_v6' | uniq)" = "it has no address" ]
 }
 
-@test "probe: what the container sends outward with wrong sums is told" {
+@test "probe: wrong checksums in what the container sends are reported" {
 	build routed
-	# A flip in the container's own UDP, under the original sum, is what a broken driver sends.
+	# A broken driver sends such packets: a flip in the container's own UDP under the original checksum.
 	start flip "$TRUESUM" corrupt --netns C --dev eth0 --match udp --offset 3
 	wait_for "world ip netns exec C tc filter show dev eth0 egress | grep -q tsum_corrupt"
 	probe -n C
@@ -351,7 +350,7 @@ it has no route to the outside" ]
 
 # ---- Refusals and bad targets -----------------------------------------------------------------------------------
 
-# refuses EXIT PATTERN ARG...: exactly one line, which matches
+# refuses EXIT PATTERN ARG...: prints exactly one line, which matches
 refuses() {
 	local code=$1 pattern=$2
 	shift 2
@@ -370,7 +369,7 @@ refuses() {
 	world ip -6 route add 2001:db8::/32 via fd05::1
 	refuses 3 '2001:db8:7473:756d::2 .*needs that documentation address' -n C
 	world ip -6 route del 2001:db8::/32 via fd05::1
-	# A wider route is no use of them.
+	# A wider route is not a use of these addresses.
 	world ip route add 192.0.0.0/16 via 10.5.0.1
 	world ip -n C addr add 192.0.2.5/24 dev eth0
 	probe -n C
@@ -412,7 +411,7 @@ refuses() {
 		done'
 	start vanish bash -c 'for i in $(seq 20); do ip netns del T$i; sleep 0.005; done'
 	probe
-	# Those that were there are judged, and nothing that was not there is called unsafe or has an odd verdict.
+	# Namespaces that stayed are judged, and no namespace that vanished is called unsafe or has an odd verdict.
 	[ "$status" != 1 ]
 	[ "$status" != 2 ]
 	jq -e '.targets | map(select(.name == "C")) | .[0].verdict == "verified"' "$WORK/out"
@@ -425,7 +424,7 @@ refuses() {
 	local as kinds=("")
 	# A chroot has no user namespaces.
 	! world unshare -U -r true 2>/dev/null || kinds+=("unshare -U -r")
-	# Where anybody may go.
+	# A place that every user may enter.
 	world install -m 755 "$TRUESUM" /run/truesum
 	for as in "${kinds[@]}"; do
 		code=0
@@ -440,9 +439,9 @@ refuses() {
 	run ! world ip link show tsumprobe
 }
 
-@test "probe: a container of a user namespace of its own is probed as any other" {
+@test "probe: a container in its own user namespace is probed like any other" {
 	world unshare -U -r true 2>/dev/null || skip "no user namespaces here (in a chroot there are none)"
-	# No default route: the kernel's own addresses suffice, once the pair is there.
+	# This namespace is unprivileged, so its devices are made from outside.
 	start rootless unshare -U -r -n sleep 60
 	local pid
 	pid=$(cat "$WORK/rootless.pid")
@@ -456,21 +455,21 @@ refuses() {
 	stop rootless || true
 }
 
-@test "probe: what is isolated is counted, not called safe" {
+@test "probe: an isolated target is counted, not called safe" {
 	build space I
 	probe -n I
 	[ "$(json '.targets[0].isolated')" = true ]
 	[ "$(json '.targets[0].verdict')" = blocked ]
 	[ "$(json .verdict)" = blocked ]
 	[ "$status" = 3 ]
-	# Among others it changes nothing.
+	# With other targets it changes nothing.
 	build routed
 	probe -n I -n C
 	[ "$(json .verdict)" = verified ]
 	[ "$status" = 0 ]
 }
 
-@test "probe: a second one at the same time says why not" {
+@test "probe: a second one at the same time says why it cannot run" {
 	build routed
 	world sysctl -qw net.ipv4.ip_forward=0 # so that the first takes a while
 	start first "$TRUESUM" probe -n C --json
@@ -495,7 +494,7 @@ refuses() {
 	jq -e '[.targets[].checks[] | has("proto") and has("family") and has("shape") and has("direction")
 		and has("verdict") and has("by") and has("evidence")] | all and length >= 40' "$WORK/out"
 	[ "$(json '.targets[] | select(.name == "C") | .netns')" = "$(world ip netns exec C readlink /proc/self/ns/net | tr -dc 0-9)" ]
-	# {tcp, udp} x {4, 6} x {single, merged}, fragments, and no checksum where there may be none; both ways.
+	# {tcp, udp} x {4, 6} x {single, merged}, fragments, and no checksum if the family allows that; both directions.
 	[ "$(json '[.targets[] | select(.name == "C") | .checks[] | select(.direction == "in") | "\(.proto)\(.family)-\(.shape)"] | sort | join(" ")')" = \
 		"tcp4-merged tcp4-single tcp6-merged tcp6-single udp4-fragments udp4-merged udp4-no-checksum udp4-single udp6-fragments udp6-merged udp6-single" ]
 	jq -e '[.targets[] | select(.name == "C") | .checks[]] | (map(select(.direction == "in")) | length) == (map(select(.direction == "out")) | length)' "$WORK/out"
@@ -506,7 +505,7 @@ refuses() {
 	stop veth
 }
 
-@test "probe: the text shows a row a target, evidence and the next step" {
+@test "probe: the text shows a row for each target, evidence and the next step" {
 	build routed
 	world "$TRUESUM" probe -n C >"$WORK/out"
 	grep -qE '^Every target verifies what it receives: 1 of 1' "$WORK/out"
@@ -516,14 +515,15 @@ refuses() {
 	world "$TRUESUM" probe -n C >"$WORK/out" || code=$?
 	[ "$code" = 1 ]
 	grep -qE '^1 of 1 target delivers damaged data' "$WORK/out"
-	grep -q 'meant .*see it' "$WORK/out" || grep -q 'meant' "$WORK/out"
+	grep -q '^    sent  …' "$WORK/out"
+	grep -q '^    read  …' "$WORK/out"
 	grep -q 'tc filter show dev v0 egress' "$WORK/out"
 	grep -q 'nsenter --net=.*C ethtool -K eth0 rx off' "$WORK/out"
 	run ! grep -q $'\033' "$WORK/out"
 	stop veth
 }
 
-@test "probe: --kselftest is TAP, with what is wrong as not ok" {
+@test "probe: --kselftest is TAP, and what is wrong is not ok" {
 	build routed
 	vouch veth - v0
 	code=0
@@ -532,7 +532,7 @@ refuses() {
 	[ "$code" = 1 ]
 	grep -q '^not ok .* C tcp ipv4 in$' "$WORK/tap"
 	grep -q '^ok .* host tcp ipv4 in$' "$WORK/tap"
-	# Line by line: header, plan, then as many results as planned, in order, and remarks.
+	# Header, plan, then as many results as planned, in order, and remarks.
 	awk 'NR == 1 { if ($0 != "TAP version 13") exit 1; next }
 		NR == 2 { if ($0 !~ /^1\.\.[0-9]+$/) exit 1; plan = substr($0, 4); next }
 		/^# ./ { if ($0 ~ /: $/) exit 1; next }
@@ -541,9 +541,9 @@ refuses() {
 		END { if (n != plan || n < 22) exit 1 }' "$WORK/tap"
 }
 
-# ---- Nothing beside, nothing left -------------------------------------------------------------------------------
+# ---- Nothing on the wire, nothing left -------------------------------------------------------------------------------
 
-# none_on_the_wire COMMAND...: meanwhile nothing of the probe comes out at the uplink's other end
+# none_on_the_wire COMMAND...: while it runs, no packet of the probe arrives at the uplink's other end
 none_on_the_wire() {
 	start wire ip netns exec R tcpdump -lni r0 net 192.0.2.0/24 or net 2001:db8::/32 or udp port 4789
 	wait_for "grep -q 'listening on' $WORK/wire.err"
@@ -555,20 +555,20 @@ none_on_the_wire() {
 	fi
 }
 
-@test "probe: nothing of it is on the wire beside" {
+@test "probe: none of its packets are on the wire" {
 	build routed
 	none_on_the_wire probe
 	[ "$(verdicts '.')" = verified:socket ]
 }
 
-@test "probe: nothing of it is on the wire, with --via and the wire itself" {
+@test "probe: none of its packets are on the wire, with --via the NIC" {
 	build routed
 	none_on_the_wire probe -n C --via nic
 	expect 0 verified:socket
 }
 
-# Its own packets are VXLAN, too: tcpdump looks into all that is on the wire.
-@test "probe: nothing of it is on the wire, with --via a VXLAN device, whose own packets are" {
+# The overlay's own packets are VXLAN, too, so tcpdump decodes everything on the wire.
+@test "probe: none of its packets are on the wire, with --via a VXLAN device, whose own packets are" {
 	build routed
 	build vxlan on 4 dev nic
 	start wire ip netns exec R tcpdump -lnvi r0 udp port 4789
@@ -585,14 +585,14 @@ none_on_the_wire() {
 	run ! grep -E '192\.0\.2\.|198\.51\.100\.|2001:db8' "$WORK/wire.out"
 }
 
-@test "probe: nothing of it is on the wire where a bridge leads past the host" {
+@test "probe: none of its packets are on the wire if a bridge leads past the host" {
 	build l2bridge
 	none_on_the_wire probe -n C
 	[ "$status" = 3 ]
 	[ "$(json '.targets[0].checks | length')" = 0 ]
 }
 
-@test "probe: nothing of it is on the wire where a rule routes the container elsewhere" {
+@test "probe: none of its packets are on the wire if a rule routes the container elsewhere" {
 	build routed
 	world ip rule add from 10.6.0.0/24 lookup 100
 	world ip route add default via 10.5.0.1 table 100
@@ -600,7 +600,7 @@ none_on_the_wire() {
 	[ "$status" = 3 ]
 }
 
-# All that a probe could leave in the world, as text. Neighbours and conntrack entries: which, not in what state.
+# Prints everything that a probe could leave in the world. Of neighbours and conntrack entries it omits the state.
 state() {
 	cat <<'END'
 state() {
@@ -625,7 +625,7 @@ state() {
 		grep -vE "conntrack_count|nf_log|icmp_msgs|tcp_fastopen_key|stable_secret|somaxconn_"
 	ls /run/truesum 2>/dev/null
 	ip netns exec C ss -tuna | grep -E "192\.0\.2|2001:db8"
-	# Its own connections only: others come and go.
+	# Only the probe's own connections: others come and go.
 	for at in host C; do
 		{ [ $at = host ] && conntrack -L || ip netns exec C conntrack -L; } 2>/dev/null
 		{ [ $at = host ] && conntrack -L -f ipv6 || ip netns exec C conntrack -L -f ipv6; } 2>/dev/null
@@ -643,7 +643,7 @@ settled() {
 	diff "$WORK/before" "$WORK/after"
 	return 1
 }
-# Everybody knows everybody, so that the probe finds no neighbour that was not there.
+# Lets all neighbours learn each other, so that the probe adds none.
 meet() {
 	for to in 10.6.0.2 fd06::2 10.5.0.1 fd05::1 10.8.0.1 fd08::1; do echo >/dev/udp/$to/9; done 2>/dev/null
 	ip netns exec C bash -c "for to in 10.6.0.1 fd06::1; do echo >/dev/udp/\$to/9; done" 2>/dev/null
@@ -652,7 +652,7 @@ meet() {
 END
 }
 
-@test "probe: --dry-run says what it would do, and changes nothing" {
+@test "probe: --dry-run prints what it would do, and changes nothing" {
 	build routed
 	build vxlan on
 	world bash -c "$(state)"'
@@ -671,7 +671,7 @@ END
 	run ! grep -qx '  host' "$WORK/plan.via"
 }
 
-@test "probe: nothing is left, by the TAP, by the NIC, by a VXLAN, by the container's own veth, after an interruption" {
+@test "probe: nothing is left, with the TAP, the NIC, a VXLAN, the container's own veth, and after an interruption" {
 	build routed
 	build vxlan on
 	build beside_vxlan
@@ -699,7 +699,7 @@ END
 		done'
 }
 
-# sigkills SEED ARG...: 25 of them, most while it runs; what the next run leaves is what was there before.
+# sigkills SEED ARG...: kills 25 probes at random moments, most of them while they run. The next run restores the state.
 sigkills() {
 	local seed=$1
 	shift
@@ -743,8 +743,8 @@ sigkills() {
 	sigkills 3 --via vx0
 }
 
-# The addresses that it lent go by themselves, after two minutes.
-@test "probe: after SIGKILL, clean takes the forwarding entries, neighbours and filter off a VXLAN device" {
+# The kernel removes the probe's addresses after two minutes.
+@test "probe: after SIGKILL, clean removes the forwarding entries, neighbours and filter from a VXLAN device" {
 	build routed
 	build vxlan on
 	build beside_vxlan

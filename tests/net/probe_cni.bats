@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum probe` and `guard` on networks that the reference CNI plugins make, called as a runtime calls them.
+# `truesum probe` and `guard` on networks made by the reference CNI plugins, which are called as a runtime calls them.
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/net/guard_world.bash
@@ -21,7 +21,7 @@ setup() {
 	build space C
 }
 
-# cni ADD|DEL TYPE [KEYS]: the plugin of that type for container C; KEYS are JSON members of its configuration
+# cni ADD|DEL TYPE [KEYS]: calls the plugin of that type for container C; KEYS are JSON members of its configuration
 cni() {
 	cat >"$WORK/cni.conf" <<-END
 		{
@@ -37,10 +37,10 @@ cni() {
 		"$PLUGINS/$2" <"$WORK/cni.conf" >"$WORK/cni.out" || { cat "$WORK/cni.out"; return 1; }
 }
 
-# The container's end on the host, as the probe names it.
+# The host's end of the container's veth, as the probe names it.
 veth() { json '.targets[0].interfaces[0].other_end'; }
 
-# with_statement IPv4 IPv6: what is expected while the veth vouches, and that both verify again after
+# with_statement IPv4 IPv6: expects these verdicts while the veth vouches, and that both verify afterwards
 with_statement() {
 	vouch veth - "$(veth)"
 	probe -n C
@@ -86,15 +86,15 @@ with_statement() {
 	expect 0 verified:socket
 }
 
-@test "cni bridge that is no gateway: no way out, and that is said" {
+@test "cni bridge that is no gateway: blocked, as there is no way out" {
 	cni ADD bridge '"bridge": "cni0"'
 	probe -n C
 	[ "$status" = 3 ]
 	[ "$(json .verdict)" = blocked ]
 }
 
-@test "cni macvlan: by its parent, verified by the socket" {
-	# Its gateway is out there.
+@test "cni macvlan: verified by the socket, with --via its parent" {
+	# R is its gateway.
 	world ip -n R addr add 10.11.0.1/24 dev r0
 	world ip -n R addr add fd11::1/64 dev r0 nodad
 	cni ADD macvlan '"master": "nic"'
@@ -107,7 +107,7 @@ with_statement() {
 	expect 1 $CORRUPT
 }
 
-@test "cni: guard protects behind ptp and bridge, and puts all back" {
+@test "cni: guard protects containers of ptp and bridge, and restores everything" {
 	cni ADD ptp
 	probe -n C
 	vouch veth - "$(veth)"

@@ -1,12 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum probe` and `guard` on a real Docker engine, with its own root and socket, in namespaces of its own.
+# `truesum probe` and `guard` on a real Docker engine, with a root, socket and namespaces of its own.
 #
-# IPv4 leaves Docker's bridges masqueraded, so that the host's connection tracking looks at what comes back:
-# damage is not translated, arrives at the host itself, and the host's own TCP or UDP drops it. Hence
-# "verified by conntrack" with and without the 2016 statement on the container's veth, until either
-# nf_conntrack_checksum is off or the NIC vouched already. IPv6 is routed: the container's own socket is
-# the only one that looks, and with the statement nobody does.
+# IPv4 leaves Docker's bridges masqueraded, so the host's connection tracking verifies the answers. It does not
+# translate a damaged one, which then arrives at the host itself, and the host's own TCP or UDP drops it. So the verdict
+# is "verified by conntrack", even with the 2016 statement on the container's veth, unless nf_conntrack_checksum is off
+# or the NIC vouches. IPv6 is routed: only the container's own socket verifies, and with the statement nothing does.
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/net/guard_world.bash
@@ -38,7 +37,7 @@ teardown() {
 	remove_groups
 }
 
-# veth_of NAME: its container's end on the host, as the probe names it
+# veth_of NAME: the host's end of the container's veth, as the probe names it
 veth_of() { json ".targets[] | select(.name == \"$1\") | .interfaces[0].other_end"; }
 
 @test "docker: default bridge, published port: verified on a stock kernel; with the 2016 statement IPv6 is not" {
@@ -54,7 +53,7 @@ veth_of() { json ".targets[] | select(.name == \"$1\") | .interfaces[0].other_en
 	probe -c web
 	expect 1 verified:conntrack "$V4"
 	expect 1 delivers-corrupt "$V6 | $WHOLE"
-	# The same veth, and IPv4 has nothing but conntrack's look at it.
+	# With that veth IPv4 depends on conntrack alone.
 	world sysctl -qw net.netfilter.nf_conntrack_checksum=0
 	probe -c web
 	expect 1 delivers-corrupt "$V4 | $WHOLE"
@@ -95,7 +94,7 @@ veth_of() { json ".targets[] | select(.name == \"$1\") | .interfaces[0].other_en
 	grep -q "no container 'db'" "$WORK/err"
 }
 
-@test "docker: without network or in the host's, a container is what it is" {
+@test "docker: a container without a network is isolated, one in the host's network is the host" {
 	docker run -d --name alone --network none box /bin/sleep 60 >/dev/null
 	docker run -d --name inside --network host box /bin/sleep 60 >/dev/null
 	probe -c alone -c web
@@ -105,11 +104,11 @@ veth_of() { json ".targets[] | select(.name == \"$1\") | .interfaces[0].other_en
 	[ "$(json '.targets[0].name')" = host ]
 }
 
-@test "docker: guard finds what helps IPv6, which nobody translates, and puts all back" {
+@test "docker: guard finds what helps IPv6, which is not translated, and restores everything" {
 	probe -c web
 	vouch veth - "$(veth_of web)"
 	protects "-c web" veth:reset
-	# IPv4's conntrack verified it before.
+	# Until now conntrack verified IPv4.
 	world sysctl -qw net.netfilter.nf_conntrack_checksum=0
 	protects "-c web" veth:reset
 	stop veth

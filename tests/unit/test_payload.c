@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* probe/letter.c: what is done to a letter, and which sums see it. */
+/* probe/payload.c: what each kind of damage does to a payload, and which checksums notice it. */
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include "probe/payload.h"
 #include "sum/csum.h"
 
-/* Of all fields there are: one bit differs, and never is the result "no checksum". */
+/* For every value of the field: one bit changes, and the result never means "no checksum". */
 static void test_field(void **state)
 {
 	(void)state;
@@ -21,7 +21,7 @@ static void test_field(void **state)
 		uint8_t bytes[2] = { (uint8_t)(field >> 8), (uint8_t)field };
 		unsigned int after;
 
-		letter_damage_field(bytes);
+		payload_damage_field(bytes);
 		after = (unsigned int)(bytes[0] << 8 | bytes[1]);
 		if (!after || __builtin_popcount(field ^ after) != 1)
 			fail_msg("0x%04x became 0x%04x", field, after);
@@ -32,59 +32,60 @@ static unsigned int bits_between(const uint8_t *a, const uint8_t *b)
 {
 	unsigned int bits = 0;
 
-	for (size_t i = 0; i < LETTER_LEN; i++)
+	for (size_t i = 0; i < PAYLOAD_LEN; i++)
 		bits += (unsigned int)__builtin_popcount(a[i] ^ b[i]);
 	return bits;
 }
 
 static const struct {
-	enum treatment treatment;
+	enum message message;
 	unsigned int bits;
-	bool sum_differs, seen;
+	bool sum_differs, noticeable;
 } rows[] = {
-	{ TREAT_INTACT, 0, false, false },
-	{ TREAT_PAYLOAD, 1, true, true },
-	{ TREAT_FIELD, 2, true, true },
-	{ TREAT_PAIR, 2, false, false },
+	{ MESSAGE_INTACT, 0, false, false },
+	{ MESSAGE_BAD_PAYLOAD, 1, true, true },
+	{ MESSAGE_BAD_FIELD, 2, true, true },
+	{ MESSAGE_CANCELLING, 2, false, false },
 };
 
-static void test_treatments(void **state)
+static void test_damage(void **state)
 {
 	(void)state;
-	for (unsigned int number = 0; number < LETTERS_MAX; number++) {
+	for (unsigned int number = 0; number < CHECK_MESSAGES_MAX; number++) {
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-			uint8_t intact[LETTER_LEN], letter[LETTER_LEN];
+			uint8_t intact[PAYLOAD_LEN], payload[PAYLOAD_LEN];
 
-			letter_write(number, 0x4000, intact);
-			memcpy(letter, intact, LETTER_LEN);
-			letter_damage(rows[i].treatment, letter);
-			assert_int_equal(letter_number(letter), number);
-			assert_int_equal(bits_between(intact, letter), rows[i].bits);
-			assert_int_equal(csum_add(0, intact, LETTER_LEN) !=
-						 csum_add(0, letter, LETTER_LEN),
+			payload_write(number, 0x4000, intact);
+			memcpy(payload, intact, PAYLOAD_LEN);
+			payload_damage(rows[i].message, payload);
+			assert_int_equal(payload_number(payload), number);
+			assert_int_equal(bits_between(intact, payload), rows[i].bits);
+			assert_int_equal(csum_add(0, intact, PAYLOAD_LEN) !=
+						 csum_add(0, payload, PAYLOAD_LEN),
 					 rows[i].sum_differs);
-			assert_int_equal(letter_is_seen(rows[i].treatment), rows[i].seen);
+			assert_int_equal(payload_is_noticeable(rows[i].message),
+					 rows[i].noticeable);
 		}
 	}
 }
 
-/* Every check shows that damage gets through at all, and begins and ends with what must arrive. */
+/* Every check proves that damage gets through at all, and begins and ends with a message that must arrive. */
 static void test_rows(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < check_row_count; i++) {
-		const enum treatment *letters = check_rows[i].letters;
-		unsigned int count = 0, pairs = 0, seen = 0;
+		const enum message *messages = check_rows[i].messages;
+		unsigned int count = 0, cancelling = 0, noticeable = 0;
 
-		for (; letters[count] != TREAT_END; count++) {
-			pairs += letters[count] == TREAT_PAIR;
-			seen += letter_is_seen(letters[count]);
+		for (; messages[count] != MESSAGE_END; count++) {
+			cancelling += messages[count] == MESSAGE_CANCELLING;
+			noticeable += payload_is_noticeable(messages[count]);
 		}
-		assert_in_range(count, 3, LETTERS_MAX);
-		assert_int_equal(letters[0], TREAT_INTACT);
-		assert_int_equal(letters[count - 1], TREAT_INTACT);
-		assert_int_equal(pairs, 1);
-		assert_true(seen);
+		assert_in_range(count, 3, CHECK_MESSAGES_MAX);
+		assert_int_equal(messages[0], MESSAGE_INTACT);
+		assert_int_equal(messages[count - 1], MESSAGE_INTACT);
+		assert_int_equal(cancelling, 1);
+		assert_true(noticeable);
 	}
 }
 
@@ -92,7 +93,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_field),
-		cmocka_unit_test(test_treatments),
+		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_rows),
 	};
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* probe/judge.c: from evidence to verdicts, over all the kinds of evidence there are. */
+/* probe/judge.c: the verdict for every kind of evidence. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,78 +19,84 @@
 #define TARGET 2000
 #define OTHER 3000
 
-/* Checks as in probe/letter.c; the judge knows them by their rows only. */
-static const struct check tcp = {
-	"tcp", IPPROTO_TCP, SHAPE_SINGLE,
-	true,  true,	    { TREAT_INTACT, TREAT_PAYLOAD, TREAT_FIELD, TREAT_PAIR, TREAT_INTACT }
-};
-static const struct check udp = {
-	"udp", IPPROTO_UDP, SHAPE_SINGLE,
-	true,  true,	    { TREAT_INTACT, TREAT_PAYLOAD, TREAT_FIELD, TREAT_PAIR, TREAT_INTACT }
-};
-static const struct check merged = {
-	"tcp-merged", IPPROTO_TCP,
-	SHAPE_MERGED, true,
-	true,	      { TREAT_INTACT, TREAT_PAYLOAD, TREAT_FIELD, TREAT_PAIR, TREAT_INTACT }
-};
+/* Checks like those in probe/payload.c. The judge knows nothing of them but their rows. */
+static const struct check tcp = { "tcp",
+				  IPPROTO_TCP,
+				  SHAPE_SINGLE,
+				  true,
+				  true,
+				  { MESSAGE_INTACT, MESSAGE_BAD_PAYLOAD, MESSAGE_BAD_FIELD,
+				    MESSAGE_CANCELLING, MESSAGE_INTACT } };
+static const struct check udp = { "udp",
+				  IPPROTO_UDP,
+				  SHAPE_SINGLE,
+				  true,
+				  true,
+				  { MESSAGE_INTACT, MESSAGE_BAD_PAYLOAD, MESSAGE_BAD_FIELD,
+				    MESSAGE_CANCELLING, MESSAGE_INTACT } };
+static const struct check merged = { "tcp-merged",
+				     IPPROTO_TCP,
+				     SHAPE_MERGED,
+				     true,
+				     true,
+				     { MESSAGE_INTACT, MESSAGE_BAD_PAYLOAD, MESSAGE_BAD_FIELD,
+				       MESSAGE_CANCELLING, MESSAGE_INTACT } };
 static const struct check fragments = { "udp-fragments",
 					IPPROTO_UDP,
 					SHAPE_FRAGMENTS,
 					true,
 					true,
-					{ TREAT_INTACT, TREAT_PAYLOAD, TREAT_FIELD, TREAT_PAIR,
-					  TREAT_INTACT } };
+					{ MESSAGE_INTACT, MESSAGE_BAD_PAYLOAD, MESSAGE_BAD_FIELD,
+					  MESSAGE_CANCELLING, MESSAGE_INTACT } };
 static const struct check no_check = {
 	"udp-no-check", IPPROTO_UDP, SHAPE_NO_CHECK,
-	true,		false,	     { TREAT_INTACT, TREAT_PAYLOAD, TREAT_INTACT }
+	true,		false,	     { MESSAGE_INTACT, MESSAGE_BAD_PAYLOAD, MESSAGE_INTACT }
 };
 
-/* What arrived, a letter each: n(othing), i(ntact), d(amaged), o(ther). */
-static struct talk_evidence read_as(const char *letters)
+/* What arrived, one character for each message: n(othing), i(ntact), d(amaged), o(ther). */
+static struct peer_evidence read_as(const char *arrived)
 {
-	struct talk_evidence evidence = { .met = true, .greeted = true, .merged = true };
+	struct peer_evidence evidence = { .met = true, .merged = true };
 
-	for (size_t i = 0; letters[i]; i++)
-		evidence.arrived[i] = (enum arrival)(strchr("nido", letters[i]) - "nido");
+	for (size_t i = 0; arrived[i]; i++)
+		evidence.arrived[i] = (enum arrival)(strchr("nido", arrived[i]) - "nido");
 	return evidence;
 }
 
-static struct circumstances around_nothing(void)
+static struct judge_context context_nothing(void)
 {
-	return (struct circumstances){
+	return (struct judge_context){
 		.target_netns = TARGET,
 		.host_netns = HOST,
 		.host_forwards = true,
-		.has_drops = true,
 		.damaged = 4,
 	};
 }
 
-static struct circumstances around_drop(const char *reason, uint32_t netns, bool outbound)
+static struct judge_context context_drop(const char *reason, uint32_t netns, bool outbound)
 {
-	struct circumstances around = around_nothing();
+	struct judge_context context = context_nothing();
 
-	around.drop[around.drop_count++] = (struct drop){
-		.reason = reason, .netns = netns, .outbound = outbound, .packets = 2
-	};
-	return around;
+	context.drop[context.drop_count++] =
+		(struct judge_drop){ .reason = reason, .netns = netns, .outbound = outbound };
+	return context;
 }
 
 /* ---- What was read decides ---- */
 
 static const struct {
 	const struct check *check;
-	const char *letters;
-	const char *reason; /* in it; "": none */
+	const char *arrived;
+	const char *reason; /* part of it; "": none */
 	enum verdict verdict;
 	bool inherent;
 } rows[] = {
-	/* Verified: intact, the compensated pair damaged, nothing damaged that a checksum sees. */
+	/* Verified: intact messages intact, the cancelling one damaged, no damage that a checksum notices. */
 	{ &tcp, "iiidi", "", VERDICT_VERIFIED, false },
 	{ &udp, "inndi", "", VERDICT_VERIFIED, false },
 	{ &fragments, "inndi", "", VERDICT_VERIFIED, false },
 	{ &merged, "iiidi", "", VERDICT_VERIFIED, false },
-	/* One damaged letter is enough, whichever, and whatever else there was. */
+	/* One damaged message is enough, whichever it is and whatever else arrived. */
 	{ &tcp, "idddi", "", VERDICT_DELIVERS_CORRUPT, false },
 	{ &tcp, "ididi", "", VERDICT_DELIVERS_CORRUPT, false },
 	{ &tcp, "iiddi", "", VERDICT_DELIVERS_CORRUPT, false },
@@ -98,25 +105,25 @@ static const struct {
 	{ &udp, "idndi", "", VERDICT_DELIVERS_CORRUPT, false },
 	{ &fragments, "idddi", "", VERDICT_DELIVERS_CORRUPT, false },
 	{ &merged, "iddni", "", VERDICT_DELIVERS_CORRUPT, false },
-	/* Without a checksum damage must arrive: no defect. If it does not, that is no proof of anything. */
+	/* Without a checksum damage must arrive, which is no defect. If it does not arrive, that proves nothing. */
 	{ &no_check, "idi", "", VERDICT_DELIVERS_CORRUPT, true },
 	{ &no_check, "ini", "checks more", VERDICT_UNKNOWN, false },
 	{ &no_check, "nnn", "did not come back", VERDICT_BLOCKED, false },
-	/* Blocked: the first letter did not come. */
+	/* Blocked: the first message did not arrive. */
 	{ &tcp, "nnnnn", "did not come back", VERDICT_BLOCKED, false },
 	{ &udp, "nnndi", "did not come back", VERDICT_BLOCKED, false },
-	/* The test's own power is missing: what no checksum sees did not arrive. */
-	{ &tcp, "iiini", "no checksum can see", VERDICT_UNKNOWN, false },
-	{ &tcp, "iiiii", "no checksum can see", VERDICT_UNKNOWN, false },
-	{ &udp, "innni", "no checksum can see", VERDICT_UNKNOWN, false },
-	{ &udp, "innii", "no checksum can see", VERDICT_UNKNOWN, false },
-	/* The connection ended early. */
+	/* The check itself does not work: even damage that no checksum notices did not arrive. */
+	{ &tcp, "iiini", "no checksum can notice", VERDICT_UNKNOWN, false },
+	{ &tcp, "iiiii", "no checksum can notice", VERDICT_UNKNOWN, false },
+	{ &udp, "innni", "no checksum can notice", VERDICT_UNKNOWN, false },
+	{ &udp, "innii", "no checksum can notice", VERDICT_UNKNOWN, false },
+	/* The exchange ended early. */
 	{ &tcp, "innnn", "", VERDICT_UNKNOWN, false },
 	{ &tcp, "iindn", "", VERDICT_UNKNOWN, false },
 	{ &tcp, "inndn", "ended before", VERDICT_UNKNOWN, false },
 	{ &tcp, "iiidn", "ended before", VERDICT_UNKNOWN, false },
 	{ &udp, "inndn", "", VERDICT_UNKNOWN, false },
-	/* Bytes that nobody sent, and intact letters that came damaged. */
+	/* Bytes that were never sent, and intact messages that arrived damaged. */
 	{ &tcp, "oiidi", "rewrites", VERDICT_UNKNOWN, false },
 	{ &tcp, "ioidi", "rewrites", VERDICT_UNKNOWN, false },
 	{ &tcp, "iiioi", "rewrites", VERDICT_UNKNOWN, false },
@@ -125,20 +132,20 @@ static const struct {
 	{ &tcp, "diidi", "rewrites", VERDICT_UNKNOWN, false },
 };
 
-static void test_letters(void **state)
+static void test_arrivals(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct circumstances around = around_drop("TCP_CSUM", TARGET, false);
-		struct talk_evidence evidence = read_as(rows[i].letters);
+		struct judge_context context = context_drop("TCP_CSUM", TARGET, false);
+		struct peer_evidence evidence = read_as(rows[i].arrived);
 		struct judgement judged;
 
-		judge_in(rows[i].check, &evidence, &around, &judged);
+		judge_in(rows[i].check, &evidence, &context, &judged);
 		if (judged.verdict != rows[i].verdict || judged.inherent != rows[i].inherent ||
 		    !strstr(judged.reason, rows[i].reason))
-			fail_msg("%s %s: %s, '%s'", rows[i].check->name, rows[i].letters,
+			fail_msg("%s %s: %s, '%s'", rows[i].check->name, rows[i].arrived,
 				 verdict_names[judged.verdict], judged.reason);
-		/* A reason wherever there is a question, and only there; somebody wherever it is answered. */
+		/* There is a reason if, and only if, the question stays open; else there is somebody who caught it. */
 		assert_int_equal(judged.reason[0] != '\0',
 				 judged.verdict == VERDICT_UNKNOWN ||
 					 judged.verdict == VERDICT_BLOCKED);
@@ -149,7 +156,7 @@ static void test_letters(void **state)
 	}
 }
 
-/* All 4^5 things that may be read: verified is one of them only, and damage is never called anything better. */
+/* All 4^5 things that may arrive: exactly one of them is "verified", and delivered damage is never called better. */
 static void test_every_evidence(void **state)
 {
 	static const struct check *const checks[] = { &tcp, &udp };
@@ -158,8 +165,8 @@ static void test_every_evidence(void **state)
 	(void)state;
 	for (unsigned int code = 0; code < 2 * 1024; code++) {
 		const struct check *check = checks[code & 1];
-		struct circumstances around = around_drop("TCP_CSUM", TARGET, false);
-		struct talk_evidence evidence = { .met = true, .greeted = true };
+		struct judge_context context = context_drop("TCP_CSUM", TARGET, false);
+		struct peer_evidence evidence = { .met = true };
 		enum arrival *got = evidence.arrived;
 		struct judgement judged;
 		bool other = false;
@@ -169,7 +176,7 @@ static void test_every_evidence(void **state)
 			other |= got[i] == ARRIVED_OTHER;
 		}
 		other |= got[0] == ARRIVED_DAMAGED || got[4] == ARRIVED_DAMAGED;
-		judge_in(check, &evidence, &around, &judged);
+		judge_in(check, &evidence, &context, &judged);
 		verified += judged.verdict == VERDICT_VERIFIED;
 		if (got[0] == ARRIVED_NOTHING)
 			assert_int_equal(judged.verdict, VERDICT_BLOCKED);
@@ -181,7 +188,7 @@ static void test_every_evidence(void **state)
 			continue;
 		assert_int_equal(got[0], ARRIVED_INTACT);
 		assert_int_equal(got[3], ARRIVED_DAMAGED);
-		/* Every damaged letter was dropped, not only one of them; the last says the rest had its time. */
+		/* All damaged messages were dropped, not just one; the last arrived, so the others had their time. */
 		assert_int_equal(got[1],
 				 check->proto == IPPROTO_TCP ? ARRIVED_INTACT : ARRIVED_NOTHING);
 		assert_int_equal(got[2],
@@ -193,45 +200,45 @@ static void test_every_evidence(void **state)
 
 static void test_merged(void **state)
 {
-	struct talk_evidence evidence = read_as("iiidi");
-	struct circumstances around = around_drop("TCP_CSUM", TARGET, false);
+	struct peer_evidence evidence = read_as("iiidi");
+	struct judge_context context = context_drop("TCP_CSUM", TARGET, false);
 	struct judgement judged;
 
 	(void)state;
 	evidence.merged = false;
-	judge_in(&merged, &evidence, &around, &judged);
+	judge_in(&merged, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(judged.reason, "GRO merged nothing"));
-	around.no_merging = "no flush timeout";
-	judge_in(&merged, &evidence, &around, &judged);
+	context.no_merging = "no flush timeout";
+	judge_in(&merged, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
 	assert_string_equal(judged.reason, "no flush timeout");
-	/* Neither matters to a single packet, nor where damage was delivered. */
-	judge_in(&tcp, &evidence, &around, &judged);
+	/* Neither matters to single packets, nor if damage was delivered. */
+	judge_in(&tcp, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_VERIFIED);
 	evidence = read_as("idddi");
 	evidence.merged = false;
-	judge_in(&merged, &evidence, &around, &judged);
+	judge_in(&merged, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_DELIVERS_CORRUPT);
 }
 
-/* ---- By whom ---- */
+/* ---- Who caught it ---- */
 
 static const struct {
 	const char *reason;
 	uint32_t netns;
 	bool outbound;
-	enum caught_by by; /* CAUGHT_UNKNOWN: nobody is known, so the verdict is unknown */
+	enum caught_by by; /* CAUGHT_UNKNOWN: then the verdict is unknown, too */
 } catchers[] = {
 	{ "TCP_CSUM", TARGET, false, CAUGHT_SOCKET },
 	{ "UDP_CSUM", TARGET, false, CAUGHT_SOCKET },
 	{ "SKB_CSUM", TARGET, false, CAUGHT_SOCKET },
-	{ "UDP_CSUM", 0, false, CAUGHT_SOCKET }, /* read from a queue, it has left its device */
+	{ "UDP_CSUM", 0, false, CAUGHT_SOCKET }, /* dropped while a socket's queue was read */
 	{ "TCP_CSUM", HOST, false, CAUGHT_CONNTRACK },
 	{ "UDP_CSUM", HOST, false, CAUGHT_CONNTRACK },
 	{ "NETFILTER_DROP", HOST, false, CAUGHT_RULE },
 	{ "NETFILTER_DROP", TARGET, false, CAUGHT_RULE },
-	/* What says nothing of checksums, or of what the target sent. */
+	/* Drops that are not about checksums, or not about packets to the target. */
 	{ "TCP_CSUM", TARGET, true, CAUGHT_UNKNOWN },
 	{ "NETFILTER_DROP", HOST, true, CAUGHT_UNKNOWN },
 	{ "TCP_OLD_DATA", TARGET, false, CAUGHT_UNKNOWN },
@@ -242,36 +249,36 @@ static const struct {
 
 static void test_by_drops(void **state)
 {
-	struct talk_evidence evidence = read_as("iiidi");
+	struct peer_evidence evidence = read_as("iiidi");
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(catchers); i++) {
-		struct circumstances around =
-			around_drop(catchers[i].reason, catchers[i].netns, catchers[i].outbound);
+		struct judge_context context =
+			context_drop(catchers[i].reason, catchers[i].netns, catchers[i].outbound);
 		struct judgement judged;
 
-		judge_in(&tcp, &evidence, &around, &judged);
+		judge_in(&tcp, &evidence, &context, &judged);
 		if (judged.by != catchers[i].by)
 			fail_msg("%s: by %s", catchers[i].reason, caught_by_names[judged.by]);
 		assert_int_equal(judged.verdict, catchers[i].by == CAUGHT_UNKNOWN
 							 ? VERDICT_UNKNOWN
 							 : VERDICT_VERIFIED);
 		if (catchers[i].by == CAUGHT_UNKNOWN)
-			assert_non_null(strstr(judged.reason, "nobody says"));
+			assert_non_null(strstr(judged.reason, "not known by whom"));
 	}
 }
 
-/* The target is the host: its socket, not its conntrack. */
+/* If the target is the host, its socket caught it, not its conntrack. */
 static void test_by_drops_on_the_host(void **state)
 {
-	struct talk_evidence evidence = read_as("iiidi");
-	struct circumstances around = around_drop("TCP_CSUM", HOST, false);
+	struct peer_evidence evidence = read_as("iiidi");
+	struct judge_context context = context_drop("TCP_CSUM", HOST, false);
 	struct judgement judged;
 
 	(void)state;
-	around.target_is_host = true;
-	around.target_netns = HOST;
-	judge_in(&tcp, &evidence, &around, &judged);
+	context.target_is_host = true;
+	context.target_netns = HOST;
+	judge_in(&tcp, &evidence, &context, &judged);
 	assert_int_equal(judged.by, CAUGHT_SOCKET);
 }
 
@@ -282,11 +289,11 @@ static const struct {
 } counters
 	[] = {
 		{ 4, 0, 4, CAUGHT_SOCKET },
-		{ 5, 0, 4, CAUGHT_SOCKET }, /* somebody else's damage came, too */
+		{ 5, 0, 4, CAUGHT_SOCKET }, /* other damage arrived, too */
 		{ 0, 4, 4, CAUGHT_CONNTRACK },
-		{ 0, 400, 4, CAUGHT_CONNTRACK }, /* the host counts for all its targets */
+		{ 0, 400, 4, CAUGHT_CONNTRACK }, /* the host's counter covers all targets */
 		{ 4, 400, 4, CAUGHT_SOCKET },
-		{ 3, 0, 4, CAUGHT_UNKNOWN }, /* not all of it */
+		{ 3, 0, 4, CAUGHT_UNKNOWN }, /* not all of the damage */
 		{ 0, 3, 4, CAUGHT_UNKNOWN },
 		{ 0, 0, 4, CAUGHT_UNKNOWN },
 		{ 0, 0, 0, CAUGHT_UNKNOWN },
@@ -294,83 +301,83 @@ static const struct {
 
 static void test_by_counters(void **state)
 {
-	struct talk_evidence evidence = read_as("inndi");
+	struct peer_evidence evidence = read_as("inndi");
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
-		struct circumstances around = around_nothing();
+		struct judge_context context = context_nothing();
 		struct judgement judged;
 
-		around.has_drops = false;
-		around.damaged = counters[i].damaged;
-		around.target_errors = counters[i].target;
-		around.host_errors = counters[i].host;
-		judge_in(&udp, &evidence, &around, &judged);
+		context.damaged = counters[i].damaged;
+		context.target_errors = counters[i].target;
+		context.host_errors = counters[i].host;
+		judge_in(&udp, &evidence, &context, &judged);
 		if (judged.by != counters[i].by)
 			fail_msg("row %zu: by %s", i, caught_by_names[judged.by]);
 		assert_int_equal(judged.verdict, counters[i].by == CAUGHT_UNKNOWN
 							 ? VERDICT_UNKNOWN
 							 : VERDICT_VERIFIED);
 	}
-	/* The kernel's own word goes before. */
+	/* Drop reasons come before counters. */
 	for (int outbound = 0; outbound < 2; outbound++) {
-		struct circumstances around = around_drop("NETFILTER_DROP", HOST, outbound);
+		struct judge_context context = context_drop("NETFILTER_DROP", HOST, outbound);
 		struct judgement judged;
 
-		around.target_errors = 4;
-		judge_in(&udp, &evidence, &around, &judged);
+		context.target_errors = 4;
+		judge_in(&udp, &evidence, &context, &judged);
 		assert_int_equal(judged.by, outbound ? CAUGHT_SOCKET : CAUGHT_RULE);
 	}
 }
 
 /* ---- Inside a tunnel ---- */
 
-static struct circumstances around_tunnelled(const char *reason, bool outbound)
+static struct judge_context context_tunnelled(const char *reason, bool outbound)
 {
-	struct circumstances around = around_drop(reason, HOST, outbound);
+	struct judge_context context = context_drop(reason, HOST, outbound);
 
-	around.drop[0].tunnelled = true;
-	return around;
+	context.drop[0].tunnelled = true;
+	return context;
 }
 
-/* What the host dropped with its outer headers on; without them the same is conntrack's. */
+/* Dropped with outer headers: by the outer checksum. Without them: by conntrack. */
 static void test_outer_by_drops(void **state)
 {
-	struct circumstances around = around_tunnelled("UDP_CSUM", false);
-	struct talk_evidence evidence = read_as("iiidi");
+	struct judge_context context = context_tunnelled("UDP_CSUM", false);
+	struct peer_evidence evidence = read_as("iiidi");
 	struct judgement judged;
 
 	(void)state;
-	judge_in(&tcp, &evidence, &around, &judged);
+	judge_in(&tcp, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_VERIFIED);
 	assert_int_equal(judged.by, CAUGHT_OUTER_UDP);
-	/* The host's own socket, too, is behind the outer checksum. */
-	around.target_is_host = true;
-	around.target_netns = HOST;
-	judge_in(&tcp, &evidence, &around, &judged);
+	/* The outer checksum protects the host's own socket, too. */
+	context.target_is_host = true;
+	context.target_netns = HOST;
+	judge_in(&tcp, &evidence, &context, &judged);
 	assert_int_equal(judged.by, CAUGHT_OUTER_UDP);
-	around.drop[0].tunnelled = false;
-	judge_in(&tcp, &evidence, &around, &judged);
+	context.drop[0].tunnelled = false;
+	judge_in(&tcp, &evidence, &context, &judged);
 	assert_int_equal(judged.by, CAUGHT_SOCKET);
-	around = around_tunnelled("NETFILTER_DROP", false);
-	judge_in(&tcp, &evidence, &around, &judged);
+	context = context_tunnelled("NETFILTER_DROP", false);
+	judge_in(&tcp, &evidence, &context, &judged);
 	assert_int_equal(judged.by, CAUGHT_RULE);
-	around = around_tunnelled("UDP_CSUM", true);
-	judge_in(&tcp, &evidence, &around, &judged);
+	context = context_tunnelled("UDP_CSUM", true);
+	judge_in(&tcp, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
 }
 
-/* A rule that lets no VTEP in is told as any other. */
+/* A rule that drops outer packets is reported like any other rule. */
 static void test_outer_blocked(void **state)
 {
-	struct circumstances around = around_tunnelled("NETFILTER_DROP", false);
-	struct talk_evidence evidence = read_as("nnnnn");
+	struct judge_context context = context_tunnelled("NETFILTER_DROP", false);
+	struct peer_evidence evidence = read_as("nnnnn");
 	struct judgement judged;
 
 	(void)state;
-	judge_in(&tcp, &evidence, &around, &judged);
+	judge_in(&tcp, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_BLOCKED);
-	assert_non_null(strstr(judged.reason, "a firewall rule on the host drops what comes back"));
+	assert_non_null(
+		strstr(judged.reason, "a firewall rule on the host drops the answers to it"));
 }
 
 static const struct {
@@ -382,7 +389,7 @@ static const struct {
 	{ true, 0, 4, 4, CAUGHT_OUTER_UDP }, /* UDP: the host's own counter is the same one */
 	{ true, 4, 4, 4, CAUGHT_OUTER_UDP }, /* the target is the host */
 	{ true, 0, 0, 3, CAUGHT_UNKNOWN },
-	{ true, 4, 0, 0, CAUGHT_SOCKET }, /* an outer checksum that was vouched for */
+	{ true, 4, 0, 0, CAUGHT_SOCKET }, /* the outer checksum was vouched for */
 	{ false, 0, 4, 4, CAUGHT_CONNTRACK },
 	{ false, 4, 0, 4, CAUGHT_SOCKET },
 	{ false, 0, 0, 4, CAUGHT_UNKNOWN },
@@ -392,48 +399,50 @@ static void test_outer_by_counters(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(outer_counters); i++) {
-		struct talk_evidence evidence = read_as("iiidi");
-		struct circumstances around = around_nothing();
+		struct peer_evidence evidence = read_as("iiidi");
+		struct judge_context context = context_nothing();
 		struct judgement judged;
 
-		around.has_drops = false;
-		around.target_errors = outer_counters[i].target;
-		around.host_errors = outer_counters[i].host;
-		around.host_udp_errors = outer_counters[i].host_udp;
+		context.target_errors = outer_counters[i].target;
+		context.host_errors = outer_counters[i].host;
+		context.host_udp_errors = outer_counters[i].host_udp;
 		evidence.outer_sum = outer_counters[i].outer_sum;
-		judge_in(&tcp, &evidence, &around, &judged);
+		judge_in(&tcp, &evidence, &context, &judged);
 		if (judged.by != outer_counters[i].by)
 			fail_msg("row %zu: by %s", i, caught_by_names[judged.by]);
 	}
 }
 
-/* Without a checksum of its own it is verified by the outer one, and by nobody else. */
+/* A packet without a checksum of its own is verified by the outer one only. */
 static void test_outer_no_check(void **state)
 {
 	static const struct check with_pair = {
-		"udp-no-check", IPPROTO_UDP,
-		SHAPE_NO_CHECK, true,
-		false,		{ TREAT_INTACT, TREAT_PAYLOAD, TREAT_PAIR, TREAT_INTACT }
+		"udp-no-check",
+		IPPROTO_UDP,
+		SHAPE_NO_CHECK,
+		true,
+		false,
+		{ MESSAGE_INTACT, MESSAGE_BAD_PAYLOAD, MESSAGE_CANCELLING, MESSAGE_INTACT }
 	};
-	struct circumstances around = around_tunnelled("UDP_CSUM", false);
-	struct talk_evidence evidence = read_as("indi");
+	struct judge_context context = context_tunnelled("UDP_CSUM", false);
+	struct peer_evidence evidence = read_as("indi");
 	struct judgement judged;
 
 	(void)state;
-	judge_in(&with_pair, &evidence, &around, &judged);
+	judge_in(&with_pair, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_VERIFIED);
 	assert_int_equal(judged.by, CAUGHT_OUTER_UDP);
 	assert_false(judged.inherent);
-	around.drop[0].tunnelled = false;
-	judge_in(&with_pair, &evidence, &around, &judged);
+	context.drop[0].tunnelled = false;
+	judge_in(&with_pair, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
-	/* Nothing shows that damage gets through. */
-	around.drop[0].tunnelled = true;
+	/* Nothing proves that damage gets through. */
+	context.drop[0].tunnelled = true;
 	evidence = read_as("inni");
-	judge_in(&with_pair, &evidence, &around, &judged);
+	judge_in(&with_pair, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
 	evidence = read_as("iddi");
-	judge_in(&with_pair, &evidence, &around, &judged);
+	judge_in(&with_pair, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_DELIVERS_CORRUPT);
 	assert_true(judged.inherent);
 }
@@ -446,7 +455,7 @@ static const struct {
 	const char *drop;
 	uint32_t netns;
 	bool outbound;
-	const char *words[3]; /* all in the reason */
+	const char *words[3]; /* the reason contains all of them */
 } hindrances[] = {
 	{ ENETUNREACH, false, false, true, NULL, 0, false, { "no route to the outside" } },
 	{ EHOSTUNREACH, false, false, true, NULL, 0, false, { "unreachable" } },
@@ -464,7 +473,7 @@ static const struct {
 	  "NETFILTER_DROP",
 	  HOST,
 	  true,
-	  { "firewall rule", "on the host", "what leaves it" } },
+	  { "firewall rule", "on the host", "its packets" } },
 	{ 0,
 	  false,
 	  false,
@@ -472,7 +481,7 @@ static const struct {
 	  "NETFILTER_DROP",
 	  TARGET,
 	  true,
-	  { "firewall rule", "in the target", "what leaves it" } },
+	  { "firewall rule", "in the target", "its packets" } },
 	{ 0, false, false, true, "NETFILTER_DROP", OTHER, true, { "firewall rule", "on the way" } },
 	{ 0,
 	  true,
@@ -481,7 +490,7 @@ static const struct {
 	  "NETFILTER_DROP",
 	  HOST,
 	  false,
-	  { "firewall rule", "on the host", "comes back" } },
+	  { "firewall rule", "on the host", "the answers" } },
 	{ 0, false, false, true, "IP_RPFILTER", HOST, true, { "rp_filter", "on the host" } },
 	{ 0,
 	  true,
@@ -490,7 +499,7 @@ static const struct {
 	  "IP_RPFILTER",
 	  TARGET,
 	  false,
-	  { "rp_filter", "in the target", "comes back" } },
+	  { "rp_filter", "in the target", "the answers" } },
 	{ 0, false, false, false, "IP_INADDRERRORS", HOST, true, { "no forwarding" } },
 	{ 0, false, false, true, "IP_OUTNOROUTES", OTHER, true, { "no route out", "on the way" } },
 	{ 0, false, false, true, "IP_INNOROUTES", HOST, true, { "no route", "on the host" } },
@@ -508,12 +517,12 @@ static const struct {
 	{ 0, true, false, true, "TC_EGRESS", HOST, false, { "tc filter" } },
 	{ 0, true, false, true, "XDP", TARGET, false, { "XDP" } },
 	{ 0, false, false, true, "NEIGH_FAILED", TARGET, true, { "neighbour" } },
-	/* Nobody says anything. */
+	/* No drop is reported. */
 	{ 0, false, false, false, NULL, 0, false, { "does not forward", "ip_forward" } },
 	{ 0, false, false, true, NULL, 0, false, { "did not come out" } },
 	{ 0, false, true, false, NULL, 0, false, { "did not come out" } },
 	{ 0, true, false, true, NULL, 0, false, { "did not come back" } },
-	/* Drops of the other direction, or of another kind, are no reason. */
+	/* Drops in the other direction, or for another reason, explain nothing. */
 	{ 0, true, false, true, "NETFILTER_DROP", HOST, true, { "did not come back" } },
 	{ 0, false, false, true, "NETFILTER_DROP", HOST, false, { "did not come out" } },
 	{ 0, false, false, true, "TCP_CSUM", HOST, true, { "did not come out" } },
@@ -523,17 +532,17 @@ static void test_blocked(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(hindrances); i++) {
-		struct talk_evidence evidence = { .error = hindrances[i].error,
+		struct peer_evidence evidence = { .error = hindrances[i].error,
 						  .met = hindrances[i].met };
-		struct circumstances around = around_nothing();
+		struct judge_context context = context_nothing();
 		struct judgement judged;
 
 		if (hindrances[i].drop)
-			around = around_drop(hindrances[i].drop, hindrances[i].netns,
-					     hindrances[i].outbound);
-		around.target_is_host = hindrances[i].is_host;
-		around.host_forwards = hindrances[i].forwards;
-		judge_in(&tcp, &evidence, &around, &judged);
+			context = context_drop(hindrances[i].drop, hindrances[i].netns,
+					       hindrances[i].outbound);
+		context.target_is_host = hindrances[i].is_host;
+		context.host_forwards = hindrances[i].forwards;
+		judge_in(&tcp, &evidence, &context, &judged);
 		assert_int_equal(judged.verdict, VERDICT_BLOCKED);
 		assert_int_equal(judged.by, CAUGHT_UNKNOWN);
 		for (size_t k = 0; k < 3 && hindrances[i].words[k]; k++)
@@ -550,7 +559,7 @@ static const struct {
 	enum verdict verdict;
 	const char *reason;
 } sums[] = {
-	{ 0, 0, 0, VERDICT_BLOCKED, "nothing of it came out" },
+	{ 0, 0, 0, VERDICT_BLOCKED, "none of its packets came out" },
 	{ 7, 0, 0, VERDICT_VERIFIED, "" },
 	{ 6, 1, 0, VERDICT_DELIVERS_CORRUPT, "1 of 7 packets left with a wrong checksum" },
 	{ 0, 7, 0, VERDICT_DELIVERS_CORRUPT, "7 of 7 packets left with a wrong checksum" },
@@ -561,13 +570,13 @@ static void test_out(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(sums); i++) {
-		struct talk_evidence evidence = read_as("iiidi");
+		struct peer_evidence evidence = read_as("iiidi");
 		struct judgement judged;
 
 		evidence.tx_good = sums[i].good;
 		evidence.tx_bad = sums[i].bad;
 		evidence.tx_unfinished = sums[i].unfinished;
-		judge_out(&tcp, &evidence, &judged);
+		judge_out(&evidence, &judged);
 		assert_int_equal(judged.verdict, sums[i].verdict);
 		assert_string_equal(judged.reason, sums[i].reason);
 		assert_false(judged.inherent);
@@ -587,7 +596,7 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_letters),
+		cmocka_unit_test(test_arrivals),
 		cmocka_unit_test(test_every_evidence),
 		cmocka_unit_test(test_merged),
 		cmocka_unit_test(test_by_drops),

@@ -8,7 +8,6 @@
 #include "base/cleanup.h"
 #include "base/term.h"
 #include "cmd/guard/report.h"
-#include "cmd/probe/report.h"
 #include "guard/explain.h"
 #include "guard/daemon/lock.h"
 
@@ -82,7 +81,7 @@ static void print_verdict(enum verdict verdict)
 {
 	bool color = term_color(stdout);
 
-	printf("%s%-16s%s  ", term_style(color, verdict_style(verdict)),
+	printf("%s%-16s%s  ", term_style(color, term_verdict_style(verdict)),
 	       verdict == VERDICT_DELIVERS_CORRUPT ? "DELIVERS CORRUPT" : verdict_names[verdict],
 	       term_style(color, TERM_PLAIN));
 }

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `truesum probe` for machines: JSON and KTAP. See probe_report.h. */
+/* `truesum probe` for machines: JSON and KTAP. */
 #include <errno.h>
 #include <jansson.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/fail.h"
 #include "base/term.h"
+#include "net/inventory.h"
 #include "cmd/probe/report.h"
 
 static json_t *hex(const uint8_t *bytes, size_t len)
 {
-	char text[2 * LETTER_LEN + 1];
+	char text[2 * PAYLOAD_LEN + 1];
 
 	for (size_t i = 0; i < len; i++)
 		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
@@ -21,20 +24,20 @@ static json_t *hex(const uint8_t *bytes, size_t len)
 static json_t *evidence_json(const struct probe_check *check, bool outbound)
 {
 	static const char *const arrivals[] = { "nothing", "intact", "damaged", "other" };
-	const struct talk_evidence *evidence = &check->evidence;
-	json_t *object, *letters;
+	const struct peer_evidence *evidence = &check->evidence;
+	json_t *object, *messages;
 
 	if (outbound)
 		return json_pack("{sI sI sI}", "right_sums", (json_int_t)evidence->tx_good,
 				 "wrong_sums", (json_int_t)evidence->tx_bad, "unfinished_sums",
 				 (json_int_t)evidence->tx_unfinished);
-	letters = json_array();
-	for (unsigned int i = 0; check->check->letters[i] != TREAT_END; i++)
-		json_array_append_new(letters, json_string(arrivals[evidence->arrived[i]]));
-	object = json_pack("{so sb}", "letters", letters, "merged", evidence->merged);
+	messages = json_array();
+	for (unsigned int i = 0; check->check->messages[i] != MESSAGE_END; i++)
+		json_array_append_new(messages, json_string(arrivals[evidence->arrived[i]]));
+	object = json_pack("{so sb}", "letters", messages, "merged", evidence->merged);
 	if (object && evidence->has_damaged) {
-		json_object_set_new(object, "sent", hex(evidence->sent, LETTER_LEN));
-		json_object_set_new(object, "read", hex(evidence->read, LETTER_LEN));
+		json_object_set_new(object, "sent", hex(evidence->sent, PAYLOAD_LEN));
+		json_object_set_new(object, "read", hex(evidence->read, PAYLOAD_LEN));
 	}
 	return object;
 }
@@ -100,7 +103,7 @@ static json_t *target_json(const struct inventory *inventory, const struct probe
 			 "verdict", verdict_names[target->verdict]);
 }
 
-/* A target a line: thousands of them need not be in memory at once. */
+/* Prints target by target, so that thousands of them need not be in memory at once. */
 int probe_print_json(const struct probe *probe, const struct inventory *inventory, bool lying)
 {
 	json_t *seconds = json_real(probe->seconds);
@@ -125,8 +128,8 @@ int probe_print_json(const struct probe *probe, const struct inventory *inventor
 	return 0;
 }
 
-static void ktap_line(unsigned int number, const char *target, const struct probe_check *check,
-		      bool outbound)
+static void print_ktap_line(unsigned int number, const char *target,
+			    const struct probe_check *check, bool outbound)
 {
 	const struct judgement *judged = outbound ? &check->out : &check->in;
 	bool bad = judged->verdict == VERDICT_DELIVERS_CORRUPT && !judged->inherent;
@@ -136,7 +139,7 @@ static void ktap_line(unsigned int number, const char *target, const struct prob
 	       check->family == AF_INET ? 4 : 6, outbound ? "out" : "in");
 	if (skip)
 		printf(" # SKIP %s%s%s",
-		       judged->inherent ? "delivered, as UDP without checksum must be"
+		       judged->inherent ? "delivered, as it must be: UDP without a checksum"
 					: verdict_names[judged->verdict],
 		       judged->reason[0] ? ": " : "", judged->reason);
 	putchar('\n');
@@ -153,7 +156,7 @@ void probe_print_ktap(const struct probe *probe, const struct inventory *invento
 		const struct probe_target *target = &probe->target[i];
 		char name[128];
 
-		/* A blank, a # or a newline would end the description. */
+		/* A blank, # or newline would end the name. */
 		snprintf(name, sizeof(name), "%s", inventory->space[target->space].name);
 		for (char *at = name; *at; at++)
 			if (*at <= ' ' || *at == '#')
@@ -164,8 +167,8 @@ void probe_print_ktap(const struct probe *probe, const struct inventory *invento
 			       : target->vanished[0] ? target->vanished
 						     : target->no_v4);
 		for (size_t k = 0; k < target->check_count; k++) {
-			ktap_line(++number, name, &target->check[k], false);
-			ktap_line(++number, name, &target->check[k], true);
+			print_ktap_line(++number, name, &target->check[k], false);
+			print_ktap_line(++number, name, &target->check[k], true);
 		}
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `truesum probe`: does this running container verify what it receives? Finds the targets, lets probe/run.c
- * talk to them, prints what it found.
+ * `truesum probe`: does this running container verify what it receives? Finds the targets, has probe/run.c probe
+ * them, and prints the results.
  */
 #include <errno.h>
 #include <signal.h>
@@ -9,12 +9,13 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/options.h"
 #include "base/term.h"
-#include "cmd/probe/report.h"
-#include "cmd/common/targets.h"
 #include "cmd/common/command.h"
+#include "cmd/common/targets.h"
+#include "cmd/probe/report.h"
 
 #define PROGRESS_NS UINT64_C(1000000000)
 
@@ -32,16 +33,16 @@ static int parse_options(int argc, char **argv, struct request *request)
 		{ .type = OPTION_HEADING, .help = "Targets; each may be given several times" },
 		TARGETS_ALL_ROW(&request->targets),
 		TARGETS_NAMED_ROWS(&request->targets),
-		{ .type = OPTION_HEADING, .help = "What is tried" },
+		{ .type = OPTION_HEADING, .help = "What to try" },
 		{ .type = OPTION_CALL, .name = "as-if", .value = "WHAT", .target = &request->gate.vouching,
 		  .parse = parse_as_if,
 		  .help = "lying-nic: as if the NIC vouched for what it did not check" },
 		{ .type = OPTION_STRING, .name = "via", .value = "DEV", .target = &request->gate.via,
 		  .help = "packets enter and leave by this device of the host: a NIC, a\n"
 			  "bridge, the parent of a macvlan, a VXLAN device (in outer\n"
-			  "packets, from a VTEP that is nobody's)" },
+			  "packets, from a made-up VTEP)" },
 		{ .type = OPTION_FLAG, .name = "dry-run", .target = &request->dry_run,
-		  .help = "say what would be created and which targets probed, and do nothing" },
+		  .help = "print what would be created and which targets probed, then stop" },
 		{ .type = OPTION_HEADING, .help = "Output" },
 		{ .type = OPTION_FLAG, .name = "json", .target = &request->json, .help = "one JSON object" },
 		{ .type = OPTION_FLAG, .name = "kselftest", .target = &request->ktap,
@@ -57,7 +58,7 @@ static int parse_options(int argc, char **argv, struct request *request)
 			"Touches no traffic but its own.",
 		.epilog = "Examples:\n"
 			  "  truesum probe                      every container and the host\n"
-			  "  truesum probe -c web -c db         two containers of Docker's\n"
+			  "  truesum probe -c web -c db         two Docker containers\n"
 			  "  truesum probe --kselftest          for a test suite",
 		.rows = rows,
 		.row_count = ARRAY_SIZE(rows),
@@ -69,7 +70,8 @@ static int parse_options(int argc, char **argv, struct request *request)
 		rc = -EINVAL;
 	}
 	if (rc >= 0 && request->dry_run && (request->json || request->ktap)) {
-		fprintf(stderr, "truesum probe: --dry-run is told in words only, without --json\n");
+		fprintf(stderr,
+			"truesum probe: --dry-run prints text only: leave out --json and --kselftest\n");
 		rc = -EINVAL;
 	}
 	return rc;
@@ -91,7 +93,7 @@ static void print_tunnel_plan(const char *via)
 {
 	printf("  give " GATE_DEVICE
 	       " the address %s/30 or %s/126, of the family of %s's outer packets,\n"
-	       "  and a permanent neighbour %s or %s: a VTEP that is nobody's\n"
+	       "  and a permanent neighbour %s or %s: a made-up VTEP\n"
 	       "  add two forwarding entries for it to %s, and with the addresses their neighbours\n",
 	       GATE_OUTER_V4, GATE_OUTER_V6, via, GATE_VTEP_V4, GATE_VTEP_V6, via);
 }
@@ -105,13 +107,13 @@ static void print_plan(const struct inventory *inventory, const size_t *spaces, 
 	       "  attach a BPF program to its ingress, and one to the tracepoint skb:kfree_skb\n",
 	       GATE_V4, GATE_V6, GATE_PEER_V4, GATE_PEER_V6);
 	if (request->gate.via)
-		printf("  attach a BPF filter to the egress of %s, and add the addresses there, not on the\n"
-		       "  TAP, unless the host's routes lead out by it\n",
+		printf("  attach a BPF filter to the egress of %s, and add the addresses there instead of on\n"
+		       "  the TAP, unless the host's routes lead out by it already\n",
 		       request->gate.via);
 	if (request->gate.via && is_vxlan(inventory, request->gate.via))
 		print_tunnel_plan(request->gate.via);
 	if (request->gate.vouching)
-		printf("  mark every packet that enters by " GATE_DEVICE " as checked\n");
+		printf("  mark every packet that enters by " GATE_DEVICE " as verified\n");
 	printf("and open sockets to them in the namespaces of %zu target%s:\n", count,
 	       count == 1 ? "" : "s");
 	for (size_t i = 0; i < count; i++)
@@ -128,7 +130,7 @@ static void show_progress(void *owner, size_t done, size_t count)
 			done == count ? "\r\033[K" : "");
 }
 
-static void say_lost(enum journal_news news, const char *sentence)
+static void report_lost(enum journal_news news, const char *sentence)
 {
 	if (news == JOURNAL_LOST)
 		fprintf(stderr, "truesum probe: left by a killed run: %s\n", sentence);
@@ -180,7 +182,7 @@ int command_probe(int argc, char **argv)
 {
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	_cleanup_free_ size_t *spaces = NULL;
-	struct request request = { .gate.say = say_lost, .started_ns = clock_ns() };
+	struct request request = { .gate.say = report_lost, .started_ns = clock_ns() };
 	size_t count = 0;
 	int rc = parse_options(argc, argv, &request);
 

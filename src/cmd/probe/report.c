@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The text of `truesum probe`: see probe_report.h. */
+/* `truesum probe` for people: the verdict, a row for each target, then the evidence for what is not proven safe. */
 #include "cmd/probe/report.h"
 
-#include <inttypes.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/term.h"
+#include "net/inventory.h"
 
 #define NAME_MAX_SHOWN 28
-#define EVIDENCE_MAX 20 /* targets explained at length */
+#define EVIDENCE_MAX 20 /* targets to explain at length */
 #define EXCERPT 40
-#define CELL 21 /* "verified: conntrack" and two blanks */
+#define CELL 21 /* columns: "verified: conntrack" and two blanks */
 
-/* The columns: what was checked of one family and protocol. */
+/* A column: the checks of one family and protocol. */
 static const struct column {
 	const char *title;
 	int family;
@@ -26,8 +28,9 @@ static const struct column {
 	{ "UDP v6", AF_INET6, IPPROTO_UDP },
 };
 
-const struct device *probe_entrance(const struct inventory *inventory, size_t space,
-				    const struct device **ret_other, size_t *ret_other_space)
+/* The device a target's packets come in by, and its other end if that is known. NULL: not known. */
+static const struct device *find_entrance(const struct inventory *inventory, size_t space,
+					  const struct device **ret_other, size_t *ret_other_space)
 {
 	const struct space *target = &inventory->space[space];
 	const struct device *found = NULL;
@@ -41,13 +44,14 @@ const struct device *probe_entrance(const struct inventory *inventory, size_t sp
 	return found;
 }
 
-static void entrance_words(const struct inventory *inventory, size_t space, char *text, size_t size)
+static void describe_entrance(const struct inventory *inventory, size_t space, char *text,
+			      size_t size)
 {
 	const struct device *other, *device;
 	char name[IFNAMSIZ], other_name[IFNAMSIZ];
 	size_t where = 0;
 
-	device = probe_entrance(inventory, space, &other, &where);
+	device = find_entrance(inventory, space, &other, &where);
 	if (!device || inventory->space[space].own) {
 		snprintf(text, size, "-");
 		return;
@@ -63,7 +67,7 @@ static void entrance_words(const struct inventory *inventory, size_t space, char
 		 inventory->space[where].own ? "" : inventory->space[where].name);
 }
 
-/* The worst of a column; `*ret_by`: who caught the damage in its verified checks. VERDICTS: not checked. */
+/* The worst verdict of a column, and who caught the damage. VERDICTS: not checked. */
 static enum verdict column_verdict(const struct probe_target *target, const struct column *column,
 				   enum caught_by *ret_by)
 {
@@ -84,19 +88,7 @@ static enum verdict column_verdict(const struct probe_target *target, const stru
 	return worst;
 }
 
-enum term_style verdict_style(enum verdict verdict)
-{
-	static const enum term_style styles[VERDICTS] = {
-		[VERDICT_UNKNOWN] = TERM_WARN,
-		[VERDICT_VERIFIED] = TERM_GOOD,
-		[VERDICT_DELIVERS_CORRUPT] = TERM_BAD,
-		[VERDICT_BLOCKED] = TERM_WARN,
-	};
-
-	return verdict < VERDICTS ? styles[verdict] : TERM_DIM;
-}
-
-/* Padded to `width`; 0: the last one of its row. */
+/* Padded to `width` columns; 0: no padding. */
 static void print_cell(enum verdict verdict, enum caught_by by, bool color, int width)
 {
 	char text[40];
@@ -110,7 +102,7 @@ static void print_cell(enum verdict verdict, enum caught_by by, bool color, int 
 		len = snprintf(text, sizeof(text), "DELIVERS CORRUPT");
 	else
 		len = snprintf(text, sizeof(text), "%s", verdict_names[verdict]);
-	printf("%s%s%s%*s", term_style(color, verdict_style(verdict)), text,
+	printf("%s%s%s%*s", term_style(color, term_verdict_style(verdict)), text,
 	       term_style(color, TERM_PLAIN), width > len ? width - len : 0, "");
 }
 
@@ -134,7 +126,7 @@ static void print_table(const struct probe *probe, const struct inventory *inven
 
 		width = (int)strnlen(inventory->space[space].name, NAME_MAX_SHOWN);
 		names = width > names ? width : names;
-		entrance_words(inventory, space, end, sizeof(end));
+		describe_entrance(inventory, space, end, sizeof(end));
 		width = display_width(end);
 		ends = width > ends ? width : ends;
 	}
@@ -148,7 +140,7 @@ static void print_table(const struct probe *probe, const struct inventory *inven
 
 		if (target->isolated)
 			continue;
-		entrance_words(inventory, target->space, end, sizeof(end));
+		describe_entrance(inventory, target->space, end, sizeof(end));
 		printf("%-*.*s  %s%*s  ", names, NAME_MAX_SHOWN,
 		       inventory->space[target->space].name, end, ends - display_width(end), "");
 		for (size_t k = 0; k < ARRAY_SIZE(columns); k++) {
@@ -165,7 +157,7 @@ struct tally {
 	size_t verdict[VERDICTS], isolated;
 };
 
-static struct tally count(const struct probe *probe)
+static struct tally count_verdicts(const struct probe *probe)
 {
 	struct tally tally = { 0 };
 
@@ -179,7 +171,7 @@ static struct tally count(const struct probe *probe)
 
 static void print_headline(const struct probe *probe, bool lying)
 {
-	struct tally tally = count(probe);
+	struct tally tally = count_verdicts(probe);
 	size_t tried = probe->target_count - tally.isolated;
 	size_t unsafe = tally.verdict[VERDICT_DELIVERS_CORRUPT];
 	size_t good = tally.verdict[VERDICT_VERIFIED];
@@ -206,29 +198,29 @@ static void print_headline(const struct probe *probe, bool lying)
 		       tally.isolated, tally.isolated == 1 ? "s" : "ve");
 }
 
-static void print_excerpt(const char *what, const uint8_t letter[LETTER_LEN], size_t from)
+static void print_excerpt(const char *what, const uint8_t payload[PAYLOAD_LEN], size_t from)
 {
-	printf("    %-5s …", what);
-	for (size_t i = from; i < from + EXCERPT && i < LETTER_LEN; i++)
-		putchar(letter[i] >= 0x20 && letter[i] < 0x7f ? letter[i] : '.');
+	printf("    %-4s  …", what);
+	for (size_t i = from; i < from + EXCERPT && i < PAYLOAD_LEN; i++)
+		putchar(payload[i] >= 0x20 && payload[i] < 0x7f ? payload[i] : '.');
 	printf("…\n");
 }
 
-/* The bytes sent and read, and what differs. */
-static void print_bytes(const struct talk_evidence *evidence)
+/* Shows the bytes around the first difference. */
+static void print_bytes(const struct peer_evidence *evidence)
 {
 	size_t first = 0, from;
 
-	while (first < LETTER_LEN && evidence->sent[first] == evidence->read[first])
+	while (first < PAYLOAD_LEN && evidence->sent[first] == evidence->read[first])
 		first++;
 	from = first > EXCERPT / 2 ? first - EXCERPT / 2 : 0;
-	if (from + EXCERPT > LETTER_LEN)
-		from = LETTER_LEN - EXCERPT;
-	print_excerpt("meant", evidence->sent, from);
+	if (from + EXCERPT > PAYLOAD_LEN)
+		from = PAYLOAD_LEN - EXCERPT;
+	print_excerpt("sent", evidence->sent, from);
 	print_excerpt("read", evidence->read, from);
-	printf("           %*s^ byte %zu: 0x%02x was read as 0x%02x, under a checksum that says so\n",
-	       (int)(first - from), "", first, evidence->sent[first % LETTER_LEN],
-	       evidence->read[first % LETTER_LEN]);
+	printf("           %*s^ byte %zu: 0x%02x was read as 0x%02x, though the checksum does not match\n",
+	       (int)(first - from), "", first, evidence->sent[first % PAYLOAD_LEN],
+	       evidence->read[first % PAYLOAD_LEN]);
 }
 
 static void print_next_step(const struct inventory *inventory, const struct probe_target *target,
@@ -239,12 +231,11 @@ static void print_next_step(const struct inventory *inventory, const struct prob
 	char enter[300] = "", name[IFNAMSIZ], path[sizeof(space->path)];
 	size_t where = 0;
 
-	device = probe_entrance(inventory, target->space, &other, &where);
+	device = find_entrance(inventory, target->space, &other, &where);
 	if (!device)
 		return;
 	if (lying) {
-		printf("  Every kernel trusts its NIC. If yours is to be mistrusted: ethtool -K NIC rx off, "
-		       "on the host.\n");
+		printf("  Every kernel trusts its NIC. If you do not trust yours, run on the host: ethtool -K NIC rx off\n");
 		return;
 	}
 	term_printable(path, sizeof(path), space->path);
@@ -252,17 +243,17 @@ static void print_next_step(const struct inventory *inventory, const struct prob
 		snprintf(enter, sizeof(enter), "nsenter -t %d -n ", (int)space->pid);
 	else if (!space->own)
 		snprintf(enter, sizeof(enter), "nsenter --net=%s ", path);
-	printf("  Somebody on the way in marked the packet as checked. Look, and probe again after each:\n");
+	printf("  Something on the way in marks packets as verified. Try these, and probe again after each:\n");
 	if (other) {
 		term_printable(name, sizeof(name), other->name);
 		printf("    tc filter show dev %s egress          # a program that vouches?\n",
 		       name);
 	}
 	term_printable(name, sizeof(name), device->name);
-	printf("    %sethtool -K %s rx off    # cures a veth of before Linux 4.4\n", enter, name);
+	printf("    %sethtool -K %s rx off    # fixes a veth of Linux before 4.4\n", enter, name);
 }
 
-/* "tcp v4 v6, udp v6": the checks chosen, whose families follow each other. */
+/* Prints the chosen checks: "tcp v4 v6, udp v6". The families of a check follow each other. */
 static void print_checks(const struct probe_target *target, const bool *chosen)
 {
 	const struct check *last = NULL;
@@ -283,7 +274,7 @@ static void explain_unsafe(const struct inventory *inventory, const struct probe
 			   bool lying)
 {
 	bool in[PROBE_CHECKS_MAX] = { false };
-	const struct talk_evidence *evidence = NULL;
+	const struct peer_evidence *evidence = NULL;
 
 	for (size_t i = 0; i < target->check_count; i++) {
 		const struct probe_check *check = &target->check[i];
@@ -315,23 +306,23 @@ static bool is_open(const struct probe_check *check)
 	       (check->in.verdict == VERDICT_UNKNOWN || check->in.verdict == VERDICT_BLOCKED);
 }
 
-/* To have no address of a family is no lack, as long as there is another. */
+/* A target without an address of one family is fine if it has one of the other. */
 static void explain_untried(const char *name, const struct probe_target *target)
 {
-	bool told = target->cut_off || !target->check_count;
+	bool matters = target->cut_off || !target->check_count;
 
-	if (*target->no_v4 && told)
+	if (*target->no_v4 && matters)
 		printf("\n%s, nothing was tried over IPv4: %s\n", name, target->no_v4);
-	if (*target->no_v6 && told)
+	if (*target->no_v6 && matters)
 		printf("%s%s, nothing was tried over IPv6: %s\n", *target->no_v4 ? "" : "\n", name,
 		       target->no_v6);
 }
 
-/* Equal reasons in one line. */
+/* Prints why checks are unknown or blocked. Checks with the same reason share a line. */
 static void explain_open(const struct inventory *inventory, const struct probe_target *target)
 {
 	const char *name = inventory->space[target->space].name;
-	bool told[PROBE_CHECKS_MAX] = { false };
+	bool printed[PROBE_CHECKS_MAX] = { false };
 
 	if (target->vanished[0])
 		printf("\n%s could not be probed: %s\n", name, target->vanished);
@@ -339,12 +330,12 @@ static void explain_open(const struct inventory *inventory, const struct probe_t
 		const struct judgement *judged = &target->check[i].in;
 		bool same[PROBE_CHECKS_MAX] = { false };
 
-		if (told[i] || !is_open(&target->check[i]))
+		if (printed[i] || !is_open(&target->check[i]))
 			continue;
 		for (size_t k = i; k < target->check_count; k++) {
 			same[k] = is_open(&target->check[k]) &&
 				  !strcmp(target->check[k].in.reason, judged->reason);
-			told[k] |= same[k];
+			printed[k] |= same[k];
 		}
 		printf("\n%s, ", name);
 		print_checks(target, same);
@@ -374,7 +365,7 @@ void probe_print(const struct probe *probe, const struct inventory *inventory, b
 		explain_open(inventory, target);
 	}
 	if (left)
-		printf("\n%zu more targets are not proven safe: --json has them all\n", left);
-	if (probe->no_drops)
-		printf("\n%s: who caught the damage is told by counters.\n", probe->no_drops);
+		printf("\n%zu more targets are not proven safe: --json lists them all\n", left);
+	if (probe->no_drop_reasons)
+		printf("\nThis kernel does not report drop reasons: counters tell who caught the damage.\n");
 }
