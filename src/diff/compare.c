@@ -2,14 +2,15 @@
 /*
  * The second pass: see compare.h. Two things make an undamaged packet a copy of a damaged one:
  *
- * - TCP: the same flow and overlapping sequence numbers, as a retransmission has. Only the payload is
- *   compared, since a retransmission's header may differ.
- * - Any protocol: a packet of the same length whose right checksum is the one that the damaged packet
- *   carries, which was computed before the damage; or one with the same flow, IP identification and
- *   length (the checksum itself may be damaged). Header and payload are compared.
+ * - TCP: the same flow and overlapping sequence numbers, as a retransmission has. Only the
+ *   payload is compared, since a retransmission's header may differ.
+ * - Any protocol: a packet of the same length whose right checksum is the one that the damaged
+ *   packet carries, which was computed before the damage; or one with the same flow, IP
+ *   identification and length (the checksum itself may be damaged). Header and payload are
+ *   compared.
  *
- * Either way most bytes have to be equal. Damaged packets are targets, found by (flow, sequence number
- * or identification) and by (checksum, length).
+ * Either way most bytes have to be equal. Damaged packets are targets, found by (flow, sequence
+ * number or identification) and by (checksum, length).
  */
 #include "diff/compare.h"
 
@@ -298,7 +299,10 @@ static void try_keys(struct comparer *comparer, const struct flow_row *row,
 	}
 }
 
-/* Targets that begin up to the longest one's payload before the piece, or inside of it; numbers wrap. */
+/*
+ * Targets that begin up to the longest one's payload before the piece, or inside of it; numbers
+ * wrap.
+ */
 static void try_sequence(struct comparer *comparer, const struct flow_row *row,
 			 const struct piece_of_flow *piece, uint64_t frame)
 {

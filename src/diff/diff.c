@@ -1,56 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Compares two captures: see diff.h. In steps, each of which takes what the one before could not tell:
+ * Compares two captures: see diff.h.
  *
- * 1. Every packet before is put under a hash of what a hop leaves alone (diff_view.c), every packet after
- *    looked up there; each is used once. Which flow became which is learned on the way (diff_flow.c).
- *    An equal packet whose checksum has gone bad was changed in what is not compared.
- * 2. TCP that was cut or merged is compared by its streams (diff_stream.c).
- * 3. What is left is paired by how near it is (diff_near.c): changed packets.
- * 4. What is left still of before is lost, of after new.
+ * 1. Every packet before is put under a hash of what a hop leaves alone (view.c), every packet
+ *    after is looked up there, and each packet is used once. Equal pairs teach which flow became
+ *    which (flow.c).
+ * 2. Packets without an equal are compared by TCP stream, and by how near they are (left.c).
  *
- * Only the packets before cost memory in step 1, some 70 bytes each; later steps need a few hundred for each
- * packet that is left. A mapped capture's bytes are read where they are. Of one that comes as a stream
- * those of left packets are kept, up to KEEP_MAX for both: what is more counts as lost or new, and as not
- * compared.
+ * In step 1 only the packets before cost memory, some 70 bytes each; step 2 needs a few hundred
+ * for each packet that is left. The bytes of a mapped capture are read where they are. Of a
+ * stream, step 1 keeps the bytes of the packets after that are left, and the capture before is
+ * read a second time to keep_bytes those that are left of it: up to KEEP_MAX for both. Packets
+ * beyond that count as lost or new, and as not compared.
  *
- * Outside the innermost IP packet nothing is compared, and neither is what a hop may rewrite unless a
- * checksum says that it is wrong. Fragments are packets of their own: a hop that fragments or reassembles
- * gives lost and new ones, as does one that cuts UDP (GSO, GRO).
+ * Nothing outside the innermost IP packet is compared, and a field that hops may rewrite only if
+ * a checksum says that it is wrong. Fragments are packets of their own: a hop that fragments or
+ * reassembles makes lost and new ones, and so does one that cuts or merges UDP (GSO, GRO).
  */
 #include "diff/diff.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "diff/near.h"
-#include "diff/stream.h"
-#include "diff/work.h"
+#include "diff/left.h"
 #include "diff/multimap.h"
-#include "pcap/reader.h"
+#include "pcap/pass.h"
 
 #define KEEP_MAX ((size_t)512 << 20)
 #define BLOCK ((size_t)1 << 20)
-#define FIT_WALK 16 /* equal packets among which that of the fitting flow is looked for */
+#define FIT_WALK 16 /* equal packets of which the one whose flow fits best is taken */
 #define AHEAD 16 /* packets whose index entries are fetched from memory before they are needed */
 #define PACKETS_MAX (UINT32_MAX - 1)
 
-/* An equal packet whose checksum has gone bad. */
-struct suspect {
-	uint32_t before, after; /* in work.before, work.after */
-};
-
-/* A packet after that is to be looked up. */
+/* A packet after that waits for its look-up. */
 struct waiting {
 	struct diff_packet packet;
 	uint64_t hash;
 };
 
+/* Bytes of packets that are kept. */
 struct block {
 	struct block *next;
 	size_t used, size;
@@ -65,31 +58,37 @@ struct comparison {
 	struct multimap *index;
 	struct waiting waiting[AHEAD];
 	size_t waiting_count;
-	struct suspect *suspect;
-	size_t suspect_count, suspect_room;
 	struct block *kept;
 	size_t kept_bytes;
 };
 
 static void comparison_cleanup(struct comparison *comparison)
 {
+	struct diff_work *work = &comparison->work;
+
 	for (struct block *block = comparison->kept, *next; block; block = next) {
 		next = block->next;
 		free(block);
 	}
 	free(comparison->hash);
-	free(comparison->suspect);
 	multimap_free(comparison->index);
-	diff_work_cleanup(&comparison->work);
+	diff_flows_free(&work->flows);
+	free(work->before.packet);
+	free(work->after.packet);
+	free(work->left);
+	free(work->suspects);
 }
 
-static int no_memory(int rc)
+static int memory_short(int rc)
 {
 	return rc == -ENOMEM ? fail(rc, "not enough memory to compare the captures") : rc;
 }
 
-/* A copy that lives as long as the comparison; NULL where too much is kept already. */
-static const uint8_t *keep(struct comparison *comparison, const uint8_t *data, size_t len)
+/*
+ * A copy that lives as long as the comparison. NULL: too much is kept already, or memory is
+ * short.
+ */
+static const uint8_t *keep_bytes(struct comparison *comparison, const uint8_t *data, size_t len)
 {
 	struct block *block = comparison->kept;
 	uint8_t *copy;
@@ -112,82 +111,81 @@ static const uint8_t *keep(struct comparison *comparison, const uint8_t *data, s
 	return copy;
 }
 
-/* ---- Reading ----------------------------------------------------------------------------------------- */
-
-typedef int (*packet_fn)(struct comparison *comparison, struct diff_packet *packet);
-
-static struct diff_packet packet_of(const struct record *record)
+static int add_packet(struct diff_list *list, const struct diff_packet *packet)
 {
-	return (struct diff_packet){ .data = record->data,
-				     .time_ns = record->time_ns,
-				     .captured = record->captured,
-				     .len = record->len,
-				     .link = record->link > UINT16_MAX ? UINT16_MAX
-								       : (uint16_t)record->link };
-}
-
-/* Hands on every packet of the capture; where it is broken, those before that. */
-static int read_packets(struct comparison *comparison, enum diff_side side, packet_fn fn)
-{
-	struct diff *diff = comparison->work.diff;
-	struct capture *capture = comparison->capture[side];
-	const char **broken = side == DIFF_BEFORE ? &diff->broken_before : &diff->broken_after;
-	uint64_t *at = side == DIFF_BEFORE ? &diff->broken_before_at : &diff->broken_after_at;
-	_cleanup_(reader_cleanup) struct reader *reader = NULL;
-	uint64_t count = 0;
-	int rc = reader_new(capture, &reader), more = 1;
-
-	while (!rc && more > 0) {
-		struct diff_packet packet;
-		struct record record;
-
-		more = reader_next(reader, &record);
-		if (more <= 0)
-			break;
-		if (count++ == PACKETS_MAX)
-			return fail(-EFBIG, "%s has too many packets to compare",
-				    capture_name(capture));
-		packet = packet_of(&record);
-		rc = fn(comparison, &packet);
-	}
-	if (rc)
-		return no_memory(rc);
-	*broken = reader_broken(reader, at);
-	if (more < 0 && more != -EBADMSG)
-		return fail_errno(more, "cannot read %s: %s", capture_name(capture),
-				  *broken ? *broken : "error");
+	if (list->count == list->room && ARRAY_RESERVE(list->packet, list->room, list->count + 1))
+		return -ENOMEM;
+	list->packet[list->count++] = *packet;
 	return 0;
 }
 
-static int look(struct comparison *comparison, enum diff_side side, struct diff_packet *packet,
-		struct diff_view *ret_view)
-{
-	diff_view_of(packet, ret_view);
-	packet->ip_bad = ret_view->ip.verdict == SUM_BAD;
-	packet->sum_bad = ret_view->sum.verdict == SUM_BAD;
-	return diff_flows_number(comparison->work.flows, side, &ret_view->flow, &packet->flow);
-}
+/* ---- Reading ---- */
 
-static int add_before(struct comparison *comparison, struct diff_packet *packet)
+/* Shows every packet of the capture to visit(); if the capture breaks off, those before that. */
+static int read_packets(struct comparison *comparison, enum diff_side side,
+			int (*visit)(void *comparison, const struct pass_packet *packet))
 {
-	struct diff_list *before = &comparison->work.before;
-	struct diff_view view;
-	int rc = look(comparison, DIFF_BEFORE, packet, &view);
+	struct diff *diff = comparison->work.diff;
+	struct diff_broken *broken =
+		side == DIFF_BEFORE ? &diff->broken_before : &diff->broken_after;
+	const struct pass_visitor visitor = { .visit = visit, .owner = comparison };
+	const struct pass pass = { .depth = PASS_PACKETS,
+				   .visitors = &visitor,
+				   .visitor_count = 1 };
+	struct pass_end end;
+	int rc = pass_run(comparison->capture[side], &pass, &end);
 
-	if (!capture_mapped(comparison->capture[DIFF_BEFORE]))
-		packet->data = NULL;
-	if (!rc)
-		rc = diff_list_add(before, packet);
 	if (rc)
 		return rc;
-	if (comparison->hash_room < before->room) {
-		uint64_t *bigger = realloc(comparison->hash, before->room * sizeof(*bigger));
+	if (end.broken && end.broken != -EBADMSG)
+		return fail_errno(end.broken, "cannot read %s: %s",
+				  capture_name(comparison->capture[side]),
+				  *end.broken_why ? end.broken_why : "error");
+	broken->at = end.broken_at;
+	snprintf(broken->why, sizeof(broken->why), "%s", end.broken_why);
+	return 0;
+}
 
-		if (!bigger)
-			return -ENOMEM;
-		comparison->hash = bigger;
-		comparison->hash_room = before->room;
-	}
+/* Fills a packet and its view from what the pass shows. */
+static int view_packet(struct comparison *comparison, enum diff_side side,
+		       const struct pass_packet *shown, struct diff_packet *ret_packet,
+		       struct diff_view *ret_view)
+{
+	const struct record *record = &shown->record;
+
+	if (shown->frame > PACKETS_MAX)
+		return fail(-EFBIG, "%s has too many packets to compare",
+			    capture_name(comparison->capture[side]));
+	*ret_packet = (struct diff_packet){
+		.data = record->data,
+		.time_ns = record->time_ns,
+		.captured = record->captured,
+		.len = record->len,
+		.link = record->link > UINT16_MAX ? UINT16_MAX : (uint16_t)record->link,
+	};
+	diff_view_of(ret_packet, &shown->judgement, ret_view);
+	ret_packet->ip_bad = ret_view->ip.verdict == SUM_BAD;
+	ret_packet->sum_bad = ret_view->sum.verdict == SUM_BAD;
+	return memory_short(
+		diff_flows_add(&comparison->work.flows, side, &ret_view->flow, &ret_packet->flow));
+}
+
+static int add_before(void *owner, const struct pass_packet *shown)
+{
+	struct comparison *comparison = owner;
+	struct diff_list *before = &comparison->work.before;
+	struct diff_packet packet;
+	struct diff_view view;
+	int rc = view_packet(comparison, DIFF_BEFORE, shown, &packet, &view);
+
+	if (rc)
+		return rc;
+	if (!capture_mapped(comparison->capture[DIFF_BEFORE]))
+		packet.data = NULL;
+	if (add_packet(before, &packet) ||
+	    (comparison->hash_room < before->count &&
+	     ARRAY_RESERVE(comparison->hash, comparison->hash_room, before->room)))
+		return memory_short(-ENOMEM);
 	comparison->hash[before->count - 1] = diff_view_hash(&view);
 	return 0;
 }
@@ -199,75 +197,77 @@ static int make_index(struct comparison *comparison)
 
 	for (size_t i = count; !rc && i-- > 0;) {
 		if (i >= 2 * AHEAD)
-			multimap_prefetch(comparison->index, comparison->hash[i - 2 * AHEAD]);
+			multimap_prefetch(comparison->index, comparison->hash[i - 2 * AHEAD],
+					  false);
 		if (i >= AHEAD)
-			multimap_prefetch_entry(comparison->index, comparison->hash[i - AHEAD]);
+			multimap_prefetch(comparison->index, comparison->hash[i - AHEAD], true);
 		multimap_push(comparison->index, comparison->hash[i], (uint32_t)i);
 	}
 	free(TAKE_PTR(comparison->hash));
-	return no_memory(rc);
+	return memory_short(rc);
 }
 
-/* Takes the packet before with this hash out whose flow fits best; false where there is none. */
+/* ---- Equal packets ---- */
+
+/*
+ * Takes the packet before with this hash whose flow fits best out of the index; false: there is
+ * none.
+ */
 static bool take_equal(struct comparison *comparison, uint64_t hash, uint32_t flow,
 		       uint32_t *ret_before)
 {
 	const struct diff_work *work = &comparison->work;
-	struct multimap_walk walk, best;
+	struct multimap_walk walk = { 0 }, best;
 	unsigned int best_fit = 0;
-	bool more = multimap_first(comparison->index, hash, &walk);
 
-	if (!more)
+	if (!multimap_next(comparison->index, hash, &walk))
 		return false;
 	best = walk;
-	for (unsigned int i = 0; more && i < FIT_WALK && best_fit < 3; i++) {
-		uint32_t from = work->before.packet[multimap_number(comparison->index, &walk)].flow;
-		unsigned int fit = diff_flows_fit(work->flows, from, flow);
+	for (unsigned int i = 0; i < FIT_WALK && best_fit < 3; i++) {
+		uint32_t from = work->before.packet[walk.number].flow;
+		unsigned int fit = diff_flows_fit(&work->flows, from, flow);
 
 		if (fit > best_fit) {
 			best = walk;
 			best_fit = fit;
 		}
-		more = multimap_next(comparison->index, &walk);
+		if (!multimap_next(comparison->index, hash, &walk))
+			break;
 	}
-	*ret_before = multimap_number(comparison->index, &best);
+	*ret_before = best.number;
 	multimap_remove(comparison->index, &best);
 	return true;
 }
 
-/* Keeps a packet after for the later steps. */
+/* Leaves a packet after to step 2. */
 static int leave_after(struct comparison *comparison, const struct diff_packet *packet)
 {
 	struct diff_packet left = *packet;
 
 	if (!capture_mapped(comparison->capture[DIFF_AFTER]))
-		left.data = keep(comparison, packet->data, packet->captured);
-	return diff_list_add(&comparison->work.after, &left);
+		left.data = keep_bytes(comparison, packet->data, packet->captured);
+	return add_packet(&comparison->work.after, &left);
 }
 
 static int add_suspect(struct comparison *comparison, struct diff_packet *packet, uint32_t before)
 {
+	struct diff_work *work = &comparison->work;
+	struct diff_suspect *suspect;
 	int rc;
 
-	if (comparison->suspect_count == comparison->suspect_room) {
-		size_t room = comparison->suspect_room ? 2 * comparison->suspect_room : 64;
-		struct suspect *bigger = realloc(comparison->suspect, room * sizeof(*bigger));
-
-		if (!bigger)
-			return -ENOMEM;
-		comparison->suspect = bigger;
-		comparison->suspect_room = room;
-	}
 	packet->done = true;
 	rc = leave_after(comparison, packet);
-	if (!rc)
-		comparison->suspect[comparison->suspect_count++] =
-			(struct suspect){ .before = before,
-					  .after = (uint32_t)comparison->work.after.count - 1 };
-	return rc;
+	if (rc)
+		return rc;
+	suspect = ARRAY_ADD(work->suspects, work->suspect_count);
+	if (!suspect)
+		return -ENOMEM;
+	*suspect =
+		(struct diff_suspect){ .before = before, .after = (uint32_t)work->after.count - 1 };
+	return 0;
 }
 
-static int look_up(struct comparison *comparison, struct waiting *waiting)
+static int match_packet(struct comparison *comparison, struct waiting *waiting)
 {
 	struct diff_work *work = &comparison->work;
 	struct diff_packet *packet = &waiting->packet, *equal;
@@ -275,187 +275,152 @@ static int look_up(struct comparison *comparison, struct waiting *waiting)
 
 	if (!take_equal(comparison, waiting->hash, packet->flow, &before))
 		return leave_after(comparison, packet);
-
 	equal = &work->before.packet[before];
 	equal->match = packet->number + 1;
 	if ((packet->ip_bad && !equal->ip_bad) || (packet->sum_bad && !equal->sum_bad))
 		return add_suspect(comparison, packet, before);
-	diff_work_same(work, diff_flows_get(work->flows, DIFF_BEFORE, equal->flow),
-		       diff_flows_get(work->flows, DIFF_AFTER, packet->flow));
-	return diff_flows_learn(work->flows, equal->flow, packet->flow, before, packet->number,
+	work->diff->same++;
+	work->diff->translated += equal->flow != packet->flow;
+	return diff_flows_learn(&work->flows, equal->flow, packet->flow, before, packet->number,
 				packet->time_ns);
 }
 
-static int look_up_waiting(struct comparison *comparison)
+static int match_waiting(struct comparison *comparison)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < comparison->waiting_count; i++)
-		multimap_prefetch_entry(comparison->index, comparison->waiting[i].hash);
+		multimap_prefetch(comparison->index, comparison->waiting[i].hash, true);
 	for (size_t i = 0; !rc && i < comparison->waiting_count; i++)
-		rc = look_up(comparison, &comparison->waiting[i]);
+		rc = match_packet(comparison, &comparison->waiting[i]);
 	comparison->waiting_count = 0;
 	return rc;
 }
 
-static int add_after(struct comparison *comparison, struct diff_packet *packet)
+static int add_after(void *owner, const struct pass_packet *shown)
 {
-	struct waiting *waiting = &comparison->waiting[comparison->waiting_count++];
+	struct comparison *comparison = owner;
+	struct waiting *waiting = &comparison->waiting[comparison->waiting_count];
 	struct diff_view view;
-	int rc = look(comparison, DIFF_AFTER, packet, &view);
+	int rc = view_packet(comparison, DIFF_AFTER, shown, &waiting->packet, &view);
 
-	packet->number = (uint32_t)comparison->work.diff->packets_after++;
-	*waiting = (struct waiting){ .packet = *packet, .hash = diff_view_hash(&view) };
-	multimap_prefetch(comparison->index, waiting->hash);
-	/* Of a stream, the packet's bytes are gone with the next. */
-	if (!rc && (comparison->waiting_count == AHEAD ||
-		    !capture_mapped(comparison->capture[DIFF_AFTER])))
-		rc = look_up_waiting(comparison);
+	if (rc)
+		return rc;
+	comparison->waiting_count++;
+	waiting->packet.number = (uint32_t)comparison->work.diff->packets_after++;
+	waiting->hash = diff_view_hash(&view);
+	multimap_prefetch(comparison->index, waiting->hash, false);
+	/* The bytes of a stream's packet are gone when the next one is read. */
+	if (comparison->waiting_count == AHEAD || !capture_mapped(comparison->capture[DIFF_AFTER]))
+		rc = memory_short(match_waiting(comparison));
 	return rc;
 }
 
-/* ---- What is left ------------------------------------------------------------------------------------ */
+/* ---- What is left ---- */
+
+/* Lists the packets before that have no equal. */
+static int list_left(struct diff_work *work)
+{
+	const struct diff_list *before = &work->before;
+	uint32_t near = 0;
+	size_t count = 0;
+
+	for (size_t i = 0; i < before->count; i++)
+		count += !before->packet[i].match;
+	work->left = malloc((count + 1) * sizeof(*work->left));
+	if (!work->left)
+		return -ENOMEM;
+	work->left_count = count;
+	count = 0;
+	for (size_t i = 0; i < before->count; i++) {
+		if (before->packet[i].match)
+			near = before->packet[i].match;
+		else
+			work->left[count++] =
+				(struct diff_left){ .packet = (uint32_t)i, .previous = near };
+	}
+	near = 0;
+	for (size_t i = before->count; i-- > 0;) {
+		if (before->packet[i].match)
+			near = before->packet[i].match;
+		else
+			work->left[--count].next = near;
+	}
+	return 0;
+}
 
 static int by_before(const void *a, const void *b)
 {
-	const struct suspect *one = a, *other = b;
+	const struct diff_suspect *one = a, *other = b;
 
 	return (one->before > other->before) - (one->before < other->before);
 }
 
-/* The second reading of a capture that is not mapped: keeps what is needed now. */
-struct again {
-	size_t packet, left, suspect; /* the next ones */
+/* The second reading of a stream before. */
+struct second_reading {
+	struct comparison *comparison;
+	size_t left, suspect; /* the next ones */
 };
 
-static bool is_needed(const struct comparison *comparison, struct again *again)
+/* Keeps the bytes of a packet that is left, or a suspect. */
+static int keep_needed(void *owner, const struct pass_packet *shown)
 {
-	const struct diff_work *work = &comparison->work;
-	const size_t packet = again->packet;
-	bool needed = false;
+	struct second_reading *reading = owner;
+	struct diff_work *work = &reading->comparison->work;
+	const size_t number = shown->frame - 1;
+	const bool left =
+		reading->left < work->left_count && work->left[reading->left].packet == number;
+	const bool suspect = reading->suspect < work->suspect_count &&
+			     work->suspects[reading->suspect].before == number;
 
-	if (again->left < work->left_count && work->left[again->left].packet == packet) {
-		again->left++;
-		needed = true;
-	}
-	if (again->suspect < comparison->suspect_count &&
-	    comparison->suspect[again->suspect].before == packet) {
-		again->suspect++;
-		needed = true;
-	}
-	return needed;
+	reading->left += left;
+	reading->suspect += suspect;
+	if (left || suspect)
+		work->before.packet[number].data =
+			keep_bytes(reading->comparison, shown->record.data, shown->record.captured);
+	return reading->left == work->left_count && reading->suspect == work->suspect_count
+		       ? PASS_STOP
+		       : 0;
 }
 
 static int keep_before(struct comparison *comparison)
 {
-	struct capture *capture = comparison->capture[DIFF_BEFORE];
-	struct diff_list *before = &comparison->work.before;
-	_cleanup_(reader_cleanup) struct reader *reader = NULL;
-	struct again again = { 0 };
-	struct record record;
-	int rc;
+	struct diff_work *work = &comparison->work;
+	struct second_reading reading = { .comparison = comparison };
+	const struct pass_visitor visitor = { .visit = keep_needed, .owner = &reading };
+	const struct pass pass = { .depth = PASS_RECORDS,
+				   .visitors = &visitor,
+				   .visitor_count = 1 };
+	struct pass_end end;
 
-	if (capture_mapped(capture) || !(comparison->work.left_count || comparison->suspect_count))
+	if (capture_mapped(comparison->capture[DIFF_BEFORE]) ||
+	    !(work->left_count || work->suspect_count))
 		return 0;
-	rc = capture_rewind(capture);
-	if (!rc)
-		rc = reader_new(capture, &reader);
-	if (rc)
-		return rc;
-	if (comparison->suspect_count > 1)
-		qsort(comparison->suspect, comparison->suspect_count, sizeof(*comparison->suspect),
-		      by_before);
-	for (; again.packet < before->count && reader_next(reader, &record) > 0; again.packet++)
-		if (is_needed(comparison, &again))
-			before->packet[again.packet].data =
-				keep(comparison, record.data, record.captured);
-	return 0;
+	if (work->suspect_count > 1)
+		qsort(work->suspects, work->suspect_count, sizeof(*work->suspects), by_before);
+	return pass_run(comparison->capture[DIFF_BEFORE], &pass, &end);
 }
 
-static int judge_suspect(struct comparison *comparison, const struct suspect *suspect)
+static int compare_captures(struct comparison *comparison)
 {
 	struct diff_work *work = &comparison->work;
-	const struct diff_packet *before = &work->before.packet[suspect->before];
-	const struct diff_packet *after = &work->after.packet[suspect->after];
-	struct diff_view before_view, after_view;
-	struct diff_pair pair = { .before = &before_view, .after = &after_view };
+	int rc = read_packets(comparison, DIFF_BEFORE, add_before);
 
-	if (!before->data || !after->data) {
-		work->diff->not_compared++;
-		work->diff->lost++;
-		work->diff->new ++;
-		return 0;
-	}
-	diff_view_of(before, &before_view);
-	diff_view_of(after, &after_view);
-	diff_flows_expected(work->flows, before->flow, &pair.expected);
-	return diff_work_pair(work, &pair, suspect->before, after);
-}
-
-static int judge_left(struct comparison *comparison)
-{
-	struct diff_work *work = &comparison->work;
-	_cleanup_(diff_stream_cleanup) struct diff_stream *stream = NULL;
-	int rc = 0;
-
-	for (size_t i = 0; !rc && i < comparison->suspect_count; i++)
-		rc = judge_suspect(comparison, &comparison->suspect[i]);
-	if (!rc)
-		rc = diff_work_strays(work);
-	if (!rc)
-		rc = diff_stream_new(work, &stream);
-	if (!rc)
-		rc = diff_stream_equal(stream);
-	if (!rc)
-		rc = diff_near(work);
-	if (!rc)
-		rc = diff_stream_changed(stream);
-	return no_memory(rc);
-}
-
-static void count_left(struct diff_work *work)
-{
-	struct diff *diff = work->diff;
-
-	for (size_t i = 0; i < work->left_count; i++) {
-		const struct diff_packet *packet = &work->before.packet[work->left[i].packet];
-
-		diff->lost += !packet->done;
-		diff->not_compared += !packet->done && !packet->data;
-	}
-	for (size_t i = 0; i < work->after.count; i++) {
-		diff->new += !work->after.packet[i].done;
-		diff->not_compared += !work->after.packet[i].done && !work->after.packet[i].data;
-	}
-}
-
-static int compare(struct comparison *comparison)
-{
-	int rc = no_memory(diff_flows_new(&comparison->work.flows));
-
-	if (!rc)
-		rc = read_packets(comparison, DIFF_BEFORE, add_before);
 	if (rc)
 		return rc;
-	comparison->work.diff->packets_before = comparison->work.before.count;
+	work->diff->packets_before = work->before.count;
 	rc = make_index(comparison);
 	if (!rc)
 		rc = read_packets(comparison, DIFF_AFTER, add_after);
 	if (!rc)
-		rc = no_memory(look_up_waiting(comparison));
+		rc = memory_short(match_waiting(comparison));
 	if (rc)
 		return rc;
 	multimap_free(TAKE_PTR(comparison->index));
-	rc = no_memory(diff_work_leave(&comparison->work));
+	rc = memory_short(list_left(work));
 	if (!rc)
 		rc = keep_before(comparison);
-	if (!rc)
-		rc = judge_left(comparison);
-	if (rc)
-		return rc;
-	count_left(&comparison->work);
-	diff_work_sort(&comparison->work);
-	return 0;
+	return rc ? rc : memory_short(diff_left_judge(work));
 }
 
 int diff_captures(struct capture *before, struct capture *after, struct diff *ret_diff)
@@ -465,7 +430,7 @@ int diff_captures(struct capture *before, struct capture *after, struct diff *re
 		.work.diff = &diff,
 		.capture = { [DIFF_BEFORE] = before, [DIFF_AFTER] = after },
 	};
-	int rc = compare(&comparison);
+	int rc = compare_captures(&comparison);
 
 	if (rc)
 		return rc;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The flows of two captures: see diff_flow.h. What a flow becomes is decided by majority: a damaged
- * address or port makes a link of its own, which the many others outvote.
+ * The flows of two captures: see flow.h. The majority decides what a flow becomes: a packet whose
+ * address or port is damaged makes a link of its own, and the many others outvote it.
  */
 #include "diff/flow.h"
 
@@ -11,86 +11,23 @@
 
 #include "diff/view.h"
 
-#define STRAY_BITS_MAX 64 /* of addresses and ports: more are no damage but another peer */
+#define STRAY_BITS_MAX                                                                             \
+	64 /* of addresses and ports: if more differ it is another peer, not damage */
 #define STRAY_OTHERS_MIN 4
 
-struct flow_entry {
-	struct packet_flow flow;
-	uint32_t best, best_count; /* what most of its packets became, or came from */
-	uint32_t packets;
-};
-
-/* An array with a hash index over it. */
-struct table {
-	uint32_t count, room;
-	uint32_t *bucket; /* number + 1; 2 * room of them */
-};
-
-struct diff_flows {
-	struct table table[DIFF_SIDES];
-	struct flow_entry *entry[DIFF_SIDES];
-	struct table link_table;
-	struct diff_link *link;
-	uint32_t latest[DIFF_SIDES];
-};
-
-int diff_flows_new(struct diff_flows **ret_flows)
-{
-	struct diff_flows *flows = calloc(1, sizeof(*flows));
-
-	if (!flows)
-		return -ENOMEM;
-	*ret_flows = flows;
-	return 0;
-}
+_Static_assert(sizeof(struct packet_flow) == 38, "flows are compared as bytes, without padding");
 
 void diff_flows_free(struct diff_flows *flows)
 {
-	if (!flows)
-		return;
-	for (unsigned int side = 0; side < DIFF_SIDES; side++) {
-		free(flows->table[side].bucket);
-		free(flows->entry[side]);
-	}
-	free(flows->link_table.bucket);
+	free(flows->row);
+	free(flows->index.bucket);
 	free(flows->link);
-	free(flows);
+	free(flows->link_index.bucket);
 }
 
-bool diff_flow_equal(const struct packet_flow *a, const struct packet_flow *b)
+static uint64_t flow_hash(const struct packet_flow *flow)
 {
-	return a->family == b->family && a->proto == b->proto && a->src_port == b->src_port &&
-	       a->dst_port == b->dst_port && !memcmp(a->src, b->src, sizeof(a->src)) &&
-	       !memcmp(a->dst, b->dst, sizeof(a->dst));
-}
-
-uint64_t diff_flow_hash(const struct packet_flow *flow)
-{
-	const uint64_t about = (uint64_t)flow->family << 40 | (uint64_t)flow->proto << 32 |
-			       (uint32_t)flow->src_port << 16 | flow->dst_port;
-	uint8_t both[sizeof(flow->src) + sizeof(flow->dst)];
-
-	memcpy(both, flow->src, sizeof(flow->src));
-	memcpy(both + sizeof(flow->src), flow->dst, sizeof(flow->dst));
-	return diff_hash(about, both, sizeof(both));
-}
-
-static uint32_t bits_of(const uint8_t *a, const uint8_t *b, size_t len)
-{
-	uint32_t bits = 0;
-
-	for (size_t i = 0; i < len; i++)
-		bits += (uint32_t)__builtin_popcount(a[i] ^ b[i]);
-	return bits;
-}
-
-uint32_t diff_flow_bits(const struct packet_flow *a, const struct packet_flow *b)
-{
-	if (a->family != b->family || a->proto != b->proto)
-		return UINT32_MAX;
-	return bits_of(a->src, b->src, sizeof(a->src)) + bits_of(a->dst, b->dst, sizeof(a->dst)) +
-	       (uint32_t)__builtin_popcount(a->src_port ^ b->src_port) +
-	       (uint32_t)__builtin_popcount(a->dst_port ^ b->dst_port);
+	return diff_hash(0, flow, sizeof(*flow));
 }
 
 static uint64_t link_hash(uint32_t from, uint32_t to)
@@ -100,105 +37,101 @@ static uint64_t link_hash(uint32_t from, uint32_t to)
 	return diff_hash(0, both, sizeof(both));
 }
 
-/* Makes room for one more: doubles the array at *entries and an index that is empty then. */
-static int grow(struct table *table, void **entries, size_t size)
+/*
+ * Makes room for one more: at least doubles the array at *entries, and makes an empty index for
+ * it.
+ */
+static int index_grow(struct diff_flow_index *index, void **entries, size_t size)
 {
-	uint32_t room = table->room ? 2 * table->room : 64;
+	uint32_t room = index->room ? 2 * index->room : 64;
 	uint32_t *bucket = calloc(2 * (size_t)room, sizeof(*bucket));
-	void *bigger = realloc(*entries, room * size);
+	void *larger = bucket ? reallocarray(*entries, room, size) : NULL;
 
-	if (bigger)
-		*entries = bigger;
-	if (!bigger || !bucket || room > UINT32_MAX / 4) {
+	if (larger)
+		*entries = larger;
+	if (!larger || room > UINT32_MAX / 4) {
 		free(bucket);
 		return -ENOMEM;
 	}
-	free(table->bucket);
-	table->bucket = bucket;
-	table->room = room;
+	free(index->bucket);
+	index->bucket = bucket;
+	index->room = room;
 	return 0;
 }
 
-static void put(struct table *table, uint64_t hash, uint32_t number)
+static void index_put(struct diff_flow_index *index, uint64_t hash, uint32_t number)
 {
-	uint32_t mask = 2 * table->room - 1, at = (uint32_t)hash & mask;
+	uint32_t mask = 2 * index->room - 1, at = (uint32_t)hash & mask;
 
-	while (table->bucket[at])
+	while (index->bucket[at])
 		at = (at + 1) & mask;
-	table->bucket[at] = number + 1;
+	index->bucket[at] = number + 1;
 }
 
-static uint32_t find_flow(const struct diff_flows *flows, enum diff_side side,
-			  const struct packet_flow *flow)
+static uint32_t find_flow(const struct diff_flows *flows, const struct packet_flow *flow)
 {
-	const struct table *table = &flows->table[side];
-	uint32_t mask = 2 * table->room - 1;
+	const struct diff_flow_index *index = &flows->index;
+	uint32_t mask = 2 * index->room - 1;
 
-	if (!table->room)
+	if (!index->room)
 		return DIFF_FLOW_NONE;
-	for (uint32_t at = (uint32_t)diff_flow_hash(flow) & mask; table->bucket[at];
+	for (uint32_t at = (uint32_t)flow_hash(flow) & mask; index->bucket[at];
 	     at = (at + 1) & mask)
-		if (diff_flow_equal(&flows->entry[side][table->bucket[at] - 1].flow, flow))
-			return table->bucket[at] - 1;
+		if (!memcmp(&flows->row[index->bucket[at] - 1].flow, flow, sizeof(*flow)))
+			return index->bucket[at] - 1;
 	return DIFF_FLOW_NONE;
 }
 
-static int add_flow(struct diff_flows *flows, enum diff_side side, const struct packet_flow *flow)
+static int new_flow(struct diff_flows *flows, const struct packet_flow *flow)
 {
-	struct table *table = &flows->table[side];
-	void *entries = flows->entry[side];
+	struct diff_flow_index *index = &flows->index;
+	void *rows = flows->row;
 	int rc = 0;
 
-	if (table->count == table->room) {
-		rc = grow(table, &entries, sizeof(struct flow_entry));
-		flows->entry[side] = entries;
-		for (uint32_t i = 0; !rc && i < table->count; i++)
-			put(table, diff_flow_hash(&flows->entry[side][i].flow), i);
+	if (index->count == index->room) {
+		rc = index_grow(index, &rows, sizeof(*flows->row));
+		flows->row = rows;
+		for (uint32_t i = 0; !rc && i < index->count; i++)
+			index_put(index, flow_hash(&flows->row[i].flow), i);
 	}
 	if (rc)
 		return rc;
-	flows->entry[side][table->count] =
-		(struct flow_entry){ .flow = *flow, .best = DIFF_FLOW_NONE };
-	put(table, diff_flow_hash(flow), table->count++);
+	flows->row[index->count] =
+		(struct diff_flow){ .flow = *flow, .best = { DIFF_FLOW_NONE, DIFF_FLOW_NONE } };
+	index_put(index, flow_hash(flow), index->count++);
 	return 0;
 }
 
-int diff_flows_number(struct diff_flows *flows, enum diff_side side, const struct packet_flow *flow,
-		      uint32_t *ret_number)
+int diff_flows_add(struct diff_flows *flows, enum diff_side side, const struct packet_flow *flow,
+		   uint32_t *ret_row)
 {
-	uint32_t number = flows->latest[side];
+	uint32_t row = flows->latest[side];
 	int rc;
 
-	if (!flows->table[side].count || !diff_flow_equal(&flows->entry[side][number].flow, flow))
-		number = find_flow(flows, side, flow);
-	if (number == DIFF_FLOW_NONE) {
-		rc = add_flow(flows, side, flow);
+	if (!flows->index.count || memcmp(&flows->row[row].flow, flow, sizeof(*flow)) != 0)
+		row = find_flow(flows, flow);
+	if (row == DIFF_FLOW_NONE) {
+		rc = new_flow(flows, flow);
 		if (rc)
 			return rc;
-		number = flows->table[side].count - 1;
+		row = flows->index.count - 1;
 	}
-	flows->latest[side] = number;
-	flows->entry[side][number].packets++;
-	*ret_number = number;
+	flows->latest[side] = row;
+	flows->row[row].packets[side]++;
+	*ret_row = row;
 	return 0;
-}
-
-const struct packet_flow *diff_flows_get(const struct diff_flows *flows, enum diff_side side,
-					 uint32_t number)
-{
-	return &flows->entry[side][number].flow;
 }
 
 static struct diff_link *find_link(const struct diff_flows *flows, uint32_t from, uint32_t to)
 {
-	const struct table *table = &flows->link_table;
-	uint32_t mask = 2 * table->room - 1;
+	const struct diff_flow_index *index = &flows->link_index;
+	uint32_t mask = 2 * index->room - 1;
 
-	if (!table->room)
+	if (!index->room)
 		return NULL;
-	for (uint32_t at = (uint32_t)link_hash(from, to) & mask; table->bucket[at];
+	for (uint32_t at = (uint32_t)link_hash(from, to) & mask; index->bucket[at];
 	     at = (at + 1) & mask) {
-		struct diff_link *link = &flows->link[table->bucket[at] - 1];
+		struct diff_link *link = &flows->link[index->bucket[at] - 1];
 
 		if (link->from == from && link->to == to)
 			return link;
@@ -208,39 +141,39 @@ static struct diff_link *find_link(const struct diff_flows *flows, uint32_t from
 
 static int add_link(struct diff_flows *flows, const struct diff_link *link)
 {
-	struct table *table = &flows->link_table;
+	struct diff_flow_index *index = &flows->link_index;
 	void *links = flows->link;
 	int rc = 0;
 
-	if (table->count == table->room) {
-		rc = grow(table, &links, sizeof(*link));
+	if (index->count == index->room) {
+		rc = index_grow(index, &links, sizeof(*link));
 		flows->link = links;
-		for (uint32_t i = 0; !rc && i < table->count; i++)
-			put(table, link_hash(flows->link[i].from, flows->link[i].to), i);
+		for (uint32_t i = 0; !rc && i < index->count; i++)
+			index_put(index, link_hash(flows->link[i].from, flows->link[i].to), i);
 	}
 	if (rc)
 		return rc;
-	flows->link[table->count] = *link;
-	put(table, link_hash(link->from, link->to), table->count++);
+	flows->link[index->count] = *link;
+	index_put(index, link_hash(link->from, link->to), index->count++);
 	return 0;
+}
+
+static void vote(struct diff_flow *row, enum diff_side side, uint32_t other, uint32_t count)
+{
+	if (count < row->best_count[side])
+		return;
+	row->best[side] = other;
+	row->best_count[side] = count;
 }
 
 int diff_flows_learn(struct diff_flows *flows, uint32_t from, uint32_t to, uint32_t before,
 		     uint32_t after, int64_t after_ns)
 {
-	struct flow_entry *before_entry = &flows->entry[DIFF_BEFORE][from];
-	struct flow_entry *after_entry = &flows->entry[DIFF_AFTER][to];
 	struct diff_link *link = find_link(flows, from, to);
 	uint32_t count = link ? ++link->count : 1;
 
-	if (count >= before_entry->best_count) {
-		before_entry->best = to;
-		before_entry->best_count = count;
-	}
-	if (count >= after_entry->best_count) {
-		after_entry->best = from;
-		after_entry->best_count = count;
-	}
+	vote(&flows->row[from], DIFF_BEFORE, to, count);
+	vote(&flows->row[to], DIFF_AFTER, from, count);
 	if (link) {
 		link->last = after;
 		return 0;
@@ -256,17 +189,16 @@ int diff_flows_learn(struct diff_flows *flows, uint32_t from, uint32_t to, uint3
 
 unsigned int diff_flows_fit(const struct diff_flows *flows, uint32_t from, uint32_t to)
 {
-	const struct flow_entry *before = &flows->entry[DIFF_BEFORE][from];
-	const struct flow_entry *after = &flows->entry[DIFF_AFTER][to];
+	const uint32_t became = flows->row[from].best[DIFF_BEFORE];
 
-	if (before->best == to)
+	if (became == to)
 		return 3;
-	if (diff_flow_equal(&before->flow, &after->flow))
+	if (from == to)
 		return 2;
-	return before->best == DIFF_FLOW_NONE && after->best == DIFF_FLOW_NONE;
+	return became == DIFF_FLOW_NONE && flows->row[to].best[DIFF_AFTER] == DIFF_FLOW_NONE;
 }
 
-static struct packet_flow turned(const struct packet_flow *flow)
+static struct packet_flow reversed(const struct packet_flow *flow)
 {
 	struct packet_flow other = *flow;
 
@@ -277,54 +209,66 @@ static struct packet_flow turned(const struct packet_flow *flow)
 	return other;
 }
 
-bool diff_flows_expected(const struct diff_flows *flows, uint32_t from,
-			 struct packet_flow *ret_flow)
+uint32_t diff_flows_expected(const struct diff_flows *flows, uint32_t from,
+			     struct packet_flow *ret_flow)
 {
-	const struct flow_entry *entry = &flows->entry[DIFF_BEFORE][from];
-	const struct flow_entry *after = flows->entry[DIFF_AFTER];
-	struct packet_flow back;
-	uint32_t other;
+	uint32_t became = flows->row[from].best[DIFF_BEFORE], back;
 
-	if (entry->best != DIFF_FLOW_NONE) {
-		*ret_flow = after[entry->best].flow;
-		return true;
+	if (became != DIFF_FLOW_NONE) {
+		*ret_flow = flows->row[became].flow;
+		return became;
 	}
-	back = turned(&entry->flow);
-	other = find_flow(flows, DIFF_BEFORE, &back);
-	if (other != DIFF_FLOW_NONE && flows->entry[DIFF_BEFORE][other].best != DIFF_FLOW_NONE) {
-		*ret_flow = turned(&after[flows->entry[DIFF_BEFORE][other].best].flow);
-		return true;
+	*ret_flow = reversed(&flows->row[from].flow);
+	back = find_flow(flows, ret_flow);
+	became = back != DIFF_FLOW_NONE ? flows->row[back].best[DIFF_BEFORE] : DIFF_FLOW_NONE;
+	if (became != DIFF_FLOW_NONE) {
+		*ret_flow = reversed(&flows->row[became].flow);
+		became = find_flow(flows, ret_flow);
+	} else {
+		*ret_flow = flows->row[from].flow;
+		became = from;
 	}
-	*ret_flow = entry->flow;
-	return false;
+	if (became != DIFF_FLOW_NONE && !flows->row[became].packets[DIFF_AFTER])
+		became = DIFF_FLOW_NONE;
+	return became;
 }
 
-uint32_t diff_flows_become(const struct diff_flows *flows, uint32_t from)
+static uint32_t bits_of(const uint8_t *a, const uint8_t *b, size_t len)
 {
-	struct packet_flow expected;
+	uint32_t bits = 0;
 
-	diff_flows_expected(flows, from, &expected);
-	return find_flow(flows, DIFF_AFTER, &expected);
+	for (size_t i = 0; i < len; i++)
+		bits += (uint32_t)__builtin_popcount(a[i] ^ b[i]);
+	return bits;
+}
+
+/* How many bits of addresses and ports differ; UINT32_MAX: family or protocol do. */
+static uint32_t flow_bits(const struct packet_flow *a, const struct packet_flow *b)
+{
+	if (a->family != b->family || a->proto != b->proto)
+		return UINT32_MAX;
+	return bits_of(a->src, b->src, sizeof(a->src)) + bits_of(a->dst, b->dst, sizeof(a->dst)) +
+	       (uint32_t)__builtin_popcount(a->src_port ^ b->src_port) +
+	       (uint32_t)__builtin_popcount(a->dst_port ^ b->dst_port);
 }
 
 static bool is_stray(const struct diff_flows *flows, const struct diff_link *link)
 {
-	const struct flow_entry *from = &flows->entry[DIFF_BEFORE][link->from];
-	const struct flow_entry *to = &flows->entry[DIFF_AFTER][link->to];
+	const struct diff_flow *from = &flows->row[link->from], *to = &flows->row[link->to];
+	const uint32_t became = from->best[DIFF_BEFORE];
 	const struct diff_link *others;
 
-	if (link->count != 1 || to->packets != 1 || from->best == link->to ||
-	    from->best_count < STRAY_OTHERS_MIN ||
-	    find_flow(flows, DIFF_BEFORE, &to->flow) != DIFF_FLOW_NONE ||
-	    diff_flow_bits(&flows->entry[DIFF_AFTER][from->best].flow, &to->flow) > STRAY_BITS_MAX)
+	if (link->count != 1 || to->packets[DIFF_AFTER] != 1 || became == link->to ||
+	    from->best_count[DIFF_BEFORE] < STRAY_OTHERS_MIN || to->packets[DIFF_BEFORE] ||
+	    flow_bits(&flows->row[became].flow, &to->flow) > STRAY_BITS_MAX)
 		return false;
-	others = find_link(flows, link->from, from->best);
+	others = find_link(flows, link->from, became);
 	return others && others->first < link->first && others->last > link->first;
 }
 
 const struct diff_link *diff_flows_stray(const struct diff_flows *flows, uint32_t *at)
 {
-	while (*at < flows->link_table.count) {
+	while (*at < flows->link_index.count) {
 		const struct diff_link *link = &flows->link[(*at)++];
 
 		if (is_stray(flows, link))

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The flows of two captures, and which flow before became which after: learned from packets that were
- * matched byte for byte.
+ * The flows of two captures, each in one row for both, and which flow before became which after.
+ * That is learned from packets that were matched byte for byte. A zeroed struct diff_flows is
+ * empty.
  */
 #ifndef TRUESUM_DIFF_FLOW_H
 #define TRUESUM_DIFF_FLOW_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "packet/verdict.h"
@@ -15,54 +15,68 @@ enum diff_side { DIFF_BEFORE, DIFF_AFTER, DIFF_SIDES };
 
 #define DIFF_FLOW_NONE UINT32_MAX
 
-struct diff_flows;
+struct diff_flow {
+	struct packet_flow flow;
+	uint32_t packets[DIFF_SIDES];
+	/*
+	 * The flow that most of its packets became (of those before), or came from (of those
+	 * after).
+	 */
+	uint32_t best[DIFF_SIDES]; /* a row, or DIFF_FLOW_NONE */
+	uint32_t best_count[DIFF_SIDES]; /* how many packets */
+};
 
-/* Packets of one flow before that came as another (or the same) after. */
+/* Packets of one flow before that are packets of another flow, or the same, after. */
 struct diff_link {
 	uint32_t from, to; /* flows */
 	uint32_t count;
-	uint32_t first, last; /* packets after */
-	uint32_t before; /* the first one's packet before */
-	int64_t after_ns; /* of the first */
+	uint32_t first, last; /* numbers of packets after */
+	uint32_t before; /* number of the first one's counterpart */
+	int64_t after_ns; /* time of the first */
 };
 
-int diff_flows_new(struct diff_flows **ret_flows);
+/* A hash index over an array: its entries are numbers in that array + 1, and 0 if free. */
+struct diff_flow_index {
+	uint32_t count, room;
+	uint32_t *bucket; /* 2 * room of them */
+};
+
+struct diff_flows {
+	struct diff_flow *row; /* index.count of them */
+	struct diff_flow_index index;
+	struct diff_link *link; /* link_index.count of them */
+	struct diff_flow_index link_index;
+	uint32_t latest[DIFF_SIDES];
+};
+
 void diff_flows_free(struct diff_flows *flows);
 
-/* The flow's number on that side; counts a packet of it. -ENOMEM. */
-int diff_flows_number(struct diff_flows *flows, enum diff_side side, const struct packet_flow *flow,
-		      uint32_t *ret_number);
-const struct packet_flow *diff_flows_get(const struct diff_flows *flows, enum diff_side side,
-					 uint32_t number);
+/*
+ * The flow's row, which may be new; counts a packet of it on that side. -ENOMEM without a
+ * sentence.
+ */
+int diff_flows_add(struct diff_flows *flows, enum diff_side side, const struct packet_flow *flow,
+		   uint32_t *ret_row);
 
-/* The packet `before` of flow `from` came as packet `after` of flow `to`. -ENOMEM. */
+/* Packet `before` of flow `from` is packet `after` of flow `to`. -ENOMEM without a sentence. */
 int diff_flows_learn(struct diff_flows *flows, uint32_t from, uint32_t to, uint32_t before,
 		     uint32_t after, int64_t after_ns);
 
-/* How well `from` fits to `to` by what was learned so far: 0 (there are better) .. 3 (surely). */
+/* How well `from` fits to `to` by what was learned so far: 0 (others fit better) .. 3 (surely). */
 unsigned int diff_flows_fit(const struct diff_flows *flows, uint32_t from, uint32_t to);
 
 /*
- * As what flow packets of `from` come: what most of them did, the answers' flow turned around, or as
- * they are. True if it was learned.
+ * The flow that packets of `from` have after: that of most of them; or the reverse of what the
+ * flow in the other direction came from; or their own. Returns its row if it has packets after,
+ * else DIFF_FLOW_NONE.
  */
-bool diff_flows_expected(const struct diff_flows *flows, uint32_t from,
-			 struct packet_flow *ret_flow);
-
-/* The number after of the flow that `from` is expected to come as; DIFF_FLOW_NONE: it never came. */
-uint32_t diff_flows_become(const struct diff_flows *flows, uint32_t from);
+uint32_t diff_flows_expected(const struct diff_flows *flows, uint32_t from,
+			     struct packet_flow *ret_flow);
 
 /*
- * Links of a single packet that its flow contradicts: others before and after it came as another
- * flow, nothing else came as this one. `at` begins at 0. NULL: no more.
+ * The next link of a single packet that contradicts its flow: others before and after it have
+ * another flow, and nothing else has this one. `at` begins at 0. NULL: no more.
  */
 const struct diff_link *diff_flows_stray(const struct diff_flows *flows, uint32_t *at);
-
-/* Same addresses and ports; a hash of them. */
-bool diff_flow_equal(const struct packet_flow *a, const struct packet_flow *b);
-uint64_t diff_flow_hash(const struct packet_flow *flow);
-
-/* How many bits of addresses and ports differ; UINT32_MAX where family or protocol do. */
-uint32_t diff_flow_bits(const struct packet_flow *a, const struct packet_flow *b);
 
 #endif

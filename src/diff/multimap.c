@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * From keys to numbers: see multimap.h. Chains hang from buckets; a chain has one entry for every key,
- * from which the key's other entries hang. So a key with a million numbers costs the others in its
- * bucket nothing, and taking its first is one step.
+ * From keys to numbers: see multimap.h. A bucket has a chain with one entry for every key; the
+ * key's other entries hang from that one. So a key with a million numbers costs the other keys in
+ * its bucket nothing, and it takes one step to remove its first number.
  */
 #include "diff/multimap.h"
 
@@ -13,8 +13,8 @@
 
 struct entry {
 	uint32_t key_high, key_low; /* halves: no padding */
-	uint32_t number; /* NONE: the key has none any more */
-	uint32_t chain; /* the next key in the bucket; of a key's first entry only */
+	uint32_t number; /* NONE: all numbers of the key were removed */
+	uint32_t chain; /* the next key in the bucket; only in a key's first entry */
 	uint32_t same; /* the next entry of this key */
 };
 
@@ -53,15 +53,15 @@ void multimap_free(struct multimap *map)
 	free(map);
 }
 
-static uint32_t *bucket_of(const struct multimap *map, uint64_t key)
+static uint32_t *key_bucket(const struct multimap *map, uint64_t key)
 {
 	return &map->bucket[(key * 0x9e3779b97f4a7c15ull >> 32) & map->mask];
 }
 
 /* The key's first entry, or NONE. */
-static uint32_t find(const struct multimap *map, uint64_t key)
+static uint32_t first_entry(const struct multimap *map, uint64_t key)
 {
-	uint32_t at = *bucket_of(map, key) - 1;
+	uint32_t at = *key_bucket(map, key) - 1;
 
 	while (at != NONE && (map->entry[at].key_high != (uint32_t)(key >> 32) ||
 			      map->entry[at].key_low != (uint32_t)key))
@@ -71,8 +71,8 @@ static uint32_t find(const struct multimap *map, uint64_t key)
 
 void multimap_push(struct multimap *map, uint64_t key, uint32_t number)
 {
-	uint32_t first = find(map, key), added = (uint32_t)map->count++;
-	uint32_t *bucket = bucket_of(map, key);
+	uint32_t first = first_entry(map, key), added = (uint32_t)map->count++;
+	uint32_t *bucket = key_bucket(map, key);
 
 	map->entry[added] = (struct entry){ .key_high = (uint32_t)(key >> 32),
 					    .key_low = (uint32_t)key,
@@ -84,7 +84,7 @@ void multimap_push(struct multimap *map, uint64_t key, uint32_t number)
 	} else if (map->entry[first].number == NONE) {
 		map->entry[first].number = number;
 	} else {
-		/* The first entry stays where the chain knows it; the new one takes over what it held. */
+		/* The first entry stays in its chain; the new one takes what it held. */
 		map->entry[added].number = map->entry[first].number;
 		map->entry[added].same = map->entry[first].same;
 		map->entry[first].number = number;
@@ -92,54 +92,47 @@ void multimap_push(struct multimap *map, uint64_t key, uint32_t number)
 	}
 }
 
-void multimap_prefetch(const struct multimap *map, uint64_t key)
+bool multimap_next(const struct multimap *map, uint64_t key, struct multimap_walk *walk)
 {
-	__builtin_prefetch(bucket_of(map, key));
-}
+	uint32_t next;
 
-void multimap_prefetch_entry(const struct multimap *map, uint64_t key)
-{
-	uint32_t at = *bucket_of(map, key);
-
-	if (at)
-		__builtin_prefetch(&map->entry[at - 1]);
-}
-
-bool multimap_first(const struct multimap *map, uint64_t key, struct multimap_walk *ret_walk)
-{
-	uint32_t first = find(map, key);
-
-	if (first == NONE || map->entry[first].number == NONE)
+	if (walk->at) {
+		next = map->entry[walk->at - 1].same;
+	} else {
+		next = first_entry(map, key);
+		if (next != NONE && map->entry[next].number == NONE)
+			return false;
+	}
+	if (next == NONE)
 		return false;
-	*ret_walk = (struct multimap_walk){ .at = first, .before = NONE };
-	return true;
-}
-
-bool multimap_next(const struct multimap *map, struct multimap_walk *walk)
-{
 	walk->before = walk->at;
-	walk->at = map->entry[walk->at].same;
-	return walk->at != NONE;
-}
-
-uint32_t multimap_number(const struct multimap *map, const struct multimap_walk *walk)
-{
-	return map->entry[walk->at].number;
-}
-
-bool multimap_remove(struct multimap *map, struct multimap_walk *walk)
-{
-	struct entry *entry = &map->entry[walk->at];
-
-	if (walk->before != NONE) {
-		walk->at = map->entry[walk->before].same = entry->same;
-		return walk->at != NONE;
-	}
-	if (entry->same == NONE) {
-		entry->number = NONE;
-		return false;
-	}
-	entry->number = map->entry[entry->same].number;
-	entry->same = map->entry[entry->same].same;
+	walk->at = next + 1;
+	walk->number = map->entry[next].number;
 	return true;
+}
+
+void multimap_remove(struct multimap *map, struct multimap_walk *walk)
+{
+	struct entry *entry = &map->entry[walk->at - 1];
+
+	if (walk->before) {
+		map->entry[walk->before - 1].same = entry->same;
+	} else if (entry->same == NONE) {
+		entry->number = NONE;
+	} else {
+		/* The first entry stays in its chain; it takes what the second holds. */
+		entry->number = map->entry[entry->same].number;
+		entry->same = map->entry[entry->same].same;
+	}
+	walk->at = walk->before;
+}
+
+void multimap_prefetch(const struct multimap *map, uint64_t key, bool entry)
+{
+	const uint32_t *bucket = key_bucket(map, key);
+
+	if (!entry)
+		__builtin_prefetch(bucket);
+	else if (*bucket)
+		__builtin_prefetch(&map->entry[*bucket - 1]);
 }

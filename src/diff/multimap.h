@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From 64-bit keys to numbers; a key may have several, which stay in order. 20 bytes and a bucket each. */
+/*
+ * A table from 64-bit keys to numbers. A key may have several numbers, which stay in order. An
+ * entry costs 20 bytes and a bucket.
+ */
 #ifndef TRUESUM_DIFF_MULTIMAP_H
 #define TRUESUM_DIFF_MULTIMAP_H
 
@@ -9,31 +12,29 @@
 
 struct multimap;
 
-/* Where a walk over the numbers of one key is. */
+/* Where a walk over the numbers of one key is. Zeroed: before the first. */
 struct multimap_walk {
-	uint32_t at, before;
+	uint32_t number; /* the current one */
+	uint32_t at, before; /* its entry + 1, that of the one before; 0: none */
 };
 
-/* Room for `capacity` (< 2^32 - 1) numbers. -ENOMEM. */
+/* Room for `capacity` (< 2^32 - 1) numbers. -ENOMEM without a sentence. */
 int multimap_new(size_t capacity, struct multimap **ret_map);
 void multimap_free(struct multimap *map);
 
-/* Puts a number in front of the key's others: whoever adds the last first walks in order. */
+/* Puts a number before the key's others: to walk in order, add the last first. */
 void multimap_push(struct multimap *map, uint64_t key, uint32_t number);
 
-/* The first number of the key, the next one; false where there is none (any more). */
-bool multimap_first(const struct multimap *map, uint64_t key, struct multimap_walk *ret_walk);
-bool multimap_next(const struct multimap *map, struct multimap_walk *walk);
-uint32_t multimap_number(const struct multimap *map, const struct multimap_walk *walk);
+/* Goes to the first number of the key, or to the next; false: there is none. */
+bool multimap_next(const struct multimap *map, uint64_t key, struct multimap_walk *walk);
+
+/* Takes the current number out. Ends all other walks over this key. */
+void multimap_remove(struct multimap *map, struct multimap_walk *walk);
 
 /*
- * Fetches what multimap_first() of the key will read, in two steps that only help if something else is
- * done in between.
+ * Fetches from memory what multimap_next() reads first: the key's bucket, or its entry. The entry
+ * only if the bucket has arrived, so do something else in between.
  */
-void multimap_prefetch(const struct multimap *map, uint64_t key);
-void multimap_prefetch_entry(const struct multimap *map, uint64_t key);
-
-/* Takes the number out and goes on to the next; false where there is none. Other walks end with this. */
-bool multimap_remove(struct multimap *map, struct multimap_walk *walk);
+void multimap_prefetch(const struct multimap *map, uint64_t key, bool entry);
 
 #endif

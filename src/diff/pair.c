@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Whether a packet after is a changed one of before: see diff_pair.h.
+ * Whether a packet after is a changed packet of before: see pair.h.
  *
- * Evidence is added up in bits. The best witness is the checksum field: damage on the way leaves it
- * alone, NAT changes it by what it changes in addresses and ports (RFC 1624), so that it must be what
- * can be worked out from the packet before. Where damage was laundered (the sum was made after it),
- * sequence numbers, the IP identification and the place in the captures must do. A false pair is a false
- * alarm: where the packet after is not known to be damaged by its own sum, more is asked for.
+ * Evidence is counted in bits. The checksum field is the best evidence: damage on the way leaves
+ * it alone, and NAT changes it by exactly as much as it changes addresses and ports (RFC 1624),
+ * so the packet before tells what the field must hold. If a device computed the sum after the
+ * damage, only sequence numbers, the IP identification and the places in the captures are left. A
+ * wrong pair is a false alarm: unless the packet's own checksum shows that it is damaged, more
+ * evidence is needed.
  *
- * What changed in the IP header, in addresses and ports is only looked for where a checksum says that
- * something did: a hop rewrites them.
+ * Hops rewrite the IP header, addresses and ports. So those are compared only if a checksum shows
+ * that something there is damaged.
  */
 #include "diff/pair.h"
 
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "diff/flow.h"
 #include "sum/csum.h"
 
 #define TCP_FIN 0x01
@@ -44,12 +44,7 @@ enum evidence {
 	ENOUGH_HEADER = 48, /* only a header differs: could be sent twice */
 };
 
-/* ---- What differs ------------------------------------------------------------------------------------ */
-
-void diff_delta_init(struct diff_delta *delta)
-{
-	*delta = (struct diff_delta){ .first = UINT32_MAX };
-}
+/* ---- What differs ---- */
 
 /* Parts in the order of the packet. */
 static unsigned int rank(uint8_t where)
@@ -57,8 +52,8 @@ static unsigned int rank(uint8_t where)
 	return where == DIFF_NETWORK ? 0 : where == DIFF_TRANSPORT ? 1 : 2;
 }
 
-static void note(struct diff_delta *delta, enum diff_where where, uint32_t offset, uint8_t was,
-		 uint8_t is)
+static void count_byte(struct diff_delta *delta, enum diff_where where, uint32_t offset,
+		       uint8_t was, uint8_t is)
 {
 	const unsigned int bits = (unsigned int)__builtin_popcount(was ^ is);
 
@@ -86,7 +81,7 @@ void diff_delta_add(struct diff_delta *delta, struct shape *shape, enum diff_whe
 		if (!memcmp(was + from, is + from, to - from))
 			continue;
 		for (uint32_t i = from; i < to; i++)
-			note(delta, where, offset + i, was[i], is[i]);
+			count_byte(delta, where, offset + i, was[i], is[i]);
 		if (shape && where == DIFF_PAYLOAD)
 			shape_add(shape, offset + from, is + from, was + from, to - from);
 	}
@@ -94,12 +89,12 @@ void diff_delta_add(struct diff_delta *delta, struct shape *shape, enum diff_whe
 	delta->payload_compared += where == DIFF_PAYLOAD ? len : 0;
 }
 
-void diff_delta_field(struct diff_delta *delta, enum diff_where where, uint32_t offset,
-		      uint32_t size, uint32_t was, uint32_t is)
+static void count_field(struct diff_delta *delta, enum diff_where where, uint32_t offset,
+			uint32_t size, uint32_t was, uint32_t is)
 {
 	for (uint32_t i = 0; i < size; i++)
-		note(delta, where, offset + i, (uint8_t)(was >> 8 * (size - 1 - i)),
-		     (uint8_t)(is >> 8 * (size - 1 - i)));
+		count_byte(delta, where, offset + i, (uint8_t)(was >> 8 * (size - 1 - i)),
+			   (uint8_t)(is >> 8 * (size - 1 - i)));
 }
 
 bool diff_delta_sparse(const struct diff_delta *delta)
@@ -107,12 +102,16 @@ bool diff_delta_sparse(const struct diff_delta *delta)
 	return delta->bits * SPARSE_SHARE <= delta->compared * 8;
 }
 
-bool diff_delta_run(const struct diff_delta *delta)
+/* Whether all that differs is one short run of bytes, which was overwritten as a whole. */
+static bool is_run(const struct diff_delta *delta)
 {
-	return delta->first > delta->last || delta->last - delta->first < RUN_MAX;
+	return delta->end - delta->first <= RUN_MAX;
 }
 
-/* The run of bytes from the transport header on outside of which nothing differs. */
+/*
+ * Widens [first, end) to what differs in a range that begins `offset` bytes after the view's
+ * transport.
+ */
 static void widen_run(struct diff_delta *delta, uint32_t offset, const uint8_t *was,
 		      const uint8_t *is, uint32_t len)
 {
@@ -124,15 +123,18 @@ static void widen_run(struct diff_delta *delta, uint32_t offset, const uint8_t *
 		first++;
 	if (first == len)
 		return;
-	if (delta->first > offset + first)
+	if (!delta->end || delta->first > offset + first)
 		delta->first = offset + first;
-	if (delta->last < offset + len - 1)
-		delta->last = offset + len - 1;
+	if (delta->end < offset + len)
+		delta->end = offset + len;
 }
 
-/* `offset` counts from the transport header; `payload` is where the payload begins there. */
-static void compare(struct diff_pair *pair, uint32_t offset, uint32_t payload, const uint8_t *was,
-		    const uint8_t *is, uint32_t len)
+/*
+ * Compares a range of transport header and payload; the latter begins `payload` bytes after
+ * `transport`.
+ */
+static void compare_range(struct diff_pair *pair, uint32_t offset, uint32_t payload,
+			  const uint8_t *was, const uint8_t *is, uint32_t len)
 {
 	const uint32_t head = offset >= payload	       ? 0
 			      : payload - offset < len ? payload - offset
@@ -165,7 +167,7 @@ static uint64_t count_bits(const uint8_t *a, const uint8_t *b, size_t words, uin
 	return bits;
 }
 
-/* Whether too much differs for anything but a run; quickly, as most packets that are tried are others. */
+/* Whether too much differs, unless it is a run. Quick: most candidates are other packets. */
 static bool is_other(const uint8_t *was, const uint8_t *is, uint32_t len, uint32_t compared)
 {
 	const uint64_t limit = (uint64_t)compared * 8 / SPARSE_SHARE;
@@ -180,7 +182,7 @@ static bool is_other(const uint8_t *was, const uint8_t *is, uint32_t len, uint32
 	return last - first > RUN_MAX;
 }
 
-/* False where they are others; then not all is compared. */
+/* False: they are different packets; then not all bytes are compared. */
 static bool compare_bytes(struct diff_pair *pair)
 {
 	const struct diff_view *before = pair->before, *after = pair->after;
@@ -192,12 +194,15 @@ static bool compare_bytes(struct diff_pair *pair)
 
 	if (is_other(was, is, len - head, len))
 		return false;
-	compare(pair, 0, payload, before->head, after->head, head);
-	compare(pair, head, payload, was, is, len - head);
+	compare_range(pair, 0, payload, before->head, after->head, head);
+	compare_range(pair, head, payload, was, is, len - head);
 	return true;
 }
 
-/* TCP with options that were removed or added: what is fixed, the options as far as both have them. */
+/*
+ * TCP if options were removed or added: compares the fixed header, and the options that both
+ * have.
+ */
 static void compare_around_options(struct diff_pair *pair)
 {
 	const struct diff_view *before = pair->before, *after = pair->after;
@@ -206,17 +211,16 @@ static void compare_around_options(struct diff_pair *pair)
 	const bool more = before->head_len > after->head_len;
 	const uint32_t other = (more ? before : after)->head_len - both;
 
-	compare(pair, 0, both, before->head, after->head, both);
-	compare(pair, both, both + other, more ? before->head + both : nothing,
-		more ? nothing : after->head + both, other);
-	compare(pair, both + other, both + other, before->data + before->payload,
-		after->data + after->payload,
-		least(diff_view_payload_len(before), diff_view_payload_len(after)));
+	compare_range(pair, 0, both, before->head, after->head, both);
+	compare_range(pair, both, both + other, more ? before->head + both : nothing,
+		      more ? nothing : after->head + both, other);
+	compare_range(pair, both + other, both + other, before->data + before->payload,
+		      after->data + after->payload, least(before->payload_len, after->payload_len));
 }
 
-/* ---- Checksums --------------------------------------------------------------------------------------- */
+/* ---- Checksums ---- */
 
-static bool same_sum(uint32_t a, uint32_t b)
+static bool equal_sums(uint32_t a, uint32_t b)
 {
 	return a == b || (a % 0xffff == 0 && b % 0xffff == 0 && a <= 0xffff && b <= 0xffff);
 }
@@ -231,7 +235,9 @@ static uint16_t sum_of_ports(const struct packet_flow *flow)
 	return csum_plus(flow->src_port, flow->dst_port);
 }
 
-/* What the field of the packet before should hold, or does. */
+/*
+ * What the checksum field before holds, or should hold if it is unfinished. False: there is none.
+ */
 static bool sum_before(const struct diff_view *before, uint32_t *ret_field)
 {
 	*ret_field =
@@ -240,7 +246,10 @@ static bool sum_before(const struct diff_view *before, uint32_t *ret_field)
 	       before->sum.verdict != SUM_ILLEGAL_NONE;
 }
 
-/* What the field after should hold if nothing but what a hop may write had changed, to `flow`. */
+/*
+ * What the checksum field after must hold if only masked bytes changed, and addresses and ports
+ * to `flow`.
+ */
 static bool sum_due(const struct diff_pair *pair, const struct packet_flow *flow,
 		    uint32_t *ret_field)
 {
@@ -254,10 +263,10 @@ static bool sum_due(const struct diff_pair *pair, const struct packet_flow *flow
 	if (before->sum.wide)
 		return before->masked == after->masked;
 	sum = csum_plus((uint16_t)~field, csum_minus(after->masked, before->masked));
-	if (diff_view_has_pseudo(before))
+	if (before->protocol && before->protocol->pseudo)
 		sum = csum_plus(
 			sum, csum_minus(sum_of_addresses(flow), sum_of_addresses(&before->flow)));
-	if (diff_view_has_ports(before))
+	if (before->protocol && before->protocol->ports)
 		sum = csum_plus(sum, csum_minus(sum_of_ports(flow), sum_of_ports(&after->flow)));
 	*ret_field = (uint16_t)~sum;
 	return true;
@@ -267,55 +276,58 @@ static bool sum_fits(const struct diff_pair *pair, const struct packet_flow *flo
 {
 	uint32_t field;
 
-	return sum_due(pair, flow, &field) && same_sum(field, pair->after->sum.stored);
+	return sum_due(pair, flow, &field) && equal_sums(field, pair->after->sum.stored);
 }
 
-/* Whether the IPv4 header's checksum is right with the addresses of `flow`. */
+/* Whether the bad checksum of the IPv4 header is right with the addresses of `flow`. */
 static bool header_fits(const struct diff_view *after, const struct packet_flow *flow)
 {
 	uint16_t sum =
 		csum_plus((uint16_t)~after->ip.computed,
 			  csum_minus(sum_of_addresses(flow), sum_of_addresses(&after->flow)));
 
-	return after->ip.verdict == SUM_BAD && same_sum((uint16_t)~sum, after->ip.stored);
+	return after->ip.verdict == SUM_BAD && equal_sums((uint16_t)~sum, after->ip.stored);
 }
 
-/* ---- Where a hop may write, too ---------------------------------------------------------------------- */
+/* ---- Fields that a hop may rewrite ---- */
 
-static void note_addresses(struct diff_pair *pair)
+static void count_addresses(struct diff_pair *pair)
 {
 	const struct packet_flow *was = &pair->expected, *is = &pair->after->flow;
 	const uint32_t size = was->family == AF_INET ? 4 : 16;
 	const uint32_t at = was->family == AF_INET ? 12 : 8;
 
 	for (uint32_t i = 0; i < size; i++) {
-		note(&pair->delta, DIFF_NETWORK, at + i, was->src[i], is->src[i]);
-		note(&pair->delta, DIFF_NETWORK, at + size + i, was->dst[i], is->dst[i]);
+		count_byte(&pair->delta, DIFF_NETWORK, at + i, was->src[i], is->src[i]);
+		count_byte(&pair->delta, DIFF_NETWORK, at + size + i, was->dst[i], is->dst[i]);
 	}
-	diff_delta_field(&pair->delta, DIFF_TRANSPORT, 0, 2, was->src_port, is->src_port);
-	diff_delta_field(&pair->delta, DIFF_TRANSPORT, 2, 2, was->dst_port, is->dst_port);
+	count_field(&pair->delta, DIFF_TRANSPORT, 0, 2, was->src_port, is->src_port);
+	count_field(&pair->delta, DIFF_TRANSPORT, 2, 2, was->dst_port, is->dst_port);
 }
 
-/* Addresses and ports are damaged where a checksum is right with those that were to be expected. */
+/* If a checksum is right with the expected addresses and ports, those in the packet are damaged. */
 static void compare_flow(struct diff_pair *pair)
 {
 	const struct packet_flow *is = &pair->after->flow;
-	const bool equal = diff_flow_equal(&pair->expected, is);
+	const bool equal = !memcmp(&pair->expected, is, sizeof(*is)); /* it has no padding */
 
 	pair->evidence += equal ? EVIDENCE_FLOW : 0;
 	pair->sum_agrees = sum_fits(pair, is);
-	if (!equal && diff_flow_bits(&pair->expected, is) != UINT32_MAX &&
+	if (!equal && pair->expected.family == is->family && pair->expected.proto == is->proto &&
 	    (header_fits(pair->after, &pair->expected) ||
 	     (!pair->sum_agrees && sum_fits(pair, &pair->expected)))) {
-		note_addresses(pair);
+		count_addresses(pair);
 		pair->sum_agrees = sum_fits(pair, &pair->expected);
 		pair->evidence += EVIDENCE_FLOW;
 	}
 	pair->evidence += pair->sum_agrees ? EVIDENCE_SUM : 0;
 }
 
-/* The type of service or time to live, where the header is right with that of before; else the checksum. */
-static void note_header_sum(struct diff_pair *pair, const uint8_t *was, const uint8_t *is)
+/*
+ * A bad IPv4 header checksum that no other field explains: the time to live or type of service is
+ * damaged if the checksum is right with that of before, else the checksum field.
+ */
+static void count_header_sum(struct diff_pair *pair, const uint8_t *was, const uint8_t *is)
 {
 	const struct diff_sum *ip = &pair->after->ip;
 
@@ -324,19 +336,22 @@ static void note_header_sum(struct diff_pair *pair, const uint8_t *was, const ui
 		const uint16_t word = (uint16_t)(is[8] << 8 | is[9]);
 		const uint16_t due = (uint16_t)(ttl << 8 | is[9]);
 
-		if (!same_sum(csum_update((uint16_t)ip->computed, word, due), ip->stored) ||
+		if (!equal_sums(csum_update((uint16_t)ip->computed, word, due), ip->stored) ||
 		    __builtin_popcount(ttl ^ is[8]) > __builtin_popcount(ip->computed ^ ip->stored))
 			continue;
-		note(&pair->delta, DIFF_NETWORK, 8, ttl, is[8]);
+		count_byte(&pair->delta, DIFF_NETWORK, 8, ttl, is[8]);
 		return;
 	}
-	if (same_sum(csum_update((uint16_t)ip->computed, is[1], was[1]), ip->stored))
-		note(&pair->delta, DIFF_NETWORK, 1, was[1], is[1]);
+	if (equal_sums(csum_update((uint16_t)ip->computed, is[1], was[1]), ip->stored))
+		count_byte(&pair->delta, DIFF_NETWORK, 1, was[1], is[1]);
 	else
-		diff_delta_field(&pair->delta, DIFF_NETWORK, 10, 2, ip->computed, ip->stored);
+		count_field(&pair->delta, DIFF_NETWORK, 10, 2, ip->computed, ip->stored);
 }
 
-/* Which bytes of an IP header no hop writes to a packet that it passes on whole; the identification may. */
+/*
+ * Bytes of an IP header that no hop changes in a packet that it forwards whole (4, 5:
+ * identification).
+ */
 static const uint8_t fixed4[] = { 0, 2, 3, 4, 5, 6, 7, 9 }, fixed6[] = { 4, 5, 6 };
 
 static void compare_network(struct diff_pair *pair, bool like)
@@ -352,52 +367,57 @@ static void compare_network(struct diff_pair *pair, bool like)
 	for (size_t i = 0; i < (v4 ? sizeof(fixed4) : sizeof(fixed6)); i++) {
 		const uint8_t at = v4 ? fixed4[i] : fixed6[i];
 
-		note(&pair->delta, DIFF_NETWORK, at, was[at], is[at]);
+		count_byte(&pair->delta, DIFF_NETWORK, at, was[at], is[at]);
 	}
 	if (like && !v4)
-		note(&pair->delta, DIFF_NETWORK, 0, was[0] & 0xf0, is[0] & 0xf0);
+		count_byte(&pair->delta, DIFF_NETWORK, 0, was[0] & 0xf0, is[0] & 0xf0);
 	if (bad && pair->delta.bits == bits && !header_fits(after, &pair->expected))
-		note_header_sum(pair, was, is);
+		count_header_sum(pair, was, is);
 	pair->delta.compared += v4 ? 20 : 40;
 }
 
-/* What a hop may write (an echo's identifier) is damaged where the sum is right with that of before. */
-static bool note_masked(struct diff_pair *pair)
+/*
+ * If nothing but masked bytes differs (an echo's identifier, say) and the checksum is right with
+ * those of before, they are damaged. False: they are not.
+ */
+static bool count_masked(struct diff_pair *pair)
 {
 	const struct diff_view *before = pair->before, *after = pair->after;
 	const uint8_t *was = before->data + before->transport, *is = after->data + after->transport;
-	uint32_t len, field = diff_view_sum_at(after, &len);
+	const struct diff_protocol *protocol = after->protocol;
 	uint16_t sum = csum_plus((uint16_t)~after->sum.computed,
 				 csum_minus(before->masked, after->masked));
 
-	if (len != 2 || before->masked == after->masked ||
-	    !same_sum((uint16_t)~sum, after->sum.stored))
+	if (protocol->sum_len != 2 || before->masked == after->masked ||
+	    !equal_sums((uint16_t)~sum, after->sum.stored))
 		return false;
 	for (uint32_t at = 0; at < before->head_len && at < after->head_len; at++)
-		if (diff_view_is_masked(after, at) && at - field >= len)
-			note(&pair->delta, DIFF_TRANSPORT, at, was[at], is[at]);
+		if (at - protocol->sum_at >= protocol->sum_len)
+			count_byte(&pair->delta, DIFF_TRANSPORT, at, was[at], is[at]);
 	return true;
 }
 
-/* The checksum field itself: the rest is as before, or not all that makes the sum wrong. */
+/* The checksum field is damaged if the other differences do not explain that the sum is wrong. */
 static void compare_sum(struct diff_pair *pair)
 {
 	const struct diff_view *after = pair->after;
-	uint32_t len, at = diff_view_sum_at(after, &len), due;
+	uint32_t due;
 
-	if (after->sum.verdict != SUM_BAD || pair->before->sum.verdict == SUM_BAD || !len)
+	if (after->sum.verdict != SUM_BAD || pair->before->sum.verdict == SUM_BAD ||
+	    !after->protocol)
 		return;
 	if (!pair->delta.bits) {
 		due = after->sum.computed;
-		if (note_masked(pair))
+		if (count_masked(pair))
 			return;
 	} else if (pair->sum_agrees || !sum_due(pair, &after->flow, &due)) {
 		return;
 	}
-	diff_delta_field(&pair->delta, DIFF_TRANSPORT, at, len, due, after->sum.stored);
+	count_field(&pair->delta, DIFF_TRANSPORT, after->protocol->sum_at, after->protocol->sum_len,
+		    due, after->sum.stored);
 }
 
-/* ---- Together ---------------------------------------------------------------------------------------- */
+/* ---- Together ---- */
 
 enum layout { LAYOUT_SAME, LAYOUT_OPTIONS, LAYOUT_LIKE };
 
@@ -409,7 +429,7 @@ static bool cut(const struct diff_view *view)
 static bool in_stream(const struct diff_view *view)
 {
 	return view->flow.proto == IPPROTO_TCP && !view->start &&
-	       (diff_view_payload_full(view) || view->tcp_flags & (TCP_SYN | TCP_FIN));
+	       (view->payload_full || view->tcp_flags & (TCP_SYN | TCP_FIN));
 }
 
 static enum layout layout_of(const struct diff_view *before, const struct diff_view *after)
@@ -424,7 +444,7 @@ static enum layout layout_of(const struct diff_view *before, const struct diff_v
 		return LAYOUT_SAME;
 	if (same_kind && in_stream(before) && in_stream(after) && !before->fragment &&
 	    before->head_len >= TCP_HEADER && after->head_len >= TCP_HEADER &&
-	    diff_view_payload_full(before) == diff_view_payload_full(after))
+	    before->payload_full == after->payload_full)
 		return LAYOUT_OPTIONS;
 	return LAYOUT_LIKE;
 }
@@ -449,7 +469,7 @@ static void weigh(struct diff_pair *pair)
 			  (after->sum.verdict == SUM_BAD && before->sum.verdict != SUM_BAD);
 }
 
-/* What differs beside the bytes that are compared in any case. */
+/* Compares what is not compared byte by byte. */
 static void compare_rest(struct diff_pair *pair, bool like)
 {
 	pair->evidence = 0;
@@ -462,12 +482,12 @@ static void compare_rest(struct diff_pair *pair, bool like)
 
 static bool may_pair(const struct diff_delta *delta)
 {
-	return diff_delta_sparse(delta) || diff_delta_run(delta);
+	return diff_delta_sparse(delta) || is_run(delta);
 }
 
 static bool compare_as(struct diff_pair *pair, enum layout layout)
 {
-	diff_delta_init(&pair->delta);
+	pair->delta = (struct diff_delta){ 0 };
 	if (layout == LAYOUT_OPTIONS)
 		compare_around_options(pair);
 	else if (!compare_bytes(pair))
@@ -478,7 +498,7 @@ static bool compare_as(struct diff_pair *pair, enum layout layout)
 	return may_pair(&pair->delta);
 }
 
-/* Where a type was damaged that decides what is masked, what is in either packet is in both. */
+/* A damaged type decides what is masked: masks in both packets what is masked in either. */
 static bool compare_masked(struct diff_pair *pair, enum layout layout)
 {
 	struct diff_view before = *pair->before, after = *pair->after;
@@ -495,32 +515,7 @@ static bool compare_masked(struct diff_pair *pair, enum layout layout)
 	return found;
 }
 
-bool diff_pair_compare(struct diff_pair *pair)
-{
-	const struct diff_view *before = pair->before, *after = pair->after;
-	enum layout layout = layout_of(before, after);
-	struct diff_view like;
-	bool is;
-
-	if (layout == LAYOUT_LIKE) {
-		if (!diff_view_like(before, after, &like))
-			return false;
-		pair->after = &like;
-	}
-	if (layout == LAYOUT_OPTIONS ||
-	    !memcmp(before->mask, pair->after->mask, sizeof(before->mask)))
-		is = compare_as(pair, layout);
-	else
-		is = compare_masked(pair, layout);
-	pair->before = before;
-	pair->after = after;
-	/* Headers that make no sense any more. */
-	if (layout == LAYOUT_LIKE && (!after->flow.family || !after->parsed))
-		pair->newly_bad = before->parsed;
-	return is;
-}
-
-bool diff_pair_accept(const struct diff_pair *pair)
+static bool is_accepted(const struct diff_pair *pair)
 {
 	const struct diff_delta *delta = &pair->delta;
 	unsigned int enough = pair->newly_bad ? ENOUGH_BAD : ENOUGH_UNSEEN;
@@ -531,8 +526,34 @@ bool diff_pair_accept(const struct diff_pair *pair)
 		enough = DIFF_EVIDENCE_SURE;
 	else if (!delta->payload_bits && !pair->newly_bad && !pair->sum_agrees)
 		enough = ENOUGH_HEADER;
-	/* Sums of texts and counters are equal too often. */
+	/* Different texts and counters have equal sums too often. */
 	if (delta->bits && !pair->newly_bad && !pair->placed)
 		return false;
 	return pair->evidence >= enough;
+}
+
+bool diff_pair_compare(struct diff_pair *pair)
+{
+	const struct diff_view *before = pair->before, *after = pair->after;
+	enum layout layout = layout_of(before, after);
+	struct diff_view like;
+	bool may_be;
+
+	if (layout == LAYOUT_LIKE) {
+		if (!diff_view_like(before, after, &like))
+			return false;
+		pair->after = &like;
+	}
+	if (layout == LAYOUT_OPTIONS ||
+	    !memcmp(before->mask, pair->after->mask, sizeof(before->mask)))
+		may_be = compare_as(pair, layout);
+	else
+		may_be = compare_masked(pair, layout);
+	pair->before = before;
+	pair->after = after;
+	/* Headers that make no sense any more. */
+	if (layout == LAYOUT_LIKE && (!after->flow.family || !after->parsed))
+		pair->newly_bad = before->parsed;
+	pair->accepted = may_be && is_accepted(pair);
+	return may_be;
 }

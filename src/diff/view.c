@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What of a packet is compared: see diff_view.h. Everything from the innermost transport header on, but
- * for what routers and NAT write: ports, checksums, the identifier of an echo, the MSS that a SYN
- * announces (clamping), and in an ICMP error the same fields of the packet it quotes. Without IP: all
- * behind the link header (and VLAN tags), without the zeros a short frame is filled up with.
+ * What is compared of a packet: everything from the innermost transport header on except what
+ * routers and NAT write. That is ports, checksums, the identifier of an echo, the MSS that a SYN
+ * announces (routers lower it), and in an ICMP error the same fields of the packet that it
+ * quotes. Without IP: everything after the link header and its VLAN tags, without the zeros that
+ * fill up a short frame.
+ *
+ * The bytes that a hop may write are masked: they are 0 in the view's head, a copy of the first
+ * bytes.
  */
 #include "diff/view.h"
 
@@ -11,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/cleanup.h"
 #include "packet/cursor.h"
 #include "sum/csum.h"
 
@@ -20,68 +25,33 @@
 #define TCP_SYN 0x02
 #define TCP_OPTION_MSS 2
 
-/* What of a transport header a hop may write; what its checksum covers. */
-struct proto_row {
-	uint8_t proto;
-	uint8_t header; /* bytes at least */
-	uint8_t sum_at, sum_len;
-	bool ports, pseudo;
-};
-
-static const struct proto_row protos[] = {
+static const struct diff_protocol protocols[] = {
 	{ IPPROTO_TCP, 20, 16, 2, true, true },	  { IPPROTO_UDP, 8, 6, 2, true, true },
 	{ IPPROTO_UDPLITE, 8, 6, 2, true, true }, { IPPROTO_SCTP, 12, 8, 4, true, false },
 	{ IPPROTO_DCCP, 12, 6, 2, true, true },	  { IPPROTO_ICMP, 8, 2, 2, false, false },
 	{ IPPROTO_ICMPV6, 8, 2, 2, false, true },
 };
 
-static const struct proto_row *row_of(uint8_t proto)
+static const struct diff_protocol *known_protocol(uint8_t proto)
 {
-	for (size_t i = 0; i < sizeof(protos) / sizeof(protos[0]); i++)
-		if (protos[i].proto == proto)
-			return &protos[i];
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
+		if (protocols[i].proto == proto)
+			return &protocols[i];
 	return NULL;
 }
 
-/* The row for what lies at the view's `transport`; NULL where no header is known there. */
-static const struct proto_row *row_at(const struct diff_view *view)
+/* Sets what follows from the other fields, before the head is made. */
+static void complete(struct diff_view *view)
 {
-	return view->flow.family && !view->start ? row_of(view->flow.proto) : NULL;
+	const uint32_t header = view->payload - view->transport;
+
+	view->protocol =
+		view->flow.family && !view->start ? known_protocol(view->flow.proto) : NULL;
+	view->payload_len = view->end - view->payload;
+	view->payload_full = view->full > header ? view->full - header : 0;
 }
 
-bool diff_view_has_pseudo(const struct diff_view *view)
-{
-	const struct proto_row *row = row_at(view);
-
-	return row && row->pseudo;
-}
-
-bool diff_view_has_ports(const struct diff_view *view)
-{
-	const struct proto_row *row = row_at(view);
-
-	return row && row->ports;
-}
-
-uint32_t diff_view_sum_at(const struct diff_view *view, uint32_t *ret_len)
-{
-	const struct proto_row *row = row_at(view);
-
-	*ret_len = row ? row->sum_len : 0;
-	return row ? row->sum_at : 0;
-}
-
-uint32_t diff_view_payload_full(const struct diff_view *view)
-{
-	uint32_t header = view->payload - view->transport;
-
-	return view->full > header ? view->full - header : 0;
-}
-
-uint32_t diff_view_payload_len(const struct diff_view *view)
-{
-	return view->end - view->payload;
-}
+/* ---- Hashes ---- */
 
 static uint64_t load64(const uint8_t *at)
 {
@@ -92,7 +62,7 @@ static uint64_t load64(const uint8_t *at)
 }
 
 /* The 128-bit product, folded: every bit of both depends on every other. */
-static uint64_t fold(uint64_t a, uint64_t b)
+static uint64_t fold_product(uint64_t a, uint64_t b)
 {
 	unsigned __int128 product = (unsigned __int128)a * b;
 
@@ -112,15 +82,15 @@ uint64_t diff_hash(uint64_t seed, const void *data, size_t len)
 	size_t left = len;
 
 	for (; left >= 48; left -= 48, at += 48) {
-		a = fold(load64(at) ^ SECRET1, load64(at + 8) ^ a);
-		b = fold(load64(at + 16) ^ SECRET2, load64(at + 24) ^ b);
-		c = fold(load64(at + 32) ^ SECRET3, load64(at + 40) ^ c);
+		a = fold_product(load64(at) ^ SECRET1, load64(at + 8) ^ a);
+		b = fold_product(load64(at + 16) ^ SECRET2, load64(at + 24) ^ b);
+		c = fold_product(load64(at + 32) ^ SECRET3, load64(at + 40) ^ c);
 	}
 	if (left)
 		memcpy(last, at, left);
 	for (size_t i = 0; i < left; i += 16)
-		a = fold(load64(last + i) ^ SECRET1, load64(last + i + 8) ^ a);
-	return fold(fold(a ^ SECRET3, b ^ len), c ^ SECRET0);
+		a = fold_product(load64(last + i) ^ SECRET1, load64(last + i + 8) ^ a);
+	return fold_product(fold_product(a ^ SECRET3, b ^ len), c ^ SECRET0);
 }
 
 uint64_t diff_view_hash(const struct diff_view *view)
@@ -134,7 +104,7 @@ uint64_t diff_view_hash(const struct diff_view *view)
 			 view->data + rest, view->end - rest);
 }
 
-/* ---- Masks ------------------------------------------------------------------------------------------- */
+/* ---- Masks ---- */
 
 static void mask(struct diff_view *view, uint32_t at, uint32_t len)
 {
@@ -144,14 +114,14 @@ static void mask(struct diff_view *view, uint32_t at, uint32_t len)
 	}
 }
 
-bool diff_view_is_masked(const struct diff_view *view, uint32_t at)
+static bool is_masked(const struct diff_view *view, uint32_t at)
 {
 	return view->mask[at / 64] >> at % 64 & 1;
 }
 
 static bool icmp_has_id(uint8_t proto, uint8_t type)
 {
-	/* Echo and its reply; of IPv4 the timestamp, too (RFC 792, RFC 4443). */
+	/* Echo request and reply; of IPv4 timestamps, too (RFC 792, RFC 4443). */
 	return proto == IPPROTO_ICMP ? type == 0 || type == 8 || type == 13 || type == 14
 				     : type == 128 || type == 129;
 }
@@ -165,18 +135,18 @@ static bool icmp_quotes(uint8_t proto, uint8_t type)
 
 static void mask_transport(struct diff_view *view, uint8_t proto, uint32_t at)
 {
-	const struct proto_row *row = row_of(proto);
+	const struct diff_protocol *protocol = known_protocol(proto);
 
-	if (!row)
+	if (!protocol)
 		return;
-	mask(view, at + row->sum_at, row->sum_len);
-	if (row->ports)
+	mask(view, at + protocol->sum_at, protocol->sum_len);
+	if (protocol->ports)
 		mask(view, at, 4);
 	else if (at < view->head_len && icmp_has_id(proto, view->head[at]))
 		mask(view, at + 4, 2);
 }
 
-/* The packet quoted in an ICMP error: its addresses, ports and what else was rewritten there. */
+/* Masks what a hop may write in the packet that an ICMP error quotes. */
 static void mask_quoted(struct diff_view *view)
 {
 	const uint32_t at = 8;
@@ -216,27 +186,27 @@ static void mask_mss(struct diff_view *view)
 static void sum_masked(struct diff_view *view)
 {
 	const uint8_t *at = view->data + view->transport;
-	uint32_t len, field = diff_view_sum_at(view, &len);
+	const struct diff_protocol *protocol = view->protocol;
 
 	view->masked = csum_minus(csum_add(0, at, view->head_len),
 				  csum_add(0, view->head, view->head_len));
-	if (len && field + 2 <= view->head_len)
-		view->masked = csum_minus(view->masked, cursor_be16(at + field));
+	if (protocol && protocol->sum_at + 2u <= view->head_len)
+		view->masked = csum_minus(view->masked, cursor_be16(at + protocol->sum_at));
 }
 
-/* Fills head, head_len, mask and masked from the offsets. */
+/* Fills head, head_len, mask and masked from the offsets and the protocol. */
 static void make_head(struct diff_view *view)
 {
-	const struct proto_row *row = row_at(view);
+	const struct diff_protocol *protocol = view->protocol;
 	const uint8_t *at = view->data + view->transport;
 	uint32_t captured = view->end - view->transport;
-	uint32_t len = row ? view->payload - view->transport : 0;
-	bool icmp = row && !row->ports;
+	uint32_t len = protocol ? view->payload - view->transport : 0;
+	bool icmp = protocol && !protocol->ports;
 
 	if (icmp)
 		len = captured && icmp_quotes(view->flow.proto, at[0]) ? DIFF_VIEW_HEAD : 8;
-	else if (row && len < row->header)
-		len = row->header;
+	else if (protocol && len < protocol->header)
+		len = protocol->header;
 	if (len > captured)
 		len = captured;
 	view->head_len = len > DIFF_VIEW_HEAD ? DIFF_VIEW_HEAD : len;
@@ -248,7 +218,6 @@ static void make_head(struct diff_view *view)
 		mask_quoted(view);
 	if (view->flow.proto == IPPROTO_TCP && view->head_len > 20 && view->head[13] & TCP_SYN)
 		mask_mss(view);
-
 	sum_masked(view);
 }
 
@@ -258,7 +227,7 @@ void diff_view_mask_both(struct diff_view *one, struct diff_view *other)
 
 	one->head_len = other->head_len = len;
 	for (uint32_t at = 0; at < len; at++) {
-		if (diff_view_is_masked(one, at) == diff_view_is_masked(other, at))
+		if (is_masked(one, at) == is_masked(other, at))
 			continue;
 		mask(one, at, 1);
 		mask(other, at, 1);
@@ -267,10 +236,13 @@ void diff_view_mask_both(struct diff_view *one, struct diff_view *other)
 	sum_masked(other);
 }
 
-/* ---- Reading a packet -------------------------------------------------------------------------------- */
+/* ---- Reading a packet ---- */
 
-/* Bytes of the link header, VLAN tags included, whose type field then stands before them. */
-static uint32_t link_header(uint32_t link, const uint8_t *data, uint32_t captured)
+/*
+ * Length of the link header with its VLAN tags: a tag comes after the type field that announces
+ * it.
+ */
+static uint32_t link_header_len(uint32_t link, const uint8_t *data, uint32_t captured)
 {
 	uint32_t len = 0;
 
@@ -296,7 +268,7 @@ static uint32_t link_header(uint32_t link, const uint8_t *data, uint32_t capture
 	return len < captured ? len : captured;
 }
 
-static void take_sum(struct diff_sum *sum, const struct packet_layer *layer)
+static void set_sum(struct diff_sum *sum, const struct packet_layer *layer)
 {
 	sum->verdict = layer->verdict;
 	sum->wide = layer->wide;
@@ -304,7 +276,7 @@ static void take_sum(struct diff_sum *sum, const struct packet_layer *layer)
 	sum->computed = layer->computed;
 }
 
-static void take_layers(struct diff_view *view, const struct packet_judgement *judgement)
+static void set_layers(struct diff_view *view, const struct packet_judgement *judgement)
 {
 	view->ip.verdict = view->sum.verdict = SUM_UNKNOWN;
 	for (unsigned int i = 0; i < judgement->layer_count; i++) {
@@ -312,26 +284,26 @@ static void take_layers(struct diff_view *view, const struct packet_judgement *j
 
 		view->bad |= layer->verdict == SUM_BAD;
 		if (layer->kind == LAYER_IPV4 && layer->offset == view->network)
-			take_sum(&view->ip, layer);
+			set_sum(&view->ip, layer);
 		if (layer->kind == LAYER_IPV4 || layer->offset != view->transport)
 			continue;
-		take_sum(&view->sum, layer);
+		set_sum(&view->sum, layer);
 		view->parsed = true;
 	}
-	view->parsed |= view->fragment || !row_at(view);
+	view->parsed |= view->fragment || !view->protocol;
 }
 
-static uint32_t at_most(uint32_t value, uint32_t limit)
+static uint32_t capped(uint32_t value, uint32_t limit)
 {
 	return value < limit ? value : limit;
 }
 
-/* No IP header was reached. */
-static void take_frame(struct diff_view *view, uint32_t link)
+/* Sets the offsets of a frame without an IP header. */
+static void set_frame(struct diff_view *view, uint32_t link)
 {
 	uint32_t end = view->captured;
 
-	view->network = link_header(link, view->data, view->captured);
+	view->network = link_header_len(link, view->data, view->captured);
 	view->transport = view->payload = view->network;
 	while (end > view->network && !view->data[end - 1])
 		end--;
@@ -339,19 +311,19 @@ static void take_frame(struct diff_view *view, uint32_t link)
 	view->full = view->captured < view->len ? view->len - view->network : end - view->network;
 }
 
-static void take_ip(struct diff_view *view, const struct packet_judgement *judgement)
+static void set_ip(struct diff_view *view, const struct packet_judgement *judgement)
 {
 	const uint32_t captured = view->captured;
 	uint32_t header;
 
-	view->network = at_most(judgement->network, captured);
-	view->transport = at_most(judgement->transport, captured);
+	view->network = capped(judgement->network, captured);
+	view->transport = capped(judgement->transport, captured);
 	if (view->transport < view->network)
 		view->transport = view->network;
-	view->payload = at_most(judgement->payload, captured);
+	view->payload = capped(judgement->payload, captured);
 	if (view->payload < view->transport)
 		view->payload = view->transport;
-	view->end = view->payload + at_most(judgement->payload_len, captured - view->payload);
+	view->end = view->payload + capped(judgement->payload_len, captured - view->payload);
 	header = view->payload - view->transport;
 	view->full = header + judgement->payload_full;
 	view->seq = judgement->seq;
@@ -365,25 +337,30 @@ static void take_ip(struct diff_view *view, const struct packet_judgement *judge
 		view->id = cursor_be16(view->data + view->network + 4);
 }
 
-void diff_view_of(const struct diff_packet *packet, struct diff_view *ret_view)
+void diff_view_of(const struct diff_packet *packet, const struct packet_judgement *judgement,
+		  struct diff_view *ret_view)
 {
-	struct packet_judgement judgement;
+	struct packet_judgement own;
 
-	packet_judge(packet->link, packet->data, packet->captured, packet->len, &judgement);
+	if (!judgement) {
+		packet_judge(packet->link, packet->data, packet->captured, packet->len, &own);
+		judgement = &own;
+	}
 	memset(ret_view, 0, offsetof(struct diff_view, head));
 	ret_view->data = packet->data;
 	ret_view->captured = packet->captured;
 	ret_view->len = packet->len;
-	ret_view->flow = judgement.flow;
-	if (judgement.flow.family)
-		take_ip(ret_view, &judgement);
+	ret_view->flow = judgement->flow;
+	if (judgement->flow.family)
+		set_ip(ret_view, judgement);
 	else
-		take_frame(ret_view, packet->link);
-	take_layers(ret_view, &judgement);
+		set_frame(ret_view, packet->link);
+	complete(ret_view);
+	set_layers(ret_view, judgement);
 	make_head(ret_view);
 }
 
-/* Addresses and ports where the layout says they are. */
+/* Reads addresses and ports from where the view says they are. */
 static void read_flow(struct diff_view *view)
 {
 	const uint8_t *network = view->data + view->network;
@@ -393,7 +370,7 @@ static void read_flow(struct diff_view *view)
 
 	memcpy(view->flow.src, network + at, size);
 	memcpy(view->flow.dst, network + at + size, size);
-	if (diff_view_has_ports(view) && view->end - view->transport >= 4) {
+	if (view->protocol && view->protocol->ports && view->end - view->transport >= 4) {
 		view->flow.src_port = cursor_be16(transport);
 		view->flow.dst_port = cursor_be16(transport + 2);
 	}
@@ -401,12 +378,11 @@ static void read_flow(struct diff_view *view)
 
 static void read_sum(struct diff_view *view)
 {
-	uint32_t len, at = diff_view_sum_at(view, &len);
-	const uint8_t *field = view->data + view->transport + at;
+	const struct diff_protocol *protocol = view->protocol;
 
-	if (len != 2 || at + len > view->end - view->transport)
-		return;
-	view->sum.stored = cursor_be16(field);
+	if (protocol && protocol->sum_len == 2 &&
+	    protocol->sum_at + 2u <= view->end - view->transport)
+		view->sum.stored = cursor_be16(view->data + view->transport + protocol->sum_at);
 }
 
 bool diff_view_like(const struct diff_view *model, const struct diff_view *view,
@@ -415,7 +391,11 @@ bool diff_view_like(const struct diff_view *model, const struct diff_view *view,
 	const uint32_t captured = view->captured - view->network;
 	const uint32_t wanted = model->end - model->network;
 	const uint32_t len = view->len - view->network, model_len = model->len - model->network;
-	const uint32_t padded = 50; /* an Ethernet frame's least payload, and a VLAN tag's place */
+	/*
+	 * Frames up to this length may have been filled up: Ethernet's least payload and a VLAN
+	 * tag.
+	 */
+	const uint32_t padded = 50;
 	const uint32_t header = model->flow.family == AF_INET ? 20 : 40;
 
 	if (!model->flow.family || model->transport - model->network < header ||
@@ -444,6 +424,7 @@ bool diff_view_like(const struct diff_view *model, const struct diff_view *view,
 		ret_view->seq = cursor_be32(view->data + ret_view->transport + 4);
 		ret_view->ack = cursor_be32(view->data + ret_view->transport + 8);
 	}
+	complete(ret_view);
 	read_flow(ret_view);
 	read_sum(ret_view);
 	make_head(ret_view);

@@ -60,14 +60,15 @@ static void print_verdict(const struct diff *diff)
 		printf("; the checksums show it\n");
 }
 
-static void print_broken(const char *name, const char *why, uint64_t at)
+static void print_broken(const char *name, const struct diff_broken *broken)
 {
 	bool color = term_color(stdout);
 	struct words number;
 
-	if (why)
+	if (*broken->why)
 		printf("%s%s breaks off at byte %s%s: %s.\n", term_style(color, TERM_WARN), name,
-		       words_number(at, &number), term_style(color, TERM_PLAIN), why);
+		       words_number(broken->at, &number), term_style(color, TERM_PLAIN),
+		       broken->why);
 }
 
 static void print_counts(const struct diff *diff, const char *before, const char *after)
@@ -93,8 +94,8 @@ static void print_counts(const struct diff *diff, const char *before, const char
 
 	printf("%sbefore: %s\nafter:  %s%s\n", term_style(color, TERM_DIM), before, after,
 	       term_style(color, TERM_PLAIN));
-	print_broken(before, diff->broken_before, diff->broken_before_at);
-	print_broken(after, diff->broken_after, diff->broken_after_at);
+	print_broken(before, &diff->broken_before);
+	print_broken(after, &diff->broken_after);
 	printf("\n%sPackets%s\n", term_style(color, TERM_BOLD), term_style(color, TERM_PLAIN));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].always || rows[i].count)
@@ -167,6 +168,11 @@ static json_t *change_json(const struct diff_change *change)
 	return object;
 }
 
+static json_t *broken_json(const struct diff_broken *broken)
+{
+	return pcap_json_broken(*broken->why ? broken->why : NULL, broken->at);
+}
+
 int pcap_print_diff_json(const struct diff *diff, const char *before, const char *after)
 {
 	json_t *object = json_pack(
@@ -184,10 +190,8 @@ int pcap_print_diff_json(const struct diff *diff, const char *before, const char
 	json_object_set_new(object, "damage", pcap_json_shape(&diff->shape));
 	json_object_set_new(object, "changes", changes);
 	json_object_set_new(object, "complete",
-			    json_boolean(!diff->broken_before && !diff->broken_after));
-	json_object_set_new(object, "broken_before",
-			    pcap_json_broken(diff->broken_before, diff->broken_before_at));
-	json_object_set_new(object, "broken_after",
-			    pcap_json_broken(diff->broken_after, diff->broken_after_at));
+			    json_boolean(!*diff->broken_before.why && !*diff->broken_after.why));
+	json_object_set_new(object, "broken_before", broken_json(&diff->broken_before));
+	json_object_set_new(object, "broken_after", broken_json(&diff->broken_after));
 	return pcap_json_line(object);
 }
