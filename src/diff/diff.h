@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compares two captures of the same traffic, before and after a hop: which packets changed on the
- * way, bit by bit, which were lost and which are new. Addresses, ports, TTL and the like may have
- * been rewritten (routing, NAT, tunnels); TCP may have been cut into segments or merged in
- * between (GSO, GRO, TSO).
+ * Which bits changed on the way: diff_captures() compares two captures of the same traffic,
+ * before and after a hop; diff_find_copies() compares damaged packets with undamaged copies in
+ * the same capture.
  */
 #ifndef TRUESUM_DIFF_DIFF_H
 #define TRUESUM_DIFF_DIFF_H
@@ -14,8 +13,11 @@
 
 #include "packet/shape.h"
 #include "packet/verdict.h"
+#include "sum/detect.h"
 
 struct capture;
+struct pass_watch;
+struct scan;
 
 /* In which part of a packet a changed byte lies. */
 enum diff_where {
@@ -61,10 +63,29 @@ struct diff {
 #define DIFF_CHANGES_MAX 100000
 
 /*
- * Compares two captures from their first bytes. 0, or -errno with a sentence. diff_cleanup()
- * releases the result.
+ * Compares two captures from their first bytes: which packets changed, bit by bit, which were
+ * lost and which are new. A hop may have rewritten addresses, ports, TTL and the like (routing,
+ * NAT, tunnels), and may have cut or merged TCP segments (GSO, GRO, TSO). 0, or -errno with a
+ * sentence. diff_cleanup() releases the result.
  */
 int diff_captures(struct capture *before, struct capture *after, struct diff *ret_diff);
 void diff_cleanup(struct diff *diff);
+
+/* What undamaged copies tell about the damaged packets of a capture. */
+struct diff_copies {
+	uint64_t compared; /* damaged packets with a copy: their fate is DAMAGE_COMPARED */
+	struct shape shape; /* by offset in the payload; a header's bits by offset before it */
+	uint64_t bits; /* that changed in all of them */
+	uint64_t header_bits; /* of these, in a TCP, UDP, ... header */
+	struct detect_damage damage; /* what share of such damage a checksum lets through */
+};
+
+/*
+ * Reads a capture that was scanned once more, from its first byte. Fills flow_row.packets, and in
+ * scan->damage the fates and what is set by comparing. `watch` may be NULL. 0, or -errno with a
+ * sentence.
+ */
+int diff_find_copies(struct capture *capture, const struct pass_watch *watch, struct scan *scan,
+		     struct diff_copies *ret_copies);
 
 #endif

@@ -10,7 +10,7 @@ struct flow_row {
 	struct packet_flow flow;
 	uint32_t damaged; /* packets */
 	uint32_t
-		from; /* set by comparing: its remembered packets begin there, see diff/compare.c */
+		from; /* set by comparing: its remembered packets begin there, see diff/copies.c */
 	uint64_t packets; /* all of the flow, counted when comparing */
 	int64_t first_ns, last_ns; /* of the damaged ones; INT64_MIN: without a time */
 };

@@ -25,7 +25,7 @@ struct scan_counts {
 		last_ns; /* earliest and latest time; INT64_MAX, INT64_MIN: no packet has one */
 };
 
-/* What became of comparing a damaged packet with an undamaged copy of it (diff/compare.h). */
+/* What became of comparing a damaged packet with an undamaged copy of it (diff_find_copies()). */
 enum damage_fate {
 	DAMAGE_NO_COPY, /* there is none in the capture */
 	DAMAGE_IN_IP, /* the damage is in the IP header, which is not compared */

@@ -195,16 +195,16 @@ static json_t *differences_json(const struct scan *scan)
 
 static json_t *damage_json(const struct pcap_result *result)
 {
-	const struct comparison *comparison = result->comparison;
+	const struct diff_copies *copies = result->copies;
 	json_t *object, *shape;
 
 	if (!result->scan->damaged)
 		return json_null();
 	object = json_pack("{so so}", "differences", differences_json(result->scan), "compared",
-			   comparison ? number(comparison->fate[DAMAGE_COMPARED]) : json_null());
-	if (!comparison)
+			   copies ? number(copies->compared) : json_null());
+	if (!copies)
 		return object;
-	shape = pcap_json_shape(&comparison->shape);
+	shape = pcap_json_shape(&copies->shape);
 	json_object_update(object, shape);
 	json_decref(shape);
 	return object;

@@ -131,7 +131,7 @@ static int scan_file(const struct run *run, struct capture *capture, const char 
 
 /* Reads the file once, and once more if there is damage to compare. */
 static int look_at(const struct run *run, struct capture *capture, struct pcap_result *result,
-		   struct scan *scan, struct comparison *comparison)
+		   struct scan *scan, struct diff_copies *copies)
 {
 	struct progress progress = { .name = result->name };
 	const struct pass_watch watch = { .tell = progress_tell, .owner = &progress };
@@ -140,10 +140,10 @@ static int look_at(const struct run *run, struct capture *capture, struct pcap_r
 	progress_start(&progress);
 	rc = scan_file(run, capture, result->name, &watch, scan);
 	if (!rc && scan->damaged && (!run->which || run->writer)) {
-		if (compare_damage(capture, &watch, scan, comparison))
+		if (diff_find_copies(capture, &watch, scan, copies))
 			result->not_compared = fail_text();
 		else
-			result->comparison = comparison;
+			result->copies = copies;
 	}
 	progress_end(&progress);
 	return rc;
@@ -154,14 +154,14 @@ static enum exit_code judge_file(struct run *run, const char *path)
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
 	_cleanup_(scan_cleanup) struct scan scan = { 0 };
 	struct pcap_result result = { .path = path, .scan = &scan, .several = run->several };
-	struct comparison comparison;
+	struct diff_copies copies;
 	int rc = capture_open(path, &capture);
 
 	if (rc)
 		return could_not();
 	result.name = capture_name(capture);
 	result.compression = capture_compression(capture);
-	rc = look_at(run, capture, &result, &scan, &comparison);
+	rc = look_at(run, capture, &result, &scan, &copies);
 	rc = rc ? rc : report(run, &result);
 	rc = rc || !run->writer ? rc : write_damaged(run, capture, &scan);
 	return rc ? could_not() : pcap_exit(&scan);

@@ -348,7 +348,7 @@ static void print_differences(const struct scan *scan, bool hint)
 		       words_count(kinds - DIFFERENCES_SHOWN, "other difference", &number));
 }
 
-static void print_fates(const struct scan *scan, const struct comparison *comparison)
+static void print_fates(const struct scan *scan)
 {
 	static const struct {
 		enum damage_fate fate;
@@ -360,12 +360,14 @@ static void print_fates(const struct scan *scan, const struct comparison *compar
 		{ DAMAGE_FRAGMENT, "in fragments, which are not compared" },
 		{ DAMAGE_NOT_KEPT, "not kept: name the file, not a stream, to compare all" },
 	};
-	uint64_t beyond = scan->damaged - scan->damage_count;
+	uint64_t beyond = scan->damaged - scan->damage_count, count[DAMAGE_FATES] = { 0 };
 	struct words number;
 
+	for (size_t i = 0; i < scan->damage_count; i++)
+		count[scan->damage[i].fate]++;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (comparison->fate[rows[i].fate])
-			printf("  %s %s\n", words_number(comparison->fate[rows[i].fate], &number),
+		if (count[rows[i].fate])
+			printf("  %s %s\n", words_number(count[rows[i].fate], &number),
 			       rows[i].words);
 	if (beyond)
 		printf("  %s not compared: only the first 100,000 are\n",
@@ -374,25 +376,24 @@ static void print_fates(const struct scan *scan, const struct comparison *compar
 
 static void print_damage(const struct pcap_result *result)
 {
-	const struct comparison *comparison = result->comparison;
+	const struct diff_copies *copies = result->copies;
 	bool color = term_color(stdout);
 	struct words number, bits;
 
 	printf("\n%sWhat the damage looks like%s\n", term_style(color, TERM_BOLD),
 	       term_style(color, TERM_PLAIN));
-	print_differences(result->scan, !comparison || !comparison->fate[DAMAGE_COMPARED]);
-	if (!comparison) {
+	print_differences(result->scan, !copies || !copies->compared);
+	if (!copies) {
 		printf("  not compared with undamaged copies: %s\n",
 		       result->not_compared ? result->not_compared : "no second reading");
 		return;
 	}
-	if (comparison->fate[DAMAGE_COMPARED]) {
+	if (copies->compared) {
 		printf("  %s compared with an undamaged copy in the capture: %s\n",
-		       words_number(comparison->fate[DAMAGE_COMPARED], &number),
-		       words_bits(&comparison->shape, &bits));
-		pcap_print_shape(&comparison->shape);
+		       words_number(copies->compared, &number), words_bits(&copies->shape, &bits));
+		pcap_print_shape(&copies->shape);
 	}
-	print_fates(result->scan, comparison);
+	print_fates(result->scan);
 }
 
 /* ---- What to do ---- */

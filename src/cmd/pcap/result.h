@@ -4,7 +4,7 @@
 #define TRUESUM_CMD_PCAP_RESULT_H
 
 #include "base/exit_code.h"
-#include "diff/compare.h"
+#include "diff/diff.h"
 #include "pcap/scan.h"
 
 struct pcap_result {
@@ -12,7 +12,7 @@ struct pcap_result {
 	const char *path; /* as given */
 	const char *compression; /* "none", ... */
 	const struct scan *scan;
-	const struct comparison *comparison; /* NULL: nothing damaged, or no second pass */
+	const struct diff_copies *copies; /* NULL: nothing damaged, or no second pass */
 	const char *not_compared; /* why there was no second pass, or NULL */
 	bool several; /* there are more files: say of which each line speaks */
 };

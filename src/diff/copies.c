@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The second pass: see compare.h. Two things make an undamaged packet a copy of a damaged one:
+ * Looks for undamaged copies of damaged packets in the same capture: see diff.h. Two things make
+ * an undamaged packet a copy of a damaged one:
  *
  * - TCP: the same flow and overlapping sequence numbers, as a retransmission has. Only the
  *   payload is compared, since a retransmission's header may differ.
@@ -9,10 +10,10 @@
  *   identification and length (the checksum itself may be damaged). Header and payload are
  *   compared.
  *
- * Either way most bytes have to be equal. Damaged packets are targets, found by (flow, sequence
- * number or identification) and by (checksum, length).
+ * In either case most bytes must be equal. The damaged packets are targets. They are found by
+ * flow and sequence number (without TCP: identification), and by checksum and length.
  */
-#include "diff/compare.h"
+#include "diff/diff.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -22,37 +23,38 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "pcap/scan.h"
 
 #define FAR (SHAPE_STRIDE << 16) /* a multiple of the stride, longer than any header */
-#define BITS_FEW 8 /* differ in packets that are alike without other evidence */
-#define TELL_EVERY 65536 /* packets */
-#define TARGETS_TRIED 64 /* a packet, in each way: many may be damaged alike */
+#define BITS_FEW 8 /* if no more differ, packets are copies without other evidence */
+#define TARGETS_TRIED 64 /* for a packet in each of the two ways: many may be damaged alike */
 
-/* A packet as it is compared, damaged or not. */
-struct piece_of_flow {
+/* What is compared of a packet, damaged or not. */
+struct piece {
 	const uint8_t *segment; /* transport header and payload */
 	uint32_t len, header; /* bytes of both, and of the header */
 	bool whole; /* nothing of it was cut off */
 	bool tcp;
 	uint32_t seq;
 	uint16_t id; /* IPv4 identification; 0: none */
-	uint32_t sum; /* right value of the checksum field: damaged packets carry it */
+	uint32_t sum; /* the right checksum; a damaged packet carries it */
 	const struct packet_flow *flow;
 };
 
 struct target {
 	struct scan_damage *damage;
-	uint32_t row, key; /* of the flow; sequence number, or identification */
-	uint32_t next; /* of those with the same hash of checksum and length */
+	uint32_t row, key; /* of the flow; sequence number (without TCP: identification) */
+	uint32_t next; /* target with the same hash of checksum and length */
 	uint32_t len, header, sum;
 	uint32_t segment; /* offset in damage->data */
 	uint16_t id;
 	uint8_t proto;
 };
 
-struct comparer {
+struct copy_search {
+	const struct pass_watch *watch; /* may be NULL */
 	struct scan *scan;
-	struct comparison *result;
+	struct diff_copies *result;
 	struct target *targets; /* by row, then key */
 	uint32_t count;
 	uint32_t *chains; /* by hash: target; UINT32_MAX: none */
@@ -67,7 +69,7 @@ static uint16_t identification(const uint8_t *data, const struct packet_judgemen
 	return judgement->flow.family == AF_INET ? (uint16_t)(field[0] << 8 | field[1]) : 0;
 }
 
-/* The layer that covers what lies behind the innermost IP header. */
+/* The checksum after the innermost IP header; NULL: there is none. */
 static const struct packet_layer *transport_layer(const struct packet_judgement *judgement)
 {
 	for (unsigned int i = judgement->layer_count; i-- > 0;)
@@ -78,13 +80,13 @@ static const struct packet_layer *transport_layer(const struct packet_judgement 
 }
 
 static bool cut_piece(const uint8_t *data, const struct packet_judgement *judgement,
-		      struct piece_of_flow *ret)
+		      struct piece *ret)
 {
 	const struct packet_layer *layer = transport_layer(judgement);
 
 	if (!layer || judgement->fragment.is || judgement->payload < judgement->transport)
 		return false;
-	*ret = (struct piece_of_flow){
+	*ret = (struct piece){
 		.segment = data + judgement->transport,
 		.header = judgement->payload - judgement->transport,
 		.len = judgement->payload - judgement->transport + judgement->payload_len,
@@ -100,9 +102,9 @@ static bool cut_piece(const uint8_t *data, const struct packet_judgement *judgem
 
 /* ---- Targets ---- */
 
-static uint32_t chain_of(const struct comparer *comparer, uint32_t sum, uint32_t len)
+static uint32_t chain_of(const struct copy_search *search, uint32_t sum, uint32_t len)
 {
-	return (sum * UINT32_C(0x9e3779b1) ^ len * UINT32_C(0x85ebca6b)) >> 7 & comparer->mask;
+	return (sum * UINT32_C(0x9e3779b1) ^ len * UINT32_C(0x85ebca6b)) >> 7 & search->mask;
 }
 
 static int by_row_and_key(const void *a, const void *b)
@@ -117,7 +119,7 @@ static int by_row_and_key(const void *a, const void *b)
 static bool make_target(struct scan_damage *damage, struct target *ret)
 {
 	struct packet_judgement judgement;
-	struct piece_of_flow piece;
+	struct piece piece;
 
 	if (damage->fate != DAMAGE_NO_COPY)
 		return false;
@@ -143,35 +145,34 @@ static bool make_target(struct scan_damage *damage, struct target *ret)
 	return true;
 }
 
-static int make_targets(struct comparer *comparer)
+static int make_targets(struct copy_search *search)
 {
-	struct scan *scan = comparer->scan;
+	struct scan *scan = search->scan;
 	uint32_t chains = 1024;
 
 	while (chains < 2 * scan->damage_count)
 		chains *= 2;
-	comparer->targets = calloc(scan->damage_count, sizeof(*comparer->targets));
-	comparer->chains = malloc(chains * sizeof(*comparer->chains));
-	if (!comparer->targets || !comparer->chains)
+	search->targets = calloc(scan->damage_count, sizeof(*search->targets));
+	search->chains = malloc(chains * sizeof(*search->chains));
+	if (!search->targets || !search->chains)
 		return -ENOMEM;
-	comparer->mask = chains - 1;
-	memset(comparer->chains, 0xff, chains * sizeof(*comparer->chains));
+	search->mask = chains - 1;
+	memset(search->chains, 0xff, chains * sizeof(*search->chains));
 	for (size_t i = 0; i < scan->damage_count; i++)
-		if (make_target(&scan->damage[i], &comparer->targets[comparer->count]))
-			comparer->count++;
-	if (comparer->count)
-		qsort(comparer->targets, comparer->count, sizeof(*comparer->targets),
-		      by_row_and_key);
-	for (uint32_t i = comparer->count; i-- > 0;) {
-		struct target *target = &comparer->targets[i];
-		uint32_t *chain = &comparer->chains[chain_of(comparer, target->sum, target->len)];
+		if (make_target(&scan->damage[i], &search->targets[search->count]))
+			search->count++;
+	if (search->count)
+		qsort(search->targets, search->count, sizeof(*search->targets), by_row_and_key);
+	for (uint32_t i = search->count; i-- > 0;) {
+		struct target *target = &search->targets[i];
+		uint32_t *chain = &search->chains[chain_of(search, target->sum, target->len)];
 
 		target->next = *chain;
 		*chain = i;
 		if (target->row < flows_count(scan->flows))
 			flows_row(scan->flows, target->row)->from = i;
-		if (target->len - target->header > comparer->longest)
-			comparer->longest = target->len - target->header;
+		if (target->len - target->header > search->longest)
+			search->longest = target->len - target->header;
 	}
 	return 0;
 }
@@ -206,11 +207,14 @@ static void note_flips(struct scan_damage *damage, uint32_t offset, uint8_t got,
 	}
 }
 
-/* `got` lies `offset` bytes behind the beginning of the target's transport header. */
-static void take(struct comparer *comparer, struct target *target, uint32_t offset,
-		 const uint8_t *got, const uint8_t *want, uint32_t len, uint64_t frame)
+/*
+ * Takes the packet as the copy. `got` is `offset` bytes after the start of the target's transport
+ * header.
+ */
+static void take_copy(struct copy_search *search, struct target *target, uint32_t offset,
+		      const uint8_t *got, const uint8_t *want, uint32_t len, uint64_t frame)
 {
-	struct comparison *result = comparer->result;
+	struct diff_copies *result = search->result;
 	struct scan_damage *damage = target->damage;
 
 	for (uint32_t i = 0; i < len; i++) {
@@ -221,14 +225,16 @@ static void take(struct comparer *comparer, struct target *target, uint32_t offs
 				(uint64_t)__builtin_popcount((unsigned int)(got[i] ^ want[i]));
 		note_flips(damage, offset + i, got[i], want[i]);
 	}
-	/* Offsets count from the payload; a header ends where it begins. */
+	/* Offsets count from the payload: a header's bytes come before it. */
 	result->bits += shape_add(&result->shape, FAR + offset - target->header, got, want, len);
+	detect_add(&result->damage, FAR + offset - target->header, got, want, len);
+	result->compared++;
 	damage->copy = frame;
 	damage->fate = DAMAGE_COMPARED;
 }
 
-static void compare_payload(struct comparer *comparer, struct target *target,
-			    const struct piece_of_flow *piece, uint64_t frame)
+static void compare_payload(struct copy_search *search, struct target *target,
+			    const struct piece *piece, uint64_t frame)
 {
 	int32_t ahead = (int32_t)(piece->seq - target->key);
 	uint32_t skip_target = ahead > 0 ? (uint32_t)ahead : 0,
@@ -244,12 +250,12 @@ static void compare_payload(struct comparer *comparer, struct target *target,
 							      : of_piece - skip_piece;
 	bytes = bytes_changed(got, want, len, &bits);
 	if (bits && (bytes <= len / 4 * 3 || bits <= BITS_FEW))
-		take(comparer, target, target->header + skip_target, got, want, len, frame);
+		take_copy(search, target, target->header + skip_target, got, want, len, frame);
 }
 
-/* `sure`: there is more evidence that both are the same packet than their checksum and length. */
-static void compare_segment(struct comparer *comparer, struct target *target,
-			    const struct piece_of_flow *piece, bool sure, uint64_t frame)
+/* `sure`: more than their checksum and length shows that both are the same packet. */
+static void compare_whole(struct copy_search *search, struct target *target,
+			  const struct piece *piece, bool sure, uint64_t frame)
 {
 	const uint8_t *got = target->damage->data + target->segment;
 	uint32_t bits, bytes;
@@ -258,18 +264,18 @@ static void compare_segment(struct comparer *comparer, struct target *target,
 		return;
 	bytes = bytes_changed(got, piece->segment, piece->len, &bits);
 	if (bits && (bits <= BITS_FEW || (sure && bytes <= piece->len / 4 * 3)))
-		take(comparer, target, 0, got, piece->segment, piece->len, frame);
+		take_copy(search, target, 0, got, piece->segment, piece->len, frame);
 }
 
 /* The first target of the row whose key is `key` or above. */
-static uint32_t lower_bound(const struct comparer *comparer, uint32_t from, uint32_t row,
-			    uint32_t key)
+static uint32_t first_target(const struct copy_search *search, uint32_t from, uint32_t row,
+			     uint32_t key)
 {
-	uint32_t low = from, high = comparer->count;
+	uint32_t low = from, high = search->count;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		const struct target *target = &comparer->targets[middle];
+		const struct target *target = &search->targets[middle];
 
 		if (target->row < row || (target->row == row && target->key < key))
 			low = middle + 1;
@@ -279,52 +285,51 @@ static uint32_t lower_bound(const struct comparer *comparer, uint32_t from, uint
 	return low;
 }
 
-/* All targets of the flow with keys first .. last. */
-static void try_keys(struct comparer *comparer, const struct flow_row *row,
-		     const struct piece_of_flow *piece, uint32_t first, uint32_t last,
-		     uint64_t frame)
+/* Tries all targets of the flow with keys first .. last. */
+static void try_keys(struct copy_search *search, const struct flow_row *row,
+		     const struct piece *piece, uint32_t first, uint32_t last, uint64_t frame)
 {
-	uint32_t number = (uint32_t)(row - flows_row(comparer->scan->flows, 0));
-	uint32_t begin = lower_bound(comparer, row->from, number, first);
+	uint32_t number = (uint32_t)(row - flows_row(search->scan->flows, 0));
+	uint32_t begin = first_target(search, row->from, number, first);
 
-	for (uint32_t i = begin; i < comparer->count && i - begin < TARGETS_TRIED; i++) {
-		struct target *target = &comparer->targets[i];
+	for (uint32_t i = begin; i < search->count && i - begin < TARGETS_TRIED; i++) {
+		struct target *target = &search->targets[i];
 
 		if (target->row != number || target->key > last)
 			return;
 		if (target->damage->fate == DAMAGE_NO_COPY && piece->tcp)
-			compare_payload(comparer, target, piece, frame);
+			compare_payload(search, target, piece, frame);
 		if (target->damage->fate == DAMAGE_NO_COPY && piece->id && target->id == piece->id)
-			compare_segment(comparer, target, piece, true, frame);
+			compare_whole(search, target, piece, true, frame);
 	}
 }
 
 /*
- * Targets that begin up to the longest one's payload before the piece, or inside of it; numbers
- * wrap.
+ * Tries the targets that overlap the piece: they begin inside of it, or before it by less than
+ * the longest target's payload. Sequence numbers wrap.
  */
-static void try_sequence(struct comparer *comparer, const struct flow_row *row,
-			 const struct piece_of_flow *piece, uint64_t frame)
+static void try_sequence(struct copy_search *search, const struct flow_row *row,
+			 const struct piece *piece, uint64_t frame)
 {
-	uint32_t first = piece->seq - comparer->longest,
+	uint32_t first = piece->seq - search->longest,
 		 last = piece->seq + piece->len - piece->header;
 
 	if (first <= last) {
-		try_keys(comparer, row, piece, first, last, frame);
+		try_keys(search, row, piece, first, last, frame);
 	} else {
-		try_keys(comparer, row, piece, first, UINT32_MAX, frame);
-		try_keys(comparer, row, piece, 0, last, frame);
+		try_keys(search, row, piece, first, UINT32_MAX, frame);
+		try_keys(search, row, piece, 0, last, frame);
 	}
 }
 
-static void try_sum(struct comparer *comparer, const struct flow_row *row,
-		    const struct piece_of_flow *piece, uint64_t frame)
+static void try_sum(struct copy_search *search, const struct flow_row *row,
+		    const struct piece *piece, uint64_t frame)
 {
-	uint32_t *link = &comparer->chains[chain_of(comparer, piece->sum, piece->len)];
-	uint32_t number = row ? (uint32_t)(row - flows_row(comparer->scan->flows, 0)) : 0;
+	uint32_t *link = &search->chains[chain_of(search, piece->sum, piece->len)];
+	uint32_t number = row ? (uint32_t)(row - flows_row(search->scan->flows, 0)) : 0;
 
-	for (unsigned int tried = 0; *link < comparer->count && tried < TARGETS_TRIED;) {
-		struct target *target = &comparer->targets[*link];
+	for (unsigned int tried = 0; *link < search->count && tried < TARGETS_TRIED;) {
+		struct target *target = &search->targets[*link];
 		bool same_flow = row && target->row == number;
 
 		if (target->damage->fate == DAMAGE_COMPARED) {
@@ -334,81 +339,79 @@ static void try_sum(struct comparer *comparer, const struct flow_row *row,
 		link = &target->next;
 		tried++;
 		if (target->sum == piece->sum && target->proto == piece->flow->proto)
-			compare_segment(comparer, target, piece,
-					same_flow && piece->id && piece->id == target->id, frame);
+			compare_whole(search, target, piece,
+				      same_flow && piece->id && piece->id == target->id, frame);
 	}
 }
 
-static void try_packet(struct comparer *comparer, const struct record *record,
-		       const struct packet_judgement *judgement, const struct flow_row *row,
-		       uint64_t frame)
+static void try_packet(struct copy_search *search, const struct pass_packet *packet,
+		       const struct flow_row *row)
 {
+	const struct packet_judgement *judgement = &packet->judgement;
 	const struct packet_layer *layer = transport_layer(judgement);
-	struct piece_of_flow piece;
+	struct piece piece;
 	bool finished = layer && (layer->verdict == SUM_GOOD || layer->verdict == SUM_ARTEFACT);
 	/* A device merges only what it found undamaged. */
 	bool merged = layer && layer->verdict == SUM_UNKNOWN && layer->reason == REASON_MERGED;
 
-	if (!(finished || merged) || !cut_piece(record->data, judgement, &piece))
+	if (!(finished || merged) || !cut_piece(packet->record.data, judgement, &piece))
 		return;
 	if (row && piece.tcp)
-		try_sequence(comparer, row, &piece, frame);
+		try_sequence(search, row, &piece, packet->frame);
 	else if (row && piece.id && finished)
-		try_keys(comparer, row, &piece, piece.id, piece.id, frame);
+		try_keys(search, row, &piece, piece.id, piece.id, packet->frame);
 	if (finished && piece.whole)
-		try_sum(comparer, row, &piece, frame);
+		try_sum(search, row, &piece, packet->frame);
 }
 
 /* ---- The pass ---- */
 
-static void read_all(struct comparer *comparer, struct capture *capture, struct reader *reader,
-		     const struct pass_watch *watch)
+static int visit_packet(void *owner, const struct pass_packet *packet)
 {
-	bool mapped = capture_mapped(capture);
-	uint64_t frame = 0, done, total;
-	struct record record;
+	struct copy_search *search = owner;
+	struct flow_row *row;
 
-	while (reader_next(reader, &record) == 1) {
-		struct packet_judgement judgement;
-		struct flow_row *row;
-
-		frame++;
-		if (!packet_link_known(record.link))
-			continue;
-		packet_judge(record.link, record.data, record.captured, record.len, &judgement);
-		row = flows_find(comparer->scan->flows, &judgement.flow);
-		if (row)
-			row->packets++;
-		if (judgement.verdict != SUM_BAD)
-			try_packet(comparer, &record, &judgement, row, frame);
-		if (frame % TELL_EVERY || !watch || !watch->tell)
-			continue;
-		capture_progress(capture, &done, &total);
-		watch->tell(watch->owner, mapped ? reader_at(reader) : done, total,
-			    comparer->scan->damaged);
-	}
+	if (!packet->link_known)
+		return 0;
+	row = flows_find(search->scan->flows, &packet->judgement.flow);
+	if (row)
+		row->packets++;
+	if (packet->judgement.verdict != SUM_BAD)
+		try_packet(search, packet, row);
+	return 0;
 }
 
-int compare_damage(struct capture *capture, const struct pass_watch *watch, struct scan *scan,
-		   struct comparison *ret_comparison)
+/* The damage that the scan found, not what this pass has met so far. */
+static void tell_progress(void *owner, uint64_t done, uint64_t total, uint64_t damaged)
 {
-	_cleanup_(reader_cleanup) struct reader *reader = NULL;
-	struct comparison comparison = { 0 };
-	struct comparer comparer = { .scan = scan, .result = &comparison };
+	const struct copy_search *search = owner;
+
+	(void)damaged;
+	if (search->watch && search->watch->tell)
+		search->watch->tell(search->watch->owner, done, total, search->scan->damaged);
+}
+
+int diff_find_copies(struct capture *capture, const struct pass_watch *watch, struct scan *scan,
+		     struct diff_copies *ret_copies)
+{
+	struct diff_copies copies = { 0 };
+	struct copy_search search = { .scan = scan, .result = &copies, .watch = watch };
+	const struct pass_visitor visitor = { .visit = visit_packet, .owner = &search };
+	const struct pass_watch inner = { .tell = tell_progress, .owner = &search };
+	const struct pass pass = {
+		.depth = PASS_PACKETS, .visitors = &visitor, .visitor_count = 1, .watch = &inner
+	};
+	struct pass_end end;
 	int rc = capture_rewind(capture);
 
-	rc = rc ? rc : reader_new(capture, &reader);
+	/* The scan stays as it is if the capture cannot be read again. */
 	if (rc)
 		return rc;
-	rc = make_targets(&comparer);
+	rc = make_targets(&search);
+	rc = rc ? fail(rc, "out of memory") : pass_run(capture, &pass, &end);
+	free(search.targets);
+	free(search.chains);
 	if (!rc)
-		read_all(&comparer, capture, reader, watch);
-	free(comparer.targets);
-	free(comparer.chains);
-	if (rc)
-		return fail(rc, "out of memory");
-	for (size_t i = 0; i < scan->damage_count; i++)
-		comparison.fate[scan->damage[i].fate]++;
-	*ret_comparison = comparison;
-	return 0;
+		*ret_copies = copies;
+	return rc;
 }
