@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Words for what is wrong: see explain.h. */
+/* Scores and explains what is wrong: see explain.h. */
 #include "guard/explain.h"
 
 #include <net/if.h>
@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "base/term.h"
-#include "guard/mitigate.h"
+#include "guard/catalog.h"
+#include "probe/run.h"
 
 static bool in_is_bad(const struct probe_check *check)
 {
@@ -26,29 +27,26 @@ static bool in_is_open(const struct probe_check *check)
 	       (check->in.verdict == VERDICT_UNKNOWN || check->in.verdict == VERDICT_BLOCKED);
 }
 
-struct grievance grievance_of(const struct probe_target *target)
+struct explain_score explain_score(const struct probe_target *target)
 {
-	struct grievance grievance = { .blocked = *target->vanished || target->cut_off };
+	struct explain_score score = { .blocked = *target->vanished || target->cut_off };
 
 	for (size_t i = 0; i < target->check_count; i++) {
-		grievance.delivering += in_is_bad(&target->check[i]);
-		grievance.delivering += out_is_bad(&target->check[i]);
-		grievance.verified += target->check[i].in.verdict == VERDICT_VERIFIED;
-		grievance.verified += target->check[i].out.verdict == VERDICT_VERIFIED;
-		grievance.blocked += target->check[i].in.verdict == VERDICT_BLOCKED;
+		score.delivering += in_is_bad(&target->check[i]);
+		score.delivering += out_is_bad(&target->check[i]);
+		score.verified += target->check[i].in.verdict == VERDICT_VERIFIED;
+		score.verified += target->check[i].out.verdict == VERDICT_VERIFIED;
+		score.blocked += target->check[i].in.verdict == VERDICT_BLOCKED;
 	}
-	return grievance;
+	return score;
 }
 
-bool grievance_is_less(struct grievance now, struct grievance before)
+int explain_compare(struct explain_score now, struct explain_score before)
 {
+	if (now.delivering > before.delivering || now.verified < before.verified)
+		return -1;
 	return now.delivering < before.delivering && now.verified > before.verified &&
 	       now.blocked <= before.blocked;
-}
-
-bool grievance_is_more(struct grievance now, struct grievance before)
-{
-	return now.delivering > before.delivering || now.verified < before.verified;
 }
 
 __attribute__((format(printf, 3, 4))) static void add(char *text, size_t size, const char *format,
@@ -62,14 +60,7 @@ __attribute__((format(printf, 3, 4))) static void add(char *text, size_t size, c
 	va_end(args);
 }
 
-void mitigation_words(uint32_t mask, char *text, size_t size)
-{
-	guard_mitigation_words(mask, ", ", text, size);
-	if (!*text)
-		add(text, size, "-");
-}
-
-/* "tcp v4 v6, udp v6": families of a check follow each other. */
+/* Adds "tcp v4 v6, udp v6": a check's families are next to each other in the target. */
 static void add_checks(const struct probe_target *target,
 		       bool (*chosen)(const struct probe_check *check), char *text, size_t size)
 {
@@ -87,14 +78,14 @@ static void add_checks(const struct probe_target *target,
 	}
 }
 
-static void explain_damage(const struct probe_target *target, const struct plight *plight,
+static void explain_damage(const struct probe_target *target, const struct explain_context *context,
 			   char *text, size_t size)
 {
 	char device[IFNAMSIZ], tried[80];
 	bool in = false, out = false, all_merged = true;
 
-	term_printable(device, sizeof(device), plight->device);
-	mitigation_words(plight->tried, tried, sizeof(tried));
+	term_printable(device, sizeof(device), context->device);
+	catalog_words(context->tried, ", ", "-", tried, sizeof(tried));
 	for (size_t i = 0; i < target->check_count; i++) {
 		const struct probe_check *check = &target->check[i];
 
@@ -108,33 +99,33 @@ static void explain_damage(const struct probe_target *target, const struct pligh
 	}
 	if (!in && out)
 		add(text, size,
-		    "what it sends has wrong checksums: if they are made by an "
-		    "encapsulating device of this host, name it by --tunnel");
-	else if (plight->is_host && !plight->has_via)
+		    "what it sends has wrong checksums: if an encapsulating device of this host makes "
+		    "them, name it by --tunnel");
+	else if (context->is_host && !context->has_via)
 		add(text, size,
 		    "nothing can be put on the probe's own way into the host; name the "
-		    "device that packets come in by (--via)");
-	else if (!plight->is_host && !*device)
+		    "device that packets enter by (--via)");
+	else if (!context->is_host && !*device)
 		add(text, size, "no device of its own leads to the outside");
 	else if (all_merged)
 		add(text, size,
-		    "packets that GRO merges after somebody vouched for them go on as unfinished, "
-		    "which nobody verifies and no mitigation reaches; without GRO on the device that "
-		    "merges them (ethtool -K DEV gro off) they stay single");
-	else if (plight->tried)
+		    "packets that GRO merges after a device vouched for them are marked unfinished: no "
+		    "receiver verifies these, and no mitigation changes that; without GRO on the "
+		    "device that merges them (ethtool -K DEV gro off) they stay single");
+	else if (context->tried)
 		add(text, size, "tried, without effect: %s", tried);
 	else
-		add(text, size, "what could be put on is on already");
+		add(text, size, "everything that could be put on is on already");
 }
 
-void explain(const struct probe_target *target, const struct plight *plight, char *text,
+void explain(const struct probe_target *target, const struct explain_context *context, char *text,
 	     size_t size)
 {
 	*text = '\0';
 	if (target->isolated || target->verdict == VERDICT_VERIFIED)
 		return;
 	if (target->verdict == VERDICT_DELIVERS_CORRUPT) {
-		explain_damage(target, plight, text, size);
+		explain_damage(target, context, text, size);
 		return;
 	}
 	if (*target->vanished)

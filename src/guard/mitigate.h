@@ -1,67 +1,76 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What helps against packets that are accepted unchecked, as rows of a table, and how it is put on a device
- * or a host. Whether it helps here only a probe can tell (guard/choose.h). Every change is kept in the
- * place's journal (net/journal.h) with its former value.
+ * Puts mitigations on a device or a host, and takes them off. Only a probe can tell whether one helps
+ * (guard/proof.h). Each change is kept in the place's journal (net/journal.h) with the former value, so that it
+ * can be taken back later, by another process, too.
  */
 #ifndef TRUESUM_GUARD_MITIGATE_H
 #define TRUESUM_GUARD_MITIGATE_H
 
-#include <jansson.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/vocabulary.h"
 #include "net/journal.h"
 
-/* What a new container's device gets while nobody knows what helps here: all that can be put on it. */
-#define GUARD_UNPROVEN (MITIGATION_BIT(MITIGATION_RX_OFF) | MITIGATION_BIT(MITIGATION_RESET))
+/* The BPF program of `reset`, loaded when it is first needed. Starts as MITIGATOR_INIT. */
+struct mitigator {
+	int reset_fd; /* -1: not loaded yet */
+};
 
-/* Those of a mask, in order, with `between` between them ("rx-off, reset"); empty: none. Cut where `size` is too small. */
-void guard_mitigation_words(uint32_t mask, const char *between, char *text, size_t size);
+#define MITIGATOR_INIT ((struct mitigator){ .reset_fd = -1 })
 
-/* The same as an array of names; the caller's, NULL without memory. And back: -EBADMSG where it is none. */
-json_t *guard_mitigations_compose(uint32_t mask);
-int guard_mitigations_take(const json_t *names, uint32_t *ret_mask);
-
-/* What it does, in a clause: "rx checksum offload off". */
-const char *guard_mitigation_about(enum mitigation mitigation);
-
-/* Whether it belongs on a host's whole network namespace, not on a device. */
-bool guard_mitigation_is_of_host(enum mitigation mitigation);
-
-/* Those that do not: a mask. */
-uint32_t guard_mitigations_of_devices(void);
-
-/* Which mitigation a record of a journal belongs to; MITIGATION_NONE: none of its own (a clsact). */
-enum mitigation guard_mitigation_of(const json_t *record);
-
-/* The BPF programs, loaded when first needed. */
-struct mitigator;
-int mitigator_new(struct mitigator **ret_mitigator);
-
-/* Loads them now; -EOPNOTSUPP or -EPERM with a sentence where that cannot be. */
-int mitigator_ready(struct mitigator *mitigator);
-void mitigator_free(struct mitigator *mitigator);
+/* Loads what the mitigations need, now. -EOPNOTSUPP or -EPERM with a sentence if that is not possible. */
+int mitigate_ready(struct mitigator *mitigator, uint32_t mitigations);
+void mitigate_release(struct mitigator *mitigator);
 
 /*
- * Puts a mitigation on the place of an open kept journal; nothing happens where it is in force. -EOPNOTSUPP
- * or -ENOENT with a sentence where it cannot be there: a device without the feature, a host without
- * connection tracking, a kernel without BPF.
+ * Puts a mitigation on the place whose kept journal is open; does nothing if it is in force. -EOPNOTSUPP or -ENOENT
+ * with a sentence if the place cannot have it: a device without the feature, a host without connection tracking,
+ * a kernel without BPF.
  */
-int mitigate(struct mitigator *mitigator, struct journal *journal, enum mitigation mitigation);
+int mitigate_put(struct mitigator *mitigator, struct journal *journal,
+		 const struct journal_place *place, enum mitigation mitigation);
 
 /*
- * Opens the place's journal, puts on all mitigations of the mask (MITIGATION_BIT()), and keeps it. The first error
- * is returned; the others are put on in spite of it. *ret_changed (may be NULL): something was changed.
+ * Opens the place's journal, puts on all mitigations of the mask, and keeps the journal. Goes on after an error
+ * and returns the first. *ret_changed (may be NULL): whether anything was changed.
  */
-int guard_protect(struct mitigator *mitigator, const struct journal_place *place, uint32_t mask,
-		  bool *ret_changed);
+int mitigate_protect(struct mitigator *mitigator, const struct journal_place *place, uint32_t mask,
+		     bool *ret_changed);
 
-/* Undoes everything that is kept of the place. 0 where nothing is. */
-int guard_unprotect(const struct journal_place *place);
+/* Takes back everything that is kept of the place but the mitigations of `keep`. 0 if nothing is. */
+int mitigate_revert(const struct journal_place *place, uint32_t keep);
 
-/* Which of the mask are in force on the place, by whomever; of resets only ours. -ENODEV: the device is gone. */
-int guard_in_force(const struct journal_place *place, uint32_t mask, uint32_t *ret_in_force);
+/*
+ * Which mitigations of the mask are in force on the place, whoever put them on; a reset counts only if it is
+ * ours. -ENODEV: the device is gone.
+ */
+int mitigate_in_force(const struct journal_place *place, uint32_t mask, uint32_t *ret_in_force);
+
+struct space; /* net/inventory.h */
+
+/*
+ * A place to try mitigations on: a container's end, a device of the host, its whole namespace. It distinguishes
+ * what earlier runs put on, which stays, from what this run put on, which can be taken back.
+ */
+struct mitigate_trial {
+	const struct space *netns;
+	char device[IFNAMSIZ]; /* empty: the namespace itself */
+	char kind[16];
+	int index;
+	bool is_known; /* the next two are */
+	size_t earlier_changes; /* in the journal */
+	uint32_t earlier; /* MITIGATION_BIT()s of these */
+	uint32_t now; /* MITIGATION_BIT()s that this run put on */
+};
+
+/*
+ * Makes `mask` what this run has put on the place: takes back the others, puts on what is missing. If putting one
+ * on fails, nothing of it stays. *ret_changed: whether something was put on that was not in force.
+ */
+int mitigate_try(struct mitigate_trial *trial, struct mitigator *mitigator, uint32_t mask,
+		 bool *ret_changed);
 
 #endif

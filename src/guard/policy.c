@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reading and writing the policy: see policy.h. */
+/* Reads and writes the policy: see policy.h. */
 #include "guard/policy.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/file.h"
-#include "guard/mitigate.h"
+#include "guard/catalog.h"
 
 #define HARDWARE "hardware"
 
@@ -33,70 +32,76 @@ bool policy_is_end(const char *kind)
 	return false;
 }
 
-uint32_t policy_of_kind(const struct policy *policy, const char *kind)
+/* ---- Rows ---- */
+
+static const struct policy_row *find_row(const struct policy_row *row, size_t count,
+					 const char *name)
 {
-	for (size_t i = 0; i < policy->kind_count; i++)
-		if (!strcmp(policy->kind[i].kind, kind_name(kind)))
-			return policy->kind[i].mitigations & guard_mitigations_of_devices();
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(row[i].name, name))
+			return &row[i];
+	return NULL;
+}
+
+uint32_t policy_get(const struct policy *policy, enum policy_rows rows, const char *name)
+{
+	const struct policy_row *row =
+		rows == POLICY_KIND ? find_row(policy->kind, policy->kind_count, kind_name(name))
+				    : find_row(policy->device, policy->device_count, name);
+	uint32_t mask = row ? row->mitigations : 0;
+
+	/* What belongs on a host's namespace cannot be on a container's device. */
+	return rows == POLICY_KIND ? mask & ~catalog_at(AT_HOST) : mask;
+}
+
+static int add_row(struct policy_row *row, size_t *count, size_t max, const char *name,
+		   uint32_t mitigations)
+{
+	struct policy_row *found = (struct policy_row *)find_row(row, *count, name);
+
+	if (!found && *count == max)
+		return -E2BIG;
+	if (!found) {
+		found = &row[(*count)++];
+		snprintf(found->name, sizeof(found->name), "%s", name);
+		found->mitigations = 0;
+	}
+	found->mitigations |= mitigations;
 	return 0;
 }
 
-uint32_t policy_of_device(const struct policy *policy, const char *device)
+int policy_add(struct policy *policy, enum policy_rows rows, const char *name, uint32_t mitigations)
 {
-	for (size_t i = 0; i < policy->device_count; i++)
-		if (!strcmp(policy->device[i].device, device))
-			return policy->device[i].mitigations;
-	return 0;
-}
+	int rc;
 
-int policy_add_kind(struct policy *policy, const char *kind, uint32_t mitigations)
-{
-	for (size_t i = 0; i < policy->kind_count; i++)
-		if (!strcmp(policy->kind[i].kind, kind_name(kind))) {
-			policy->kind[i].mitigations |= mitigations;
-			return 0;
-		}
-	if (policy->kind_count == POLICY_KINDS_MAX)
-		return fail(-E2BIG, "more than %d kinds of devices", POLICY_KINDS_MAX);
-	policy->kind[policy->kind_count].mitigations = mitigations;
-	snprintf(policy->kind[policy->kind_count++].kind, sizeof(policy->kind[0].kind), "%s",
-		 kind_name(kind));
-	return 0;
-}
-
-int policy_add_device(struct policy *policy, const char *device, uint32_t mitigations)
-{
-	for (size_t i = 0; i < policy->device_count; i++)
-		if (!strcmp(policy->device[i].device, device)) {
-			policy->device[i].mitigations |= mitigations;
-			return 0;
-		}
-	if (policy->device_count == POLICY_DEVICES_MAX)
-		return fail(-E2BIG, "more than %d devices of the host", POLICY_DEVICES_MAX);
-	policy->device[policy->device_count].mitigations = mitigations;
-	snprintf(policy->device[policy->device_count++].device, IFNAMSIZ, "%s", device);
-	return 0;
+	if (rows == POLICY_KIND) {
+		rc = add_row(policy->kind, &policy->kind_count, POLICY_KINDS_MAX, kind_name(name),
+			     mitigations);
+		return rc ? fail(rc, "more than %d kinds of devices", POLICY_KINDS_MAX) : 0;
+	}
+	rc = add_row(policy->device, &policy->device_count, POLICY_DEVICES_MAX, name, mitigations);
+	return rc ? fail(rc, "more than %d devices of the host", POLICY_DEVICES_MAX) : 0;
 }
 
 /* ---- Reading ---- */
 
 /* Rows of {`key`: name, "mitigations": [...]}. */
-static int take_rows(const json_t *rows, const char *key, struct policy *policy,
-		     int (*add)(struct policy *policy, const char *name, uint32_t mitigations))
+static int take_rows(const json_t *json, const char *key, struct policy *policy,
+		     enum policy_rows rows)
 {
 	size_t i;
 	const json_t *row;
 
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(json, i, row) {
 		const char *name = json_string_value(json_object_get(row, key));
 		uint32_t mask;
 
 		if (!name || !*name || strlen(name) >= IFNAMSIZ ||
-		    guard_mitigations_take(json_object_get(row, "mitigations"), &mask) ||
-		    add(policy, name, mask))
+		    catalog_parse(json_object_get(row, "mitigations"), &mask) ||
+		    policy_add(policy, rows, name, mask))
 			return -EBADMSG;
 	}
-	return json_is_array(rows) ? 0 : -EBADMSG;
+	return json_is_array(json) ? 0 : -EBADMSG;
 }
 
 static int take_policy(const json_t *root, struct policy *policy)
@@ -117,13 +122,13 @@ static int take_policy(const json_t *root, struct policy *policy)
 	policy->verdict = (enum verdict)number;
 	policy->proven = json_integer_value(proven);
 	snprintf(policy->kernel, sizeof(policy->kernel), "%s", kernel);
-	if (take_rows(json_object_get(root, "containers"), "kind", policy, policy_add_kind) ||
-	    take_rows(json_object_get(root, "devices"), "device", policy, policy_add_device))
+	if (take_rows(json_object_get(root, "containers"), "kind", policy, POLICY_KIND) ||
+	    take_rows(json_object_get(root, "devices"), "device", policy, POLICY_DEVICE))
 		return -EBADMSG;
-	return guard_mitigations_take(json_object_get(root, "host"), &policy->host);
+	return catalog_parse(json_object_get(root, "host"), &policy->host);
 }
 
-int policy_read(const char *path, struct policy *ret_policy)
+static int read_any(const char *path, struct policy *ret_policy)
 {
 	json_auto_t *root = NULL;
 	struct policy policy = { 0 };
@@ -137,27 +142,26 @@ int policy_read(const char *path, struct policy *ret_policy)
 		return fail(-EBADMSG, "%s: %s", path, error.text);
 	if (take_policy(root, &policy))
 		return fail(-EBADMSG,
-			    "%s is no policy of this version: remove it, and run "
+			    "%s is not a policy of this version: remove it, and run "
 			    "`truesum guard apply` again",
 			    path);
 	*ret_policy = policy;
 	return 0;
 }
 
-int policy_current(const char *path, struct policy *ret_policy)
+int policy_read(const char *path, enum policy_kernel kernel, struct policy *ret_policy)
 {
 	struct policy policy;
-	struct utsname kernel;
-	int rc = policy_read(path, &policy);
+	struct utsname now;
+	int rc = read_any(path, &policy);
 
 	if (rc)
 		return rc;
-	if (uname(&kernel) < 0 || strcmp(policy.kernel, kernel.release))
-		return fail(
-			-ESTALE,
-			"the policy was proven on Linux %s, this is %s: `truesum guard apply` makes "
-			"another",
-			policy.kernel, kernel.release);
+	if (kernel == POLICY_THIS_KERNEL && (uname(&now) < 0 || strcmp(policy.kernel, now.release)))
+		return fail(-ESTALE,
+			    "the policy was proven on Linux %s, this is %s: `truesum guard apply` "
+			    "makes another",
+			    policy.kernel, now.release);
 	*ret_policy = policy;
 	return 0;
 }
@@ -169,19 +173,19 @@ json_t *policy_compose(const struct policy *policy)
 	json_t *containers = json_array(), *devices = json_array();
 
 	for (size_t i = 0; i < policy->kind_count; i++)
-		json_array_append_new(
-			containers,
-			json_pack("{s:s, s:o}", "kind", policy->kind[i].kind, "mitigations",
-				  guard_mitigations_compose(policy->kind[i].mitigations)));
+		json_array_append_new(containers,
+				      json_pack("{s:s, s:o}", "kind", policy->kind[i].name,
+						"mitigations",
+						catalog_compose(policy->kind[i].mitigations)));
 	for (size_t i = 0; i < policy->device_count; i++)
-		json_array_append_new(
-			devices,
-			json_pack("{s:s, s:o}", "device", policy->device[i].device, "mitigations",
-				  guard_mitigations_compose(policy->device[i].mitigations)));
+		json_array_append_new(devices,
+				      json_pack("{s:s, s:o}", "device", policy->device[i].name,
+						"mitigations",
+						catalog_compose(policy->device[i].mitigations)));
 	return json_pack("{s:s, s:I, s:s, s:o, s:o, s:o}", "kernel", policy->kernel, "proven",
 			 (json_int_t)policy->proven, "verdict", verdict_names[policy->verdict],
 			 "containers", containers, "devices", devices, "host",
-			 guard_mitigations_compose(policy->host));
+			 catalog_compose(policy->host));
 }
 
 int policy_write(const char *path, const struct policy *policy)

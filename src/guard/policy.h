@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a host has been found to need: which mitigations on which kind of container device, and on which of its
- * own devices. `guard apply` proves and writes it; the daemon, the CNI plugin and the OCI hook put it on new
- * containers before anybody could prove anything about them; it outlives a reboot. As JSON in
+ * The policy: which mitigations this host needs, for each kind of container device, for its own devices, and for
+ * its namespace. `guard apply` and the daemon prove it and write it. The daemon, the CNI plugin and the OCI hook
+ * put it on new containers, which nobody could probe yet. It survives a reboot, as JSON in
  * /var/lib/truesum/policy.json:
  *     {"version":1,"kernel":release,"proven":seconds,"verdict":name,
  *      "containers":[{"kind":"veth","mitigations":["rx-off"]}],
@@ -24,51 +24,50 @@
 #define POLICY_KINDS_MAX 8
 #define POLICY_DEVICES_MAX 16
 
+struct policy_row {
+	char name
+		[IFNAMSIZ]; /* a kind ("veth", "macvlan", ...; "hardware"), or a device of the host */
+	uint32_t mitigations; /* MITIGATION_BIT()s */
+};
+
 struct policy {
-	struct policy_kind {
-		char kind[16]; /* "veth", "macvlan", ...; "hardware" */
-		uint32_t mitigations; /* MITIGATION_BIT() */
-	} kind[POLICY_KINDS_MAX];
+	struct policy_row kind[POLICY_KINDS_MAX];
 	size_t kind_count;
-	struct policy_device {
-		char device[IFNAMSIZ]; /* of the host */
-		uint32_t mitigations;
-	} device[POLICY_DEVICES_MAX];
+	struct policy_row device[POLICY_DEVICES_MAX];
 	size_t device_count;
 	uint32_t host; /* mitigations of the host's namespace */
 	char kernel[65]; /* uname's release when it was proven */
-	int64_t proven; /* seconds since 1970; 0: never, it was ordered */
-	enum verdict verdict; /* of all targets, with it */
+	int64_t proven; /* seconds since 1970; 0: not proven, but ordered by name */
+	enum verdict verdict; /* for all targets, with the policy's mitigations on */
 };
 
-/* -ENOENT where none was ever made; -EBADMSG, with a sentence, where the file is none. `path`: POLICY_FILE. */
-int policy_read(const char *path, struct policy *ret_policy);
-
 /*
- * The same of this kernel's: -ESTALE, with a sentence, where it is of another release, which needed something
- * else perhaps.
+ * Reads `path` (POLICY_FILE). -ENOENT if there is no policy, -EBADMSG if the file is not one; with
+ * POLICY_THIS_KERNEL -ESTALE if it was proven on another kernel release, which may need something else. All with
+ * a sentence.
  */
-int policy_current(const char *path, struct policy *ret_policy);
+enum policy_kernel { POLICY_ANY_KERNEL, POLICY_THIS_KERNEL };
+int policy_read(const char *path, enum policy_kernel kernel, struct policy *ret_policy);
 
-/* As in the file, but for its version; the caller's, NULL without memory. */
+/* As in the file, but without its version; the caller's, NULL without memory. */
 json_t *policy_compose(const struct policy *policy);
 
-/* Replaces it as a whole. */
+/* Replaces the file as a whole. -errno with a sentence. */
 int policy_write(const char *path, const struct policy *policy);
 
-/* Adds to it; -E2BIG. */
-int policy_add_kind(struct policy *policy, const char *kind, uint32_t mitigations);
-int policy_add_device(struct policy *policy, const char *device, uint32_t mitigations);
+/* What a row is for: a kind of container device (IFLA_INFO_KIND; "" is hardware), or a device of the host. */
+enum policy_rows { POLICY_KIND, POLICY_DEVICE };
 
-/* What a container's device of this kind gets (IFLA_INFO_KIND; "": hardware); 0: nothing. */
-uint32_t policy_of_kind(const struct policy *policy, const char *kind);
+/* Adds mitigations to the row of that name, which may be new. -E2BIG with a sentence. */
+int policy_add(struct policy *policy, enum policy_rows rows, const char *name,
+	       uint32_t mitigations);
 
-/* What a device of the host gets; 0: nothing. */
-uint32_t policy_of_device(const struct policy *policy, const char *device);
+/* The mitigations in the row of that name; 0: none. */
+uint32_t policy_get(const struct policy *policy, enum policy_rows rows, const char *name);
 
 /*
- * Whether a device of this kind, not lo, is a container's way to the outside: "veth", "macvlan", ...,
- * hardware. Bridges, tunnels and what every namespace has by itself are not.
+ * Whether a device of this kind, except lo, is a container's way to the outside: "veth", "macvlan", ..., hardware.
+ * Bridges, tunnels and the devices that every namespace has by default are not.
  */
 bool policy_is_end(const char *kind);
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Choosing mitigations: see choose.h.
+ * Finds what helps: see proof.h.
  *
- * All targets are probed, what delivers damage gets what helps (candidate.c), and the last probe, of all targets,
- * is the verdict.
+ * All targets are probed. Then each mitigation, the narrowest first (guard/catalog.h), is put on every target that
+ * still delivers damage; these are probed again, and it is taken off at once from those it did not help. What
+ * belongs on the host is put on once for all targets. A wider mitigation may have made a narrower one useless: so
+ * at the end each but the widest is taken off once more, and put back only if the targets get worse. The last probe,
+ * of all targets, gives the verdicts.
  *
- * A probe on a busy host may come to no result by chance, so a target it says nothing of is asked twice.
+ * On a busy host a probe may come to no result by chance, so a target without a result is probed twice.
  */
-#include "guard/proof_part.h"
+#include "guard/proof.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -17,12 +20,83 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fail.h"
-#include "base/loop.h"
+#include "base/term.h"
+#include "guard/catalog.h"
+#include "guard/explain.h"
+#include "guard/mitigate.h"
 #include "guard/records.h"
+#include "net/inventory.h"
 #include "probe/reach.h"
 #include "probe/run.h"
+
+#define ENDS_MAX 2 /* devices of a target: one for each family */
+#define CANDIDATES_MAX (MITIGATIONS * CATALOG_PLACES)
+
+/* A mitigation at a place. */
+struct candidate {
+	enum mitigation mitigation;
+	enum catalog_place place;
+};
+
+struct subject {
+	struct proof_target *result;
+	struct mitigate_trial end[ENDS_MAX];
+	size_t end_count;
+	struct explain_score score; /* of its latest probe */
+	bool is_host, was_bad;
+	bool is_asked; /* the next probe includes it */
+	bool has_candidate; /* the candidate is on it, for now */
+};
+
+/* A device of the host, or its whole namespace. */
+struct host_place {
+	struct mitigate_trial trial;
+	enum catalog_place place;
+};
+
+struct proof {
+	const struct proof_settings *settings;
+	const struct inventory *inventory;
+	struct mitigator mitigator;
+	struct proof_result *result;
+	struct candidate candidate[CANDIDATES_MAX]; /* by rank */
+	size_t candidate_count;
+	struct subject *subject;
+	size_t count;
+	struct host_place host[2 + POLICY_DEVICES_MAX];
+	size_t host_count;
+	size_t *spaces, *numbers; /* of a probe: its targets in the inventory, and in `subject` */
+	bool has_changed;
+};
+
+/* ---- Candidates ---- */
+
+static unsigned int rank_of(const struct candidate *candidate)
+{
+	return catalog[candidate->mitigation].rank[candidate->place];
+}
+
+/* Fills the candidates, lowest rank first. */
+static void list_candidates(struct proof *proof)
+{
+	for (unsigned int i = MITIGATION_NONE + 1; i < MITIGATIONS; i++)
+		for (unsigned int place = 0; place < CATALOG_PLACES; place++) {
+			unsigned int rank = catalog[i].rank[place];
+			size_t at = proof->candidate_count;
+
+			if (!rank)
+				continue;
+			for (; at && rank_of(&proof->candidate[at - 1]) > rank; at--)
+				proof->candidate[at] = proof->candidate[at - 1];
+			proof->candidate[at] =
+				(struct candidate){ (enum mitigation)i, (enum catalog_place)place };
+			proof->candidate_count++;
+		}
+}
 
 /* ---- Places ---- */
 
@@ -49,14 +123,27 @@ static size_t find_ends(const struct inventory *inventory, size_t space,
 	return count;
 }
 
-static void set_ends(struct choice *choice, struct chosen *chosen)
+static struct mitigate_trial trial_of(const struct space *netns, const struct device *device)
+{
+	struct mitigate_trial trial = { .netns = netns };
+
+	if (device) {
+		trial.index = device->index;
+		snprintf(trial.device, sizeof(trial.device), "%s", device->name);
+		snprintf(trial.kind, sizeof(trial.kind), "%s", device->kind);
+	}
+	return trial;
+}
+
+static void set_ends(struct proof *proof, struct subject *subject)
 {
 	const struct device *ends[ENDS_MAX];
 
-	chosen->end_count = find_ends(choice->inventory, chosen->told->space, ends);
-	for (size_t i = 0; i < chosen->end_count; i++) {
-		chosen->end[i] = spot_of(&choice->inventory->space[chosen->told->space], ends[i]);
-		snprintf(i ? chosen->told->device_v6 : chosen->told->device, IFNAMSIZ, "%s",
+	subject->end_count = find_ends(proof->inventory, subject->result->space, ends);
+	for (size_t i = 0; i < subject->end_count; i++) {
+		subject->end[i] =
+			trial_of(&proof->inventory->space[subject->result->space], ends[i]);
+		snprintf(i ? subject->result->device_v6 : subject->result->device, IFNAMSIZ, "%s",
 			 ends[i]->name);
 	}
 }
@@ -69,73 +156,73 @@ static const struct space *own_space(const struct inventory *inventory)
 	return NULL;
 }
 
-static int add_host_device(struct choice *choice, const char *name, enum where where)
+static int add_host_device(struct proof *proof, const char *name, enum catalog_place place)
 {
-	const struct space *own = own_space(choice->inventory);
+	const struct space *own = own_space(proof->inventory);
 	const struct device *device = own ? find_device(own, name) : NULL;
 
 	if (!device)
 		return fail(-ENODEV, "no device %.15s on this host", name);
-	choice->host[choice->host_count++] = (struct host_spot){ spot_of(own, device), where };
+	proof->host[proof->host_count++] = (struct host_place){ trial_of(own, device), place };
 	return 0;
 }
 
-static int set_host_spots(struct choice *choice)
+static int set_host_places(struct proof *proof)
 {
-	const struct guard_settings *settings = choice->settings;
-	const struct space *own = own_space(choice->inventory);
+	const struct proof_settings *settings = proof->settings;
+	const struct space *own = own_space(proof->inventory);
 	int rc = 0;
 
 	if (!own)
 		return fail(-ENOENT, "this network namespace is not in the inventory");
-	choice->host[choice->host_count++] = (struct host_spot){ spot_of(own, NULL), AT_HOST };
+	proof->host[proof->host_count++] = (struct host_place){ trial_of(own, NULL), AT_HOST };
 	if (settings->gate.via)
-		rc = add_host_device(choice, settings->gate.via, AT_BOUNDARY);
+		rc = add_host_device(proof, settings->gate.via, AT_BOUNDARY);
 	for (size_t i = 0; !rc && i < settings->tunnel_count; i++)
-		rc = add_host_device(choice, settings->tunnels[i], AT_TUNNELS);
+		rc = add_host_device(proof, settings->tunnels[i], AT_TUNNEL);
 	return rc;
 }
 
 /* ---- Probing ---- */
 
-static void take_result(struct choice *choice, struct chosen *chosen,
+static void note_result(struct proof *proof, struct subject *subject,
 			const struct probe_target *target)
 {
-	const struct plight plight = {
-		.is_host = chosen->is_host,
-		.has_via = choice->settings->gate.via,
-		.device = chosen->told->device,
-		.tried = chosen->told->tried,
+	const struct explain_context context = {
+		.is_host = subject->is_host,
+		.has_via = proof->settings->gate.via,
+		.device = subject->result->device,
+		.tried = subject->result->tried,
 	};
 
-	chosen->grievance = grievance_of(target);
-	chosen->told->isolated = target->isolated;
-	chosen->told->after = target->verdict;
-	explain(target, &plight, chosen->told->reason, sizeof(chosen->told->reason));
+	subject->score = explain_score(target);
+	subject->result->isolated = target->isolated;
+	subject->result->after = target->verdict;
+	explain(target, &context, subject->result->reason, sizeof(subject->result->reason));
 }
 
-/* Probes those that are asked, and only who had no verdict stays asked. */
-static int probe_once(struct choice *choice)
+/* Probes the targets with `is_asked`; afterwards only those without a verdict have it. */
+static int probe_once(struct proof *proof)
 {
-	const struct probe_settings settings = { .gate = choice->settings->gate };
+	const struct probe_settings settings = { .gate = proof->settings->gate };
 	struct probe probe = { 0 };
 	size_t count = 0;
 	int rc;
 
-	for (size_t i = 0; i < choice->count; i++)
-		if (choice->target[i].is_asked) {
-			choice->spaces[count] = choice->target[i].told->space;
-			choice->numbers[count++] = i;
+	for (size_t i = 0; i < proof->count; i++)
+		if (proof->subject[i].is_asked) {
+			proof->spaces[count] = proof->subject[i].result->space;
+			proof->numbers[count++] = i;
 		}
 	if (!count)
 		return 0;
-	choice->result->probes++;
-	rc = probe_run(&settings, choice->inventory, choice->spaces, count, &probe);
+	proof->result->probes++;
+	rc = probe_run(&settings, proof->inventory, proof->spaces, count, &probe);
 	for (size_t i = 0; !rc && i < count; i++) {
-		struct chosen *chosen = &choice->target[choice->numbers[i]];
+		struct subject *subject = &proof->subject[proof->numbers[i]];
 
-		take_result(choice, chosen, &probe.target[i]);
-		chosen->is_asked =
+		note_result(proof, subject, &probe.target[i]);
+		subject->is_asked =
 			probe.target[i].verdict == VERDICT_UNKNOWN && !*probe.target[i].vanished;
 	}
 	if (!rc)
@@ -143,33 +230,304 @@ static int probe_once(struct choice *choice)
 	return rc;
 }
 
-int choice_probe(struct choice *choice, const char *trying)
+/* Probes the targets with `is_asked`, twice if there is no verdict; clears it. `trying`: for the progress line. */
+static int probe_asked(struct proof *proof, const char *trying)
 {
 	size_t count = 0;
 	int rc;
 
-	for (size_t i = 0; i < choice->count; i++)
-		count += choice->target[i].is_asked;
-	if (count && choice->settings->progress)
-		choice->settings->progress(choice->settings->owner, trying, count);
-	rc = probe_once(choice);
-	rc = rc ? rc : probe_once(choice);
-	for (size_t i = 0; i < choice->count; i++)
-		choice->target[i].is_asked = false;
+	for (size_t i = 0; i < proof->count; i++)
+		count += proof->subject[i].is_asked;
+	if (count && proof->settings->progress)
+		proof->settings->progress(proof->settings->owner, trying, count);
+	rc = probe_once(proof);
+	rc = rc ? rc : probe_once(proof);
+	for (size_t i = 0; i < proof->count; i++)
+		proof->subject[i].is_asked = false;
 	return rc;
 }
 
-int choice_probe_all(struct choice *choice, const char *trying)
+static int probe_all(struct proof *proof, const char *trying)
 {
-	for (size_t i = 0; i < choice->count; i++)
-		choice->target[i].is_asked = true;
-	return choice_probe(choice, trying);
+	for (size_t i = 0; i < proof->count; i++)
+		proof->subject[i].is_asked = true;
+	return probe_asked(proof, trying);
 }
 
-/* ---- The whole ---- */
+/* ---- Trying ---- */
 
-/* Signals wait for the next probe, which they end, so that what was put on is taken back. */
-static void hold_signals(sigset_t *former)
+/* Whether it was put on and was not in force before. A mitigation that cannot be put there is no candidate. */
+static bool put(struct proof *proof, struct mitigate_trial *trial, enum mitigation mitigation)
+{
+	bool changed = false;
+
+	return !mitigate_try(trial, &proof->mitigator, trial->now | MITIGATION_BIT(mitigation),
+			     &changed) &&
+	       changed;
+}
+
+static int take_off(struct proof *proof, struct mitigate_trial *trial, enum mitigation mitigation)
+{
+	return mitigate_try(trial, &proof->mitigator, trial->now & ~MITIGATION_BIT(mitigation),
+			    NULL);
+}
+
+static int take_off_ends(struct proof *proof, struct subject *subject, enum mitigation mitigation)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < subject->end_count; i++) {
+		int one = take_off(proof, &subject->end[i], mitigation);
+
+		rc = rc ? rc : one;
+	}
+	return rc;
+}
+
+static bool is_bad(const struct subject *subject)
+{
+	return subject->score.delivering;
+}
+
+static int try_on_ends(struct proof *proof, enum mitigation mitigation)
+{
+	_cleanup_free_ struct explain_score *before = calloc(proof->count + 1, sizeof(*before));
+	bool any = false;
+	int rc;
+
+	if (!before)
+		return fail(-ENOMEM, "out of memory");
+	for (size_t i = 0; i < proof->count; i++) {
+		struct subject *subject = &proof->subject[i];
+
+		before[i] = subject->score;
+		subject->has_candidate = false;
+		for (size_t k = 0; is_bad(subject) && k < subject->end_count; k++)
+			subject->has_candidate |= put(proof, &subject->end[k], mitigation);
+		subject->is_asked = subject->has_candidate;
+		any |= subject->has_candidate;
+	}
+	if (!any)
+		return 0;
+	proof->has_changed = true;
+	rc = probe_asked(proof, mitigation_names[mitigation]);
+	for (size_t i = 0; !rc && i < proof->count; i++) {
+		struct subject *subject = &proof->subject[i];
+
+		if (!subject->has_candidate || explain_compare(subject->score, before[i]) > 0)
+			continue;
+		subject->result->tried |= MITIGATION_BIT(mitigation);
+		subject->score = before[i];
+		rc = take_off_ends(proof, subject, mitigation);
+	}
+	return rc;
+}
+
+static struct explain_score total_score(const struct proof *proof)
+{
+	struct explain_score all = { 0 };
+
+	for (size_t i = 0; i < proof->count; i++) {
+		all.delivering += proof->subject[i].score.delivering;
+		all.verified += proof->subject[i].score.verified;
+		all.blocked += proof->subject[i].score.blocked;
+	}
+	return all;
+}
+
+static bool put_on_host(struct proof *proof, const struct candidate *candidate)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < proof->host_count; i++)
+		if (proof->host[i].place == candidate->place)
+			any |= put(proof, &proof->host[i].trial, candidate->mitigation);
+	return any;
+}
+
+static int take_off_host(struct proof *proof, const struct candidate *candidate)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < proof->host_count; i++)
+		if (proof->host[i].place == candidate->place)
+			rc = take_off(proof, &proof->host[i].trial, candidate->mitigation);
+	return rc;
+}
+
+static int try_on_host(struct proof *proof, const struct candidate *candidate)
+{
+	struct explain_score before = total_score(proof);
+	int rc;
+
+	if (!before.delivering || !put_on_host(proof, candidate))
+		return 0;
+	proof->has_changed = true;
+	for (size_t i = 0; i < proof->count; i++)
+		proof->subject[i].has_candidate = proof->subject[i].is_asked =
+			is_bad(&proof->subject[i]);
+	rc = probe_asked(proof, mitigation_names[candidate->mitigation]);
+	if (rc || explain_compare(total_score(proof), before) > 0)
+		return rc;
+	for (size_t i = 0; i < proof->count; i++)
+		if (proof->subject[i].has_candidate)
+			proof->subject[i].result->tried |= MITIGATION_BIT(candidate->mitigation);
+	return take_off_host(proof, candidate);
+}
+
+static int try_all(struct proof *proof)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < proof->candidate_count; i++)
+		rc = proof->candidate[i].place == AT_END
+			     ? try_on_ends(proof, proof->candidate[i].mitigation)
+			     : try_on_host(proof, &proof->candidate[i]);
+	return rc;
+}
+
+/* ---- What is no longer needed ---- */
+
+static bool host_has(const struct proof *proof, const struct candidate *candidate)
+{
+	for (size_t i = 0; i < proof->host_count; i++)
+		if (proof->host[i].place == candidate->place &&
+		    proof->host[i].trial.now & MITIGATION_BIT(candidate->mitigation))
+			return true;
+	return false;
+}
+
+static bool ends_have(const struct subject *subject, enum mitigation mitigation)
+{
+	for (size_t i = 0; i < subject->end_count; i++)
+		if (subject->end[i].now & MITIGATION_BIT(mitigation))
+			return true;
+	return false;
+}
+
+/* Whether a candidate of higher rank was kept for this target; of the host's alone if it is NULL. */
+static bool has_wider(const struct proof *proof, const struct subject *subject, size_t candidate)
+{
+	for (size_t i = candidate + 1; i < proof->candidate_count; i++) {
+		const struct candidate *wider = &proof->candidate[i];
+
+		if (wider->place == AT_END ? subject && ends_have(subject, wider->mitigation)
+					   : host_has(proof, wider))
+			return true;
+	}
+	return false;
+}
+
+static int retry_without_on_ends(struct proof *proof, size_t candidate)
+{
+	enum mitigation mitigation = proof->candidate[candidate].mitigation;
+	_cleanup_free_ struct explain_score *before = calloc(proof->count + 1, sizeof(*before));
+	int rc = 0;
+
+	if (!before)
+		return fail(-ENOMEM, "out of memory");
+	for (size_t i = 0; !rc && i < proof->count; i++) {
+		struct subject *subject = &proof->subject[i];
+
+		before[i] = subject->score;
+		subject->has_candidate = subject->is_asked =
+			ends_have(subject, mitigation) && has_wider(proof, subject, candidate);
+		if (subject->has_candidate)
+			rc = take_off_ends(proof, subject, mitigation);
+	}
+	rc = rc ? rc : probe_asked(proof, "what is no longer needed");
+	for (size_t i = 0; !rc && i < proof->count; i++) {
+		struct subject *subject = &proof->subject[i];
+
+		if (!subject->has_candidate || explain_compare(subject->score, before[i]) >= 0)
+			continue;
+		subject->score = before[i];
+		for (size_t k = 0; k < subject->end_count; k++)
+			put(proof, &subject->end[k], mitigation);
+	}
+	return rc;
+}
+
+static int retry_without_on_host(struct proof *proof, size_t candidate)
+{
+	struct explain_score before = total_score(proof);
+	int rc;
+
+	if (!host_has(proof, &proof->candidate[candidate]) || !has_wider(proof, NULL, candidate))
+		return 0;
+	rc = take_off_host(proof, &proof->candidate[candidate]);
+	for (size_t i = 0; i < proof->count; i++)
+		proof->subject[i].is_asked = proof->subject[i].was_bad;
+	rc = rc ? rc : probe_asked(proof, "what is no longer needed");
+	if (!rc && explain_compare(total_score(proof), before) < 0)
+		put_on_host(proof, &proof->candidate[candidate]);
+	return rc;
+}
+
+/* Takes off each candidate that a wider one may have made useless, and puts it back if it is missed. */
+static int take_off_useless(struct proof *proof)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < proof->candidate_count; i++)
+		rc = proof->candidate[i].place == AT_END ? retry_without_on_ends(proof, i)
+							 : retry_without_on_host(proof, i);
+	return rc;
+}
+
+/* ---- Mitigations by order ---- */
+
+static void put_ordered(struct proof *proof, struct mitigate_trial *trial,
+			enum mitigation mitigation)
+{
+	struct proof_result *result = proof->result;
+	bool changed = false;
+	char device[IFNAMSIZ];
+
+	if (!mitigate_try(trial, &proof->mitigator, trial->now | MITIGATION_BIT(mitigation),
+			  &changed)) {
+		proof->has_changed |= changed;
+		return;
+	}
+	result->problems++;
+	if (*result->problem)
+		return;
+	term_printable(device, sizeof(device), trial->device);
+	snprintf(result->problem, sizeof(result->problem), "%s could not be put on %s%s%s: %.200s",
+		 mitigation_names[mitigation], device, *device ? " of " : "", trial->netns->name,
+		 fail_text());
+}
+
+/* An order concerns the device that packets enter by (--via) only if the host is a target. */
+static bool is_meant(const struct proof *proof, const struct host_place *host)
+{
+	for (size_t i = 0; i < proof->count; i++)
+		if (proof->subject[i].is_host)
+			return true;
+	return host->place != AT_BOUNDARY;
+}
+
+static void put_all_ordered(struct proof *proof)
+{
+	for (size_t c = 0; c < proof->candidate_count; c++) {
+		enum mitigation mitigation = proof->candidate[c].mitigation;
+
+		if (!(proof->settings->ordered & MITIGATION_BIT(mitigation)))
+			continue;
+		for (size_t i = 0; i < proof->host_count; i++)
+			if (proof->host[i].place == proof->candidate[c].place &&
+			    is_meant(proof, &proof->host[i]))
+				put_ordered(proof, &proof->host[i].trial, mitigation);
+		for (size_t i = 0; proof->candidate[c].place == AT_END && i < proof->count; i++)
+			for (size_t k = 0; k < proof->subject[i].end_count; k++)
+				put_ordered(proof, &proof->subject[i].end[k], mitigation);
+	}
+}
+
+/* ---- The whole proof ---- */
+
+/* A probe ends when one of these arrives. Outside of probes they are blocked, so that nothing stays on. */
+static sigset_t ending_signals(void)
 {
 	sigset_t ending;
 
@@ -178,208 +536,253 @@ static void hold_signals(sigset_t *former)
 	sigaddset(&ending, SIGTERM);
 	sigaddset(&ending, SIGHUP);
 	sigaddset(&ending, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &ending, former);
+	return ending;
 }
 
-static void let_signals(const sigset_t *former)
+static bool was_interrupted(void)
 {
-	sigprocmask(SIG_SETMASK, former, NULL);
+	const sigset_t ending = ending_signals();
+	sigset_t pending, both;
+
+	return !sigpending(&pending) && !sigandset(&both, &pending, &ending) &&
+	       !sigisemptyset(&both);
 }
 
-static int set_targets(struct choice *choice, const size_t *spaces, size_t count)
+static int set_targets(struct proof *proof, const size_t *spaces, size_t count)
 {
-	choice->result->target = calloc(count + 1, sizeof(*choice->result->target));
-	choice->target = calloc(count + 1, sizeof(*choice->target));
-	choice->spaces = calloc(count + 1, sizeof(*choice->spaces));
-	choice->numbers = calloc(count + 1, sizeof(*choice->numbers));
-	if (!choice->result->target || !choice->target || !choice->spaces || !choice->numbers)
+	proof->result->target = calloc(count + 1, sizeof(*proof->result->target));
+	proof->subject = calloc(count + 1, sizeof(*proof->subject));
+	proof->spaces = calloc(count + 1, sizeof(*proof->spaces));
+	proof->numbers = calloc(count + 1, sizeof(*proof->numbers));
+	if (!proof->result->target || !proof->subject || !proof->spaces || !proof->numbers)
 		return fail(-ENOMEM, "out of memory");
-	choice->count = choice->result->target_count = count;
+	proof->count = proof->result->target_count = count;
 	for (size_t i = 0; i < count; i++) {
-		struct chosen *chosen = &choice->target[i];
+		struct subject *subject = &proof->subject[i];
 
-		chosen->told = &choice->result->target[i];
-		chosen->told->space = spaces[i];
-		chosen->is_host = choice->inventory->space[spaces[i]].own;
-		set_ends(choice, chosen);
+		subject->result = &proof->result->target[i];
+		subject->result->space = spaces[i];
+		subject->is_host = proof->inventory->space[spaces[i]].own;
+		set_ends(proof, subject);
 	}
 	return 0;
 }
 
-static int choose(struct choice *choice)
+static int find_mitigations(struct proof *proof)
 {
-	int rc = choice_probe_all(choice, NULL);
+	int rc = probe_all(proof, NULL);
 
-	for (size_t i = 0; !rc && i < choice->count; i++) {
-		choice->target[i].told->before = choice->target[i].told->after;
-		choice->target[i].was_bad = choice->target[i].grievance.delivering;
+	for (size_t i = 0; !rc && i < proof->count; i++) {
+		proof->subject[i].result->before = proof->subject[i].result->after;
+		proof->subject[i].was_bad = proof->subject[i].score.delivering;
 	}
 	if (rc)
 		return rc;
-	if (choice->settings->ordered)
-		candidates_order(choice);
+	if (proof->settings->ordered)
+		put_all_ordered(proof);
 	else
-		rc = candidates_try(choice);
-	return rc || !choice->has_changed ? rc : choice_probe_all(choice, "what is on now");
+		rc = try_all(proof);
+	if (!rc && !proof->settings->ordered)
+		rc = take_off_useless(proof);
+	return rc || !proof->has_changed ? rc : probe_all(proof, "the result");
 }
 
-static void judge(struct choice *choice)
+static void judge(struct proof *proof)
 {
 	enum verdict worst = VERDICTS;
 
-	for (size_t i = 0; i < choice->count; i++)
-		if (!choice->target[i].told->isolated)
-			worst = verdict_worse(worst, choice->target[i].told->after);
-	choice->result->verdict = worst == VERDICTS ? VERDICT_BLOCKED : worst;
+	for (size_t i = 0; i < proof->count; i++)
+		if (!proof->subject[i].result->isolated)
+			worst = verdict_worse(worst, proof->subject[i].result->after);
+	proof->result->verdict = worst == VERDICTS ? VERDICT_BLOCKED : worst;
 }
 
-/* What is on the targets, by this run or an earlier one. */
-static int look_at_kept(struct choice *choice)
+/* Notes what is on the targets' devices, by this run or an earlier one. */
+static int note_kept(struct proof *proof)
 {
 	int rc = 0;
 
-	for (size_t i = 0; !rc && i < choice->count; i++) {
-		struct chosen *chosen = &choice->target[i];
+	for (size_t i = 0; !rc && i < proof->count; i++) {
+		struct subject *subject = &proof->subject[i];
 
-		for (size_t k = 0; !rc && k < chosen->end_count; k++) {
-			rc = spot_look(&chosen->end[k]);
-			chosen->told->kept |= chosen->end[k].earlier | chosen->end[k].now;
+		for (size_t k = 0; !rc && k < subject->end_count; k++) {
+			rc = mitigate_try(&subject->end[k], &proof->mitigator, subject->end[k].now,
+					  NULL);
+			subject->result->kept |= subject->end[k].earlier | subject->end[k].now;
 		}
-		/* One that vanished has nothing. */
-		rc = *chosen->told->reason ? 0 : rc;
+		/* A target that vanished has nothing on it; its reason says so. */
+		rc = *subject->result->reason ? 0 : rc;
 	}
 	return rc;
 }
 
-static bool was_seen(const struct choice *choice, const char *kind)
+static bool was_seen(const struct proof *proof, const char *kind)
 {
-	for (size_t i = 0; i < choice->count; i++)
-		for (size_t k = 0; k < choice->target[i].end_count; k++)
-			if (!strcmp(choice->target[i].end[k].kind, kind) ||
-			    (!*choice->target[i].end[k].kind && !strcmp(kind, "hardware")))
+	for (size_t i = 0; i < proof->count; i++)
+		for (size_t k = 0; k < proof->subject[i].end_count; k++)
+			if (!strcmp(proof->subject[i].end[k].kind, kind) ||
+			    (!*proof->subject[i].end[k].kind && !strcmp(kind, "hardware")))
 				return true;
 	return false;
 }
 
-/* What an earlier policy says of what this run did not look at. */
-static int add_earlier(struct choice *choice)
+/* Keeps an earlier policy's rows for what this run did not look at. */
+static int add_earlier(struct proof *proof)
 {
-	const struct policy *earlier = choice->settings->policy;
-	struct policy *policy = &choice->result->policy;
-	bool partial = choice->count < choice->inventory->space_count;
+	const struct policy *earlier = proof->settings->policy;
+	struct policy *policy = &proof->result->policy;
+	bool partial = proof->count < proof->inventory->space_count;
 	int rc = 0;
 
 	if (!earlier)
 		return 0;
 	policy->host |= partial ? earlier->host : 0;
 	for (size_t i = 0; !rc && i < earlier->kind_count; i++)
-		if (partial || !was_seen(choice, earlier->kind[i].kind))
-			rc = policy_add_kind(policy, earlier->kind[i].kind,
-					     earlier->kind[i].mitigations);
+		if (partial || !was_seen(proof, earlier->kind[i].name))
+			rc = policy_add(policy, POLICY_KIND, earlier->kind[i].name,
+					earlier->kind[i].mitigations);
 	for (size_t i = 0; !rc && i < earlier->device_count; i++) {
-		const char *via = choice->settings->gate.via;
+		const char *via = proof->settings->gate.via;
 
-		if (!via || strcmp(earlier->device[i].device, via) != 0)
-			rc = policy_add_device(policy, earlier->device[i].device,
-					       earlier->device[i].mitigations);
+		if (!via || strcmp(earlier->device[i].name, via) != 0)
+			rc = policy_add(policy, POLICY_DEVICE, earlier->device[i].name,
+					earlier->device[i].mitigations);
 	}
 	return rc;
 }
 
-static int make_policy(struct choice *choice)
+static int add_change(struct policy *policy, const struct records_place *place, uint32_t bit)
 {
-	struct policy *policy = &choice->result->policy;
-	struct utsname name;
-	int rc = kept_policy(choice->inventory, policy);
+	if (!place->space)
+		return 0;
+	if (place->space->own && !place->index)
+		policy->host |= bit;
+	else if (place->space->own && place->known)
+		return policy_add(policy, POLICY_DEVICE, place->known->name, bit);
+	else if (place->known && policy_is_end(place->known->kind))
+		return policy_add(policy, POLICY_KIND, place->known->kind, bit);
+	return 0;
+}
 
-	rc = rc ? rc : add_earlier(choice);
-	if (!uname(&name))
-		snprintf(policy->kernel, sizeof(policy->kernel), "%.64s", name.release);
-	policy->proven = choice->settings->ordered ? 0 : time(NULL);
-	policy->verdict = choice->result->verdict;
+/* Adds what is recorded on this host, in force or not. */
+static int add_recorded(struct proof *proof)
+{
+	struct records records = { 0 };
+	int rc = records_read(proof->inventory, false, &records);
+
+	for (size_t i = 0; !rc && i < records.place_count; i++) {
+		const struct records_place *place = &records.place[i];
+
+		for (size_t k = 0; !rc && k < place->count; k++)
+			rc = add_change(
+				&proof->result->policy, place,
+				MITIGATION_BIT(records.change[place->first + k].mitigation));
+	}
+	records_release(&records);
 	return rc;
 }
 
-/* Everything this run has put on. */
-static void undo(struct choice *choice)
+static int make_policy(struct proof *proof)
+{
+	struct policy *policy = &proof->result->policy;
+	struct utsname name;
+	int rc = add_recorded(proof);
+
+	rc = rc ? rc : add_earlier(proof);
+	if (!uname(&name))
+		snprintf(policy->kernel, sizeof(policy->kernel), "%.64s", name.release);
+	policy->proven = proof->settings->ordered ? 0 : time(NULL);
+	policy->verdict = proof->result->verdict;
+	return rc;
+}
+
+static void undo_trial(struct proof *proof, struct mitigate_trial *trial)
+{
+	if (trial->is_known)
+		mitigate_try(trial, &proof->mitigator, 0, NULL);
+}
+
+/* Takes back everything this run has put on. Keeps the error's sentence. */
+static void undo(struct proof *proof)
 {
 	char why[400];
 
 	snprintf(why, sizeof(why), "%s", fail_text());
-	for (size_t i = 0; i < choice->host_count; i++)
-		spot_set(&choice->host[i].spot, choice->mitigator, 0);
-	for (size_t i = 0; i < choice->count; i++)
-		for (size_t k = 0; k < choice->target[i].end_count; k++)
-			spot_set(&choice->target[i].end[k], choice->mitigator, 0);
+	for (size_t i = 0; i < proof->host_count; i++)
+		undo_trial(proof, &proof->host[i].trial);
+	for (size_t i = 0; i < proof->count; i++)
+		for (size_t k = 0; k < proof->subject[i].end_count; k++)
+			undo_trial(proof, &proof->subject[i].end[k]);
 	fail(0, "%s", why);
 }
 
-static int run_choice(struct choice *choice, const size_t *spaces, size_t count)
+static int run(struct proof *proof, const size_t *spaces, size_t count)
 {
-	sigset_t pending;
-	int rc = mitigator_new(&choice->mitigator);
+	int rc = set_targets(proof, spaces, count);
 
-	rc = rc ? rc : set_targets(choice, spaces, count);
-	rc = rc ? rc : set_host_spots(choice);
-	rc = rc ? rc : choose(choice);
+	rc = rc ? rc : set_host_places(proof);
+	rc = rc ? rc : find_mitigations(proof);
 	if (!rc)
-		judge(choice);
-	rc = rc ? rc : look_at_kept(choice);
-	rc = rc ? rc : make_policy(choice);
-	if (!rc && !sigpending(&pending) &&
-	    (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) ||
-	     sigismember(&pending, SIGHUP) || sigismember(&pending, SIGQUIT)))
+		judge(proof);
+	rc = rc ? rc : note_kept(proof);
+	rc = rc ? rc : make_policy(proof);
+	if (!rc && was_interrupted())
 		rc = fail(-EINTR, "interrupted");
 	if (rc)
-		undo(choice);
+		undo(proof);
 	return rc;
 }
 
-int guard_apply(const struct guard_settings *settings, struct inventory *inventory,
-		const size_t *spaces, size_t count, struct guard_result *ret_result)
+int proof_run(const struct proof_settings *settings, struct inventory *inventory,
+	      const size_t *spaces, size_t count, struct proof_result *ret_result)
 {
-	struct guard_result result = { 0 };
-	struct choice choice = { .settings = settings, .inventory = inventory, .result = &result };
+	struct proof_result result = { 0 };
+	struct proof proof = { .settings = settings,
+			       .inventory = inventory,
+			       .mitigator = MITIGATOR_INIT,
+			       .result = &result };
 	_cleanup_close_ int lock = -1;
 	uint64_t start = clock_ns();
+	const sigset_t ending = ending_signals();
 	sigset_t former;
 	int rc = journal_kept_lock(&lock);
 
 	if (rc)
 		return rc;
-	hold_signals(&former);
-	rc = run_choice(&choice, spaces, count);
-	mitigator_free(choice.mitigator);
-	free(choice.target);
-	free(choice.spaces);
-	free(choice.numbers);
+	sigprocmask(SIG_BLOCK, &ending, &former);
+	list_candidates(&proof);
+	rc = run(&proof, spaces, count);
+	mitigate_release(&proof.mitigator);
+	free(proof.subject);
+	free(proof.spaces);
+	free(proof.numbers);
 	result.seconds = (double)(clock_ns() - start) / 1e9;
 	if (rc)
-		guard_result_release(&result);
+		proof_result_release(&result);
 	else
 		*ret_result = result;
-	let_signals(&former);
+	sigprocmask(SIG_SETMASK, &former, NULL);
 	return rc;
 }
 
-void guard_result_release(struct guard_result *result)
+void proof_result_release(struct proof_result *result)
 {
 	free(result->target);
-	*result = (struct guard_result){ 0 };
+	*result = (struct proof_result){ 0 };
 }
 
-void guard_plan(const struct guard_settings *settings, const struct inventory *inventory,
-		size_t space, struct guard_plan *ret_plan)
+void proof_plan(const struct proof_settings *settings, const struct inventory *inventory,
+		size_t space, struct proof_plan *ret_plan)
 {
 	const struct device *ends[ENDS_MAX];
 	size_t count = find_ends(inventory, space, ends);
 
-	*ret_plan = (struct guard_plan){ 0 };
+	*ret_plan = (struct proof_plan){ 0 };
 	if (count)
 		snprintf(ret_plan->device, IFNAMSIZ, "%s", ends[0]->name);
 	if (count > 1)
 		snprintf(ret_plan->device_v6, IFNAMSIZ, "%s", ends[1]->name);
-	ret_plan->mitigations = count ? candidates_at_end() : 0;
+	ret_plan->mitigations = count ? catalog_at(AT_END) : 0;
 	if (settings->ordered)
 		ret_plan->mitigations &= settings->ordered;
 }

@@ -1,55 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is kept on this host (net/journal.h): as a list, and as a policy for what comes. */
+/* What guard has put on this host, by the kept journals (net/journal.h), and whether it is in force. */
 #ifndef TRUESUM_GUARD_RECORDS_H
 #define TRUESUM_GUARD_RECORDS_H
 
 #include <net/if.h>
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "guard/mitigate.h"
-#include "guard/policy.h"
-#include "net/inventory.h"
+#include "base/vocabulary.h"
+#include "net/netns.h"
+
+struct device; /* net/inventory.h, like the two below */
+struct inventory;
+struct space;
 
 /* One change of a place. */
-struct kept_change {
+struct records_change {
 	enum mitigation mitigation;
 	char what[64]; /* the feature, sysctl or filter */
-	char former[SYSCTL_SIZE]; /* "on", "1", ...; empty: there was none */
+	char former[SYSCTL_SIZE]; /* "on", "1", ...; empty: it did not exist */
 	bool in_force;
 };
 
-struct kept_place {
+struct records_place {
 	struct netns_id netns;
 	int netns_fd; /* -1: this namespace */
 	int index; /* 0: the namespace itself */
-	const struct space *space; /* the inventory's; NULL: it was found otherwise */
+	const struct space *space; /* the inventory's; NULL: it is not in the inventory */
+	const struct device *known; /* the inventory's; NULL: the namespace itself, or not there */
 	char where[128]; /* namespace or container, printable */
-	char device[IFNAMSIZ]; /* its name now; empty: the namespace itself */
+	char device[IFNAMSIZ]; /* its present name, printable; empty: the namespace itself */
 	size_t first, count; /* of its changes */
 };
 
-struct kept {
-	struct kept_place *place;
+struct records {
+	struct records_place *place;
 	size_t place_count;
-	struct kept_change *change;
-	size_t change_count, holding; /* of them those in force */
+	struct records_change *change;
+	size_t change_count, holding; /* all changes; of these, those in force */
 	unsigned int gone; /* places whose namespace or device is gone */
 	unsigned int past; /* places of an earlier boot */
-	int error; /* -errno: one could not be looked at, the first */
+	int error; /* the first -errno of a place that could not be read; 0: none */
 	char why[400]; /* its sentence */
 };
 
 /*
- * Looks at all of it. Records of what is gone or past are removed if `drop`; nothing is changed but that.
- * Namespaces that the inventory has not are searched for. *ret_kept: kept_release().
+ * Reads all kept journals. `drop`: removes those of places that are gone or past; changes nothing else. Searches for
+ * namespaces that are not in the inventory. -ENOMEM and -EACCES with a sentence; other errors are in the result.
  */
-int kept_take(const struct inventory *inventory, bool drop, struct kept *ret_kept);
-void kept_release(struct kept *kept);
-
-/* Which mitigations are kept on a device, in force or not. */
-uint32_t kept_on(const struct kept *kept, const struct space *space, const char *device);
-
-/* Adds everything that is kept, in force or not: by kind, by device of the host, of the host. */
-int kept_policy(const struct inventory *inventory, struct policy *policy);
+int records_read(const struct inventory *inventory, bool drop, struct records *ret_records);
+void records_release(struct records *records);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Any environment and configuration of a CNI plugin: four lines for CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS and
- * CNI_IFNAME (an empty one: not set), the rest is standard input. Refused with one of the specification's codes
- * and a message, or understood; then names may be a file's, and every answer can be composed and read again.
+ * CNI_IFNAME (an empty one: not set), the rest is standard input. Either a request is refused with one of the
+ * specification's codes and a message; or its names can be a file's, and every answer can be composed and read again.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static void expect(int truth)
 		abort();
 }
 
-/* The next line, or NULL where it is empty; the caller's. */
+/* The next line, or NULL if it is empty; the caller's. */
 static char *take_line(const uint8_t **data, size_t *len)
 {
 	const uint8_t *end = *len ? memchr(*data, '\n', *len) : NULL;
@@ -36,7 +36,7 @@ static void check_name(const char *name)
 	expect(*name && !strchr(name, '/') && !strchr(name, ':') && strcmp(name, "..") != 0);
 }
 
-/* Takes `answer`: it is an object of that version, and its text is read again as the same. */
+/* Takes `answer`: it must be an object of that version, and the same when its text is read again. */
 static void check_answer(json_t *answer, const char *version)
 {
 	char *text = json_dumps(answer, 0);
@@ -55,7 +55,7 @@ static void check_request(const struct cni_request *request)
 	size_t count;
 
 	if (request->command == CNI_VERSION) {
-		check_answer(cni_compose_versions(request), request->version);
+		check_answer(cni_compose(request, NULL), request->version);
 		return;
 	}
 	check_name(request->network);
@@ -72,7 +72,7 @@ static void check_request(const struct cni_request *request)
 	if (request->command == CNI_DEL)
 		return;
 	expect(request->netns && *request->netns == '/' && request->previous);
-	check_answer(cni_compose_result(request), request->version);
+	check_answer(cni_compose(request, NULL), request->version);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (cni_parse(&environment, (const char *)data, len, &request, &error)) {
 		expect(error.code > 0 && error.code < 12 && *error.msg);
-		check_answer(cni_compose_error(&error), error.version);
+		check_answer(cni_compose(NULL, &error), error.version);
 	} else {
 		check_request(&request);
 	}

@@ -93,7 +93,10 @@ protected() {
 	hook x
 	[ "$status" = 3 ]
 	grep -q "no container's state" "$WORK/said"
-	run -2 world "$TRUESUM" guard hook --mitigation nonsense </dev/null
+	for list in nonsense '' reset, tx-off all; do
+		run -2 world "$TRUESUM" guard hook --mitigation "$list" </dev/null
+		[[ "$output" == *"'$list'; known: rx-off, reset, auto"* ]]
+	done
 }
 
 @test "by hand: at poststop, when the namespace is gone, what is kept of the container is dropped" {

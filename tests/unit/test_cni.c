@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* guard/cni.c and guard/order.c: requests of CNI runtimes and the answers' forms; guard/oci.c: states of containers. */
+/* guard/start/cni.c: requests of CNI runtimes and the forms of answers; guard/start/oci.c: states of containers. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "guard/start/cni.h"
-#include "guard/mitigate.h"
+#include "base/vocabulary.h"
 #include "guard/start/oci.h"
 
 #define PREVIOUS "\"prevResult\":{\"interfaces\":[{\"name\":\"eth0\",\"sandbox\":\"/n\"}]}"
@@ -106,14 +106,13 @@ static void take(const char *text, struct cni_request *request)
 
 static const struct {
 	const char *keys;
-	bool is_named;
-	uint32_t mitigations;
+	uint32_t ordered;
 } orders[] = {
-	{ "", false, 0 },
-	{ "\"mitigation\":\"auto\",", false, 0 },
-	{ "\"mitigation\":\"rx-off\",", true, MITIGATION_BIT(MITIGATION_RX_OFF) },
-	{ "\"mitigation\":[\"reset\"],", true, MITIGATION_BIT(MITIGATION_RESET) },
-	{ "\"mitigation\":[\"reset\",\"rx-off\",\"reset\"],", true,
+	{ "", 0 },
+	{ "\"mitigation\":\"auto\",", 0 },
+	{ "\"mitigation\":\"rx-off\",", MITIGATION_BIT(MITIGATION_RX_OFF) },
+	{ "\"mitigation\":[\"reset\"],", MITIGATION_BIT(MITIGATION_RESET) },
+	{ "\"mitigation\":[\"reset\",\"rx-off\",\"reset\"],",
 	  MITIGATION_BIT(MITIGATION_RX_OFF) | MITIGATION_BIT(MITIGATION_RESET) },
 };
 
@@ -127,30 +126,8 @@ static void orders_are_read(void **state)
 
 		snprintf(text, sizeof(text), HEAD "%s" PREVIOUS "}", orders[i].keys);
 		take(text, &request);
-		assert_int_equal(request.order.is_named, orders[i].is_named);
-		assert_int_equal(request.order.mitigations, orders[i].mitigations);
+		assert_int_equal(request.ordered, orders[i].ordered);
 	}
-}
-
-static void orders_of_the_hook(void **state)
-{
-	struct guard_order order = { true, 7 };
-
-	(void)state;
-	assert_int_equal(guard_order_parse("auto", &order), 0);
-	assert_false(order.is_named);
-	assert_int_equal(guard_order_parse("reset,rx-off", &order), 0);
-	assert_int_equal(order.mitigations,
-			 MITIGATION_BIT(MITIGATION_RX_OFF) | MITIGATION_BIT(MITIGATION_RESET));
-	assert_int_equal(guard_order_parse("", &order), -EINVAL);
-	assert_int_equal(guard_order_parse("reset,", &order), -EINVAL);
-	assert_int_equal(guard_order_parse("tx-off", &order), -EINVAL);
-	assert_non_null(strstr(fail_text(), "'tx-off'; known: rx-off, reset, auto"));
-	/* The same names as everywhere. */
-	assert_int_equal(guard_order_parse(mitigation_names[MITIGATION_RX_OFF], &order), 0);
-	assert_int_equal(order.mitigations, MITIGATION_BIT(MITIGATION_RX_OFF));
-	assert_int_equal(guard_order_parse(mitigation_names[MITIGATION_RESET], &order), 0);
-	assert_int_equal(order.mitigations, MITIGATION_BIT(MITIGATION_RESET));
 }
 
 static void devices_are_those_in_the_sandbox(void **state)
@@ -199,7 +176,7 @@ static void results_have_the_version_s_form(void **state)
 			"\"ips\":[%s],\"own\":{\"a\":[1.5,null]}}}",
 			addresses[i][0], addresses[i][1]);
 		take(text, &request);
-		result = cni_compose_result(&request);
+		result = cni_compose(&request, NULL);
 		snprintf(text, sizeof(text),
 			 "{\"cniVersion\":\"%s\",\"ips\":[%s],\"own\":{\"a\":[1.5,null]}}",
 			 addresses[i][0], addresses[i][2]);
@@ -217,10 +194,10 @@ static void errors_have_the_specification_s_form(void **state)
 
 	(void)state;
 	cni_fail(&error, CNI_UNPROTECTED, "%s is \xff gone", "eth0");
-	cni_detail(&error, "%d", 5);
-	composed = cni_compose_error(&error);
+	snprintf(error.details, sizeof(error.details), "%s", "5 \xff");
+	composed = cni_compose(NULL, &error);
 	expected = json_loads("{\"cniVersion\":\"1.0.0\",\"code\":100,\"msg\":\"eth0 is ? gone\","
-			      "\"details\":\"5\"}",
+			      "\"details\":\"5 ?\"}",
 			      0, NULL);
 	assert_true(json_equal(composed, expected));
 	json_decref(composed);
@@ -288,7 +265,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_understood_or_refused),
 		cmocka_unit_test(orders_are_read),
-		cmocka_unit_test(orders_of_the_hook),
 		cmocka_unit_test(devices_are_those_in_the_sandbox),
 		cmocka_unit_test(results_have_the_version_s_form),
 		cmocka_unit_test(errors_have_the_specification_s_form),

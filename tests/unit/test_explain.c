@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "guard/explain.h"
-#include "guard/mitigate.h"
+#include "probe/run.h"
 
 static const struct check tcp = { .name = "tcp", .proto = IPPROTO_TCP, .shape = SHAPE_SINGLE },
 			  merged = { .name = "udp-merged",
@@ -37,20 +37,20 @@ static void add(struct probe_target *target, const struct check *check, int fami
 		target->verdict = out;
 }
 
-static const char *words(const struct probe_target *target, const struct plight *plight)
+static const char *words(const struct probe_target *target, const struct explain_context *context)
 {
 	static char text[400];
 
-	explain(target, plight, text, sizeof(text));
+	explain(target, context, text, sizeof(text));
 	return text;
 }
 
 static void test_why(void **state)
 {
-	const struct plight container = { .device = "eth0",
-					  .tried = MITIGATION_BIT(MITIGATION_RX_OFF) };
-	const struct plight host = { .is_host = true, .device = "" };
-	const struct plight nowhere = { .device = "" };
+	const struct explain_context container = { .device = "eth0",
+						   .tried = MITIGATION_BIT(MITIGATION_RX_OFF) };
+	const struct explain_context host = { .is_host = true, .device = "" };
+	const struct explain_context nowhere = { .device = "" };
 	struct probe_target target = { .verdict = VERDICT_VERIFIED };
 
 	(void)state;
@@ -69,7 +69,7 @@ static void test_why(void **state)
 
 static void test_what_is_sent(void **state)
 {
-	const struct plight container = { .device = "eth0" };
+	const struct explain_context container = { .device = "eth0" };
 	struct probe_target target = { .verdict = VERDICT_VERIFIED };
 
 	(void)state;
@@ -79,7 +79,7 @@ static void test_what_is_sent(void **state)
 
 static void test_blocked(void **state)
 {
-	const struct plight container = { .device = "eth0" };
+	const struct explain_context container = { .device = "eth0" };
 	struct probe_target target = { .verdict = VERDICT_BLOCKED, .no_v4 = "it has no route" };
 
 	(void)state;
@@ -92,13 +92,13 @@ static void test_blocked(void **state)
 	assert_string_equal(words(&target, &container), "");
 }
 
-static struct grievance of(enum verdict one, enum verdict other)
+static struct explain_score score(enum verdict one, enum verdict other)
 {
 	struct probe_target target = { .verdict = VERDICT_VERIFIED };
 
 	add(&target, &tcp, AF_INET, one, VERDICT_VERIFIED);
 	add(&target, &merged, AF_INET, other, VERDICT_VERIFIED);
-	return grievance_of(&target);
+	return explain_score(&target);
 }
 
 static void test_better(void **state)
@@ -106,18 +106,18 @@ static void test_better(void **state)
 	const enum verdict bad = VERDICT_DELIVERS_CORRUPT, good = VERDICT_VERIFIED;
 
 	(void)state;
-	assert_true(grievance_is_less(of(good, good), of(bad, bad)));
-	assert_true(grievance_is_less(of(good, bad), of(bad, bad)));
-	assert_false(grievance_is_less(of(bad, bad), of(bad, bad)));
-	/* What GRO did not merge this time proves nothing, but the other check does. */
-	assert_true(grievance_is_less(of(good, VERDICT_UNKNOWN), of(bad, bad)));
-	assert_false(grievance_is_less(of(VERDICT_UNKNOWN, VERDICT_UNKNOWN), of(bad, bad)));
-	/* To cut a container off is no protection. */
-	assert_false(grievance_is_less(of(VERDICT_BLOCKED, VERDICT_BLOCKED), of(bad, bad)));
-	assert_false(grievance_is_less(of(good, VERDICT_BLOCKED), of(bad, bad)));
-	assert_true(grievance_is_more(of(bad, good), of(good, good)));
-	assert_true(grievance_is_more(of(VERDICT_UNKNOWN, good), of(good, good)));
-	assert_false(grievance_is_more(of(good, good), of(good, good)));
+	assert_int_equal(explain_compare(score(good, good), score(bad, bad)), 1);
+	assert_int_equal(explain_compare(score(good, bad), score(bad, bad)), 1);
+	assert_true(explain_compare(score(bad, bad), score(bad, bad)) <= 0);
+	/* GRO did not merge this time, so the merged check is unknown; the other one proves it. */
+	assert_int_equal(explain_compare(score(good, VERDICT_UNKNOWN), score(bad, bad)), 1);
+	assert_true(explain_compare(score(VERDICT_UNKNOWN, VERDICT_UNKNOWN), score(bad, bad)) <= 0);
+	/* Cutting a container off is no protection. */
+	assert_true(explain_compare(score(VERDICT_BLOCKED, VERDICT_BLOCKED), score(bad, bad)) <= 0);
+	assert_true(explain_compare(score(good, VERDICT_BLOCKED), score(bad, bad)) <= 0);
+	assert_int_equal(explain_compare(score(bad, good), score(good, good)), -1);
+	assert_int_equal(explain_compare(score(VERDICT_UNKNOWN, good), score(good, good)), -1);
+	assert_int_equal(explain_compare(score(good, good), score(good, good)), 0);
 }
 
 int main(void)

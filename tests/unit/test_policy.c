@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* guard/policy.c: what is written is read again, and a file that is no policy is told. */
+/* guard/policy.c: what is written is read again, and a file that is not a policy is refused. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,6 @@
 
 #include <cmocka.h>
 
-#include "guard/mitigate.h"
 #include "guard/policy.h"
 
 static char path[] = "/tmp/tsum-policy-XXXXXX";
@@ -42,26 +41,32 @@ static void test_round_trip(void **state)
 		      read;
 
 	(void)state;
-	assert_int_equal(policy_add_kind(&policy, "veth", MITIGATION_BIT(MITIGATION_RX_OFF)), 0);
-	assert_int_equal(policy_add_kind(&policy, "veth", MITIGATION_BIT(MITIGATION_RESET)), 0);
-	assert_int_equal(policy_add_kind(&policy, "", MITIGATION_BIT(MITIGATION_RESET)), 0);
-	assert_int_equal(policy_add_device(&policy, "eth0", MITIGATION_BIT(MITIGATION_RESET)), 0);
-	assert_int_equal(policy_add_device(&policy, "a\"b\\c", MITIGATION_BIT(MITIGATION_TX_OFF)),
+	assert_int_equal(
+		policy_add(&policy, POLICY_KIND, "veth", MITIGATION_BIT(MITIGATION_RX_OFF)), 0);
+	assert_int_equal(policy_add(&policy, POLICY_KIND, "veth", MITIGATION_BIT(MITIGATION_RESET)),
 			 0);
+	assert_int_equal(policy_add(&policy, POLICY_KIND, "", MITIGATION_BIT(MITIGATION_RESET)), 0);
+	assert_int_equal(
+		policy_add(&policy, POLICY_DEVICE, "eth0", MITIGATION_BIT(MITIGATION_RESET)), 0);
+	assert_int_equal(
+		policy_add(&policy, POLICY_DEVICE, "a\"b\\c", MITIGATION_BIT(MITIGATION_TX_OFF)),
+		0);
 	assert_int_equal(policy_write(path, &policy), 0);
-	assert_int_equal(policy_read(path, &read), 0);
+	assert_int_equal(policy_read(path, POLICY_ANY_KERNEL, &read), 0);
 	assert_int_equal(read.kind_count, 2);
-	assert_int_equal(policy_of_kind(&read, "veth"),
+	assert_int_equal(policy_get(&read, POLICY_KIND, "veth"),
 			 MITIGATION_BIT(MITIGATION_RX_OFF) | MITIGATION_BIT(MITIGATION_RESET));
-	assert_int_equal(policy_of_kind(&read, ""), MITIGATION_BIT(MITIGATION_RESET));
-	assert_int_equal(policy_of_kind(&read, "macvlan"), 0);
+	assert_int_equal(policy_get(&read, POLICY_KIND, ""), MITIGATION_BIT(MITIGATION_RESET));
+	assert_int_equal(policy_get(&read, POLICY_KIND, "macvlan"), 0);
 	assert_int_equal(read.device_count, 2);
-	assert_string_equal(read.device[1].device, "a\"b\\c");
+	assert_string_equal(read.device[1].name, "a\"b\\c");
 	assert_int_equal(read.device[1].mitigations, MITIGATION_BIT(MITIGATION_TX_OFF));
 	assert_int_equal(read.host, policy.host);
 	assert_string_equal(read.kernel, policy.kernel);
 	assert_int_equal(read.proven, policy.proven);
 	assert_int_equal(read.verdict, VERDICT_VERIFIED);
+	assert_int_equal(policy_read(path, POLICY_THIS_KERNEL, &read), -ESTALE);
+	assert_non_null(strstr(fail_text(), "6.1.0-unheard"));
 }
 
 static void test_an_empty_one(void **state)
@@ -70,7 +75,7 @@ static void test_an_empty_one(void **state)
 
 	(void)state;
 	assert_int_equal(policy_write(path, &policy), 0);
-	assert_int_equal(policy_read(path, &read), 0);
+	assert_int_equal(policy_read(path, POLICY_ANY_KERNEL, &read), 0);
 	assert_int_equal(read.kind_count + read.device_count + read.host, 0);
 }
 
@@ -82,18 +87,18 @@ static void test_too_much(void **state)
 	(void)state;
 	for (int i = 0; i < POLICY_KINDS_MAX; i++) {
 		snprintf(name, sizeof(name), "kind%d", i);
-		assert_int_equal(policy_add_kind(&policy, name, 1), 0);
+		assert_int_equal(policy_add(&policy, POLICY_KIND, name, 1), 0);
 	}
-	assert_int_equal(policy_add_kind(&policy, "kind0", 2), 0);
-	assert_int_equal(policy_add_kind(&policy, "another", 1), -E2BIG);
+	assert_int_equal(policy_add(&policy, POLICY_KIND, "kind0", 2), 0);
+	assert_int_equal(policy_add(&policy, POLICY_KIND, "another", 1), -E2BIG);
 	for (int i = 0; i < POLICY_DEVICES_MAX; i++) {
 		snprintf(name, sizeof(name), "eth%d", i);
-		assert_int_equal(policy_add_device(&policy, name, 1), 0);
+		assert_int_equal(policy_add(&policy, POLICY_DEVICE, name, 1), 0);
 	}
-	assert_int_equal(policy_add_device(&policy, "another", 1), -E2BIG);
-	/* As many as fit survive the file, too. */
+	assert_int_equal(policy_add(&policy, POLICY_DEVICE, "another", 1), -E2BIG);
+	/* A full policy is written and read, too. */
 	assert_int_equal(policy_write(path, &policy), 0);
-	assert_int_equal(policy_read(path, &policy), 0);
+	assert_int_equal(policy_read(path, POLICY_ANY_KERNEL, &policy), 0);
 	assert_int_equal(policy.kind_count, POLICY_KINDS_MAX);
 	assert_int_equal(policy.device_count, POLICY_DEVICES_MAX);
 }
@@ -137,13 +142,14 @@ static void test_broken_files(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++) {
 		write_text(broken[i]);
-		assert_int_equal(policy_read(path, &policy), -EBADMSG);
+		assert_int_equal(policy_read(path, POLICY_ANY_KERNEL, &policy), -EBADMSG);
 		assert_non_null(strstr(fail_text(), path));
 		assert_int_equal(policy.proven, 42); /* untouched */
 	}
 	write_text("{\"version\":1,\"kernel\":\"k\",\"proven\":1,\"verdict\":\"verified\"," REST);
-	assert_int_equal(policy_read(path, &policy), 0);
-	assert_int_equal(policy_read("/nonexistent/policy.json", &policy), -ENOENT);
+	assert_int_equal(policy_read(path, POLICY_ANY_KERNEL, &policy), 0);
+	assert_int_equal(policy_read("/nonexistent/policy.json", POLICY_ANY_KERNEL, &policy),
+			 -ENOENT);
 	assert_true(policy_write("/nonexistent/policy.json", &policy) < 0);
 }
 

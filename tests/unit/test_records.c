@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* net/journal_kept.c, guard/mitigate.c, guard/spot.c: changes that stay are put on once, and taken back as they were. */
+/* net/journal_records.c, guard/mitigate.c, guard/trial.c: changes that stay are put on once, and taken back as they were. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +22,14 @@
 
 #include "guard/records.h"
 #include "guard/mitigate.h"
-#include "guard/spot.h"
 #include "net/feature.h"
 #include "net/ledger.h"
+#include "net/inventory.h"
 #include "net/link.h"
 
 #define FORWARD "net/ipv4/ip_forward"
+#define RX_OFF MITIGATION_BIT(MITIGATION_RX_OFF)
+#define RESET MITIGATION_BIT(MITIGATION_RESET)
 
 static struct nl *nl;
 static struct journal_place end, host = { .netns_fd = -1 };
@@ -90,97 +92,82 @@ static unsigned int filters(void)
 	return count;
 }
 
-static struct mitigator *new_mitigator(void)
-{
-	struct mitigator *mitigator = NULL;
-
-	assert_int_equal(mitigator_new(&mitigator), 0);
-	return mitigator;
-}
-
 static void test_put_on_twice_and_taken_back(void **state)
 {
-	const uint32_t both = MITIGATION_BIT(MITIGATION_RX_OFF) | MITIGATION_BIT(MITIGATION_RESET);
-	struct mitigator *mitigator;
+	const uint32_t both = RX_OFF | RESET;
+	struct mitigator mitigator = MITIGATOR_INIT;
 	enum tc_hooks hooks;
 	uint32_t in_force = 0;
 	bool changed = false;
 
 	NEEDS_WORLD(state);
-	mitigator = new_mitigator();
-	assert_int_equal(guard_protect(mitigator, &end, both, &changed), 0);
+	assert_int_equal(mitigate_protect(&mitigator, &end, both, &changed), 0);
 	assert_true(changed);
 	assert_false(rx_is_on());
 	assert_int_equal(filters(), 1);
-	assert_int_equal(guard_in_force(&end, both, &in_force), 0);
+	assert_int_equal(mitigate_in_force(&end, both, &in_force), 0);
 	assert_int_equal(in_force, both);
-	assert_int_equal(guard_protect(mitigator, &end, both, &changed), 0);
+	assert_int_equal(mitigate_protect(&mitigator, &end, both, &changed), 0);
 	assert_false(changed);
 	assert_int_equal(filters(), 1);
 	assert_int_equal(files(), 1);
-	assert_int_equal(guard_unprotect(&end), 0);
+	assert_int_equal(mitigate_revert(&end, 0), 0);
 	assert_true(rx_is_on());
 	assert_int_equal(tc_get_hooks(nl, end.index, &hooks), 0);
 	assert_int_equal(hooks, TC_HOOKS_NONE);
 	assert_int_equal(files(), 0);
-	assert_int_equal(guard_unprotect(&end), 0);
+	assert_int_equal(mitigate_revert(&end, 0), 0);
 	assert_int_equal(files(), 0);
-	mitigator_free(mitigator);
+	mitigate_release(&mitigator);
 }
 
 static void test_drift_keeps_the_first_value(void **state)
 {
-	struct mitigator *mitigator;
+	struct mitigator mitigator = MITIGATOR_INIT;
 	uint32_t in_force = 0;
 	bool changed = false;
 
 	NEEDS_WORLD(state);
-	mitigator = new_mitigator();
-	assert_int_equal(guard_protect(mitigator, &end, MITIGATION_BIT(MITIGATION_RX_OFF), NULL),
-			 0);
+	assert_int_equal(mitigate_protect(&mitigator, &end, RX_OFF, NULL), 0);
 	assert_int_equal(feature_set(-1, "v1", "rx-checksum", true), 0);
-	assert_int_equal(guard_in_force(&end, MITIGATION_BIT(MITIGATION_RX_OFF), &in_force), 0);
+	assert_int_equal(mitigate_in_force(&end, RX_OFF, &in_force), 0);
 	assert_int_equal(in_force, 0);
-	assert_int_equal(
-		guard_protect(mitigator, &end, MITIGATION_BIT(MITIGATION_RX_OFF), &changed), 0);
+	assert_int_equal(mitigate_protect(&mitigator, &end, RX_OFF, &changed), 0);
 	assert_true(changed);
 	assert_false(rx_is_on());
-	assert_int_equal(guard_unprotect(&end), 0);
+	assert_int_equal(mitigate_revert(&end, 0), 0);
 	assert_true(rx_is_on());
-	mitigator_free(mitigator);
+	mitigate_release(&mitigator);
 }
 
 static void test_what_was_off_before_stays_off(void **state)
 {
-	struct mitigator *mitigator;
+	struct mitigator mitigator = MITIGATOR_INIT;
 	bool changed = true;
 
 	NEEDS_WORLD(state);
-	mitigator = new_mitigator();
 	assert_int_equal(feature_set(-1, "v1", "rx-checksum", false), 0);
-	assert_int_equal(
-		guard_protect(mitigator, &end, MITIGATION_BIT(MITIGATION_RX_OFF), &changed), 0);
+	assert_int_equal(mitigate_protect(&mitigator, &end, RX_OFF, &changed), 0);
 	assert_false(changed);
 	assert_int_equal(files(), 0);
-	assert_int_equal(guard_unprotect(&end), 0);
+	assert_int_equal(mitigate_revert(&end, 0), 0);
 	assert_false(rx_is_on());
 	assert_int_equal(feature_set(-1, "v1", "rx-checksum", true), 0);
-	mitigator_free(mitigator);
+	mitigate_release(&mitigator);
 }
 
 static void test_undo_to(void **state)
 {
-	struct mitigator *mitigator;
+	struct mitigator mitigator = MITIGATOR_INIT;
 	struct journal *journal = NULL;
 	size_t first = 0, count = 0;
 
 	NEEDS_WORLD(state);
-	mitigator = new_mitigator();
 	assert_int_equal(journal_open_kept(&end, &journal), 0);
-	assert_int_equal(mitigate(mitigator, journal, MITIGATION_RX_OFF), 0);
+	assert_int_equal(mitigate_put(&mitigator, journal, &end, MITIGATION_RX_OFF), 0);
 	assert_int_equal(journal_kept_count(journal, &first), 0);
 	assert_int_equal(first, 1);
-	assert_int_equal(mitigate(mitigator, journal, MITIGATION_RESET), 0);
+	assert_int_equal(mitigate_put(&mitigator, journal, &end, MITIGATION_RESET), 0);
 	assert_int_equal(journal_kept_count(journal, &count), 0);
 	assert_true(count > first);
 	assert_int_equal(journal_kept_undo_to(journal, first), 0);
@@ -188,46 +175,43 @@ static void test_undo_to(void **state)
 	assert_int_equal(count, first);
 	assert_int_equal(filters(), 0);
 	assert_false(rx_is_on());
-	assert_int_equal(mitigate(mitigator, journal, MITIGATION_RESET), 0);
+	assert_int_equal(mitigate_put(&mitigator, journal, &end, MITIGATION_RESET), 0);
 	assert_int_equal(filters(), 1);
 	journal_keep(journal);
-	assert_int_equal(guard_unprotect(&end), 0);
+	assert_int_equal(mitigate_revert(&end, 0), 0);
 	assert_int_equal(filters(), 0);
 	assert_true(rx_is_on());
-	mitigator_free(mitigator);
+	mitigate_release(&mitigator);
 }
 
-static void test_a_spot_takes_back_its_own_only(void **state)
+static void test_a_trial_takes_back_its_own_only(void **state)
 {
 	const struct space space = { .own = true, .fd = -1, .name = "host" };
-	struct device device = { .name = "v1", .kind = "veth" };
-	struct mitigator *mitigator;
-	struct spot spot;
+	struct mitigator mitigator = MITIGATOR_INIT;
+	struct mitigate_trial trial;
 	bool changed = false;
 
 	NEEDS_WORLD(state);
-	mitigator = new_mitigator();
-	assert_int_equal(guard_protect(mitigator, &end, MITIGATION_BIT(MITIGATION_RX_OFF), NULL),
-			 0);
-	device.index = end.index;
-	spot = spot_of(&space, &device);
-	assert_int_equal(spot_put(&spot, mitigator, MITIGATION_RX_OFF, &changed), 0);
+	assert_int_equal(mitigate_protect(&mitigator, &end, RX_OFF, NULL), 0);
+	trial = (struct mitigate_trial){
+		.netns = &space, .device = "v1", .kind = "veth", .index = end.index
+	};
+	assert_int_equal(mitigate_try(&trial, &mitigator, RX_OFF, &changed), 0);
 	assert_false(changed);
-	assert_int_equal(spot.earlier, MITIGATION_BIT(MITIGATION_RX_OFF));
-	assert_int_equal(spot_put(&spot, mitigator, MITIGATION_RESET, &changed), 0);
+	assert_int_equal(trial.earlier, RX_OFF);
+	assert_int_equal(mitigate_try(&trial, &mitigator, RESET, &changed), 0);
 	assert_true(changed);
-	assert_int_equal(spot.now, MITIGATION_BIT(MITIGATION_RESET));
-	assert_int_equal(spot_set(&spot, mitigator, 0), 0);
+	assert_int_equal(trial.now, RESET);
+	assert_int_equal(mitigate_try(&trial, &mitigator, 0, NULL), 0);
 	assert_int_equal(filters(), 0);
 	assert_false(rx_is_on());
-	/* What fails leaves nothing behind. */
-	spot = spot_of(&space, NULL);
-	spot.space = &space;
-	assert_true(spot_put(&spot, mitigator, MITIGATION_RX_OFF, &changed) < 0);
+	/* A failure leaves nothing. */
+	trial = (struct mitigate_trial){ .netns = &space };
+	assert_true(mitigate_try(&trial, &mitigator, RX_OFF, &changed) < 0);
 	assert_int_equal(files(), 1);
-	assert_int_equal(guard_unprotect(&end), 0);
+	assert_int_equal(mitigate_revert(&end, 0), 0);
 	assert_int_equal(files(), 0);
-	mitigator_free(mitigator);
+	mitigate_release(&mitigator);
 }
 
 static void test_a_sysctl_of_the_host(void **state)
@@ -243,7 +227,7 @@ static void test_a_sysctl_of_the_host(void **state)
 	journal_keep(journal);
 	assert_int_equal(netns_sysctl_read(-1, FORWARD, value), 0);
 	assert_string_equal(value, "1");
-	assert_int_equal(guard_unprotect(&host), 0);
+	assert_int_equal(mitigate_revert(&host, 0), 0);
 	assert_int_equal(netns_sysctl_read(-1, FORWARD, value), 0);
 	assert_string_equal(value, "0");
 }
@@ -271,57 +255,52 @@ static void test_another_boot_and_another_namespace(void **state)
 		{ "\"boot\":\"[^\"]*\"", "\"boot\":\"another\"" },
 		{ "\"cookie\":[0-9]*", "\"cookie\":1" },
 	};
-	struct mitigator *mitigator;
+	struct mitigator mitigator = MITIGATOR_INIT;
 	uint32_t in_force = 0;
 
 	NEEDS_WORLD(state);
-	mitigator = new_mitigator();
 	for (size_t i = 0; i < 2; i++) {
 		unsigned int counts[2] = { 0 };
 
-		assert_int_equal(
-			guard_protect(mitigator, &end, MITIGATION_BIT(MITIGATION_RESET), NULL), 0);
+		assert_int_equal(mitigate_protect(&mitigator, &end, RESET, NULL), 0);
 		edit_record(edits[i][0], edits[i][1]);
 		assert_int_equal(journal_kept_each(count_one, counts), 0);
 		assert_int_equal(counts[0] + counts[1], 1);
 		assert_int_equal(counts[1], i == 0);
-		/* Of somebody else's filter nothing is known here, and it is left alone. */
-		assert_int_equal(guard_in_force(&end, MITIGATION_BIT(MITIGATION_RESET), &in_force),
-				 0);
+		/* Somebody else's filter does not count, and is left alone. */
+		assert_int_equal(mitigate_in_force(&end, RESET, &in_force), 0);
 		assert_int_equal(in_force, 0);
-		assert_int_equal(guard_unprotect(&end), 0);
+		assert_int_equal(mitigate_revert(&end, 0), 0);
 		assert_int_equal(filters(), 1);
 		assert_int_equal(tc_clsact_delete(nl, end.index), 0);
 		assert_int_equal(files(), 0);
 	}
-	mitigator_free(mitigator);
+	mitigate_release(&mitigator);
 }
 
 static void test_a_broken_record(void **state)
 {
-	struct mitigator *mitigator;
+	struct mitigator mitigator = MITIGATOR_INIT;
 	unsigned int counts[2] = { 0 };
 
 	NEEDS_WORLD(state);
-	mitigator = new_mitigator();
-	assert_int_equal(guard_protect(mitigator, &end, MITIGATION_BIT(MITIGATION_RX_OFF), NULL),
-			 0);
+	assert_int_equal(mitigate_protect(&mitigator, &end, RX_OFF, NULL), 0);
 	assert_int_equal(system("echo '{\"kind\"' >>$(echo /run/truesum/guard/*)"), 0);
-	assert_int_equal(guard_unprotect(&end), -EBADMSG);
+	assert_int_equal(mitigate_revert(&end, 0), -EBADMSG);
 	assert_int_equal(journal_kept_each(count_one, counts), -EBADMSG);
 	assert_non_null(strstr(fail_text(), "line 3 is not a record"));
 	assert_int_equal(system("sed -i '$d' /run/truesum/guard/*"), 0);
-	/* Half a line was never acted upon. */
+	/* A line without its end was cut off before its change was made. */
 	assert_int_equal(system("printf '{\"ki' >>$(echo /run/truesum/guard/*)"), 0);
-	assert_int_equal(guard_unprotect(&end), 0);
+	assert_int_equal(mitigate_revert(&end, 0), 0);
 	assert_true(rx_is_on());
 	assert_int_equal(files(), 0);
-	mitigator_free(mitigator);
+	mitigate_release(&mitigator);
 }
 
 static void test_many_at_once(void **state)
 {
-	struct mitigator *mitigator;
+	struct mitigator mitigator = MITIGATOR_INIT;
 	pid_t child[8];
 	int status;
 
@@ -330,11 +309,9 @@ static void test_many_at_once(void **state)
 		child[i] = fork();
 		if (child[i])
 			continue;
-		mitigator = new_mitigator();
 		for (int k = 0; k < 20; k++)
-			if (guard_protect(mitigator, &end, MITIGATION_BIT(MITIGATION_RESET),
-					  NULL) ||
-			    (i % 2 && guard_unprotect(&end)))
+			if (mitigate_protect(&mitigator, &end, RESET, NULL) ||
+			    (i % 2 && mitigate_revert(&end, 0)))
 				_exit(1);
 		_exit(0);
 	}
@@ -343,7 +320,7 @@ static void test_many_at_once(void **state)
 		assert_int_equal(status, 0);
 	}
 	assert_true(filters() <= 1);
-	assert_int_equal(guard_unprotect(&end), 0);
+	assert_int_equal(mitigate_revert(&end, 0), 0);
 	assert_int_equal(filters(), 0);
 	assert_int_equal(files(), 0);
 }
@@ -353,34 +330,32 @@ static void test_a_device_that_is_gone(void **state)
 	const struct inventory empty = { 0 };
 	struct journal_place gone;
 	struct link_info link;
-	struct mitigator *mitigator;
-	struct kept kept;
+	struct mitigator mitigator = MITIGATOR_INIT;
+	struct records records;
 
 	NEEDS_WORLD(state);
-	mitigator = new_mitigator();
 	assert_int_equal(link_add_veth(nl, "w0", "w1", -1), 0);
 	assert_int_equal(link_get(nl, "w1", &link), 0);
 	gone = (struct journal_place){ .netns_fd = -1, .device = "w1", .index = link.index };
-	assert_int_equal(guard_protect(mitigator, &gone, MITIGATION_BIT(MITIGATION_RX_OFF), NULL),
-			 0);
+	assert_int_equal(mitigate_protect(&mitigator, &gone, RX_OFF, NULL), 0);
 	/* The inventory does not have the namespace: it is searched for. */
-	assert_int_equal(kept_take(&empty, true, &kept), 0);
-	assert_int_equal(kept.place_count, 1);
-	assert_int_equal(kept.holding, 1);
-	assert_int_equal(kept.change[0].mitigation, MITIGATION_RX_OFF);
-	assert_string_equal(kept.change[0].what, "rx-checksum");
-	assert_string_equal(kept.change[0].former, "on");
-	kept_release(&kept);
+	assert_int_equal(records_read(&empty, true, &records), 0);
+	assert_int_equal(records.place_count, 1);
+	assert_int_equal(records.holding, 1);
+	assert_int_equal(records.change[0].mitigation, MITIGATION_RX_OFF);
+	assert_string_equal(records.change[0].what, "rx-checksum");
+	assert_string_equal(records.change[0].former, "on");
+	records_release(&records);
 	assert_int_equal(system("ip link del w0"), 0);
-	assert_int_equal(kept_take(&empty, false, &kept), 0);
-	assert_int_equal(kept.gone, 1);
-	assert_int_equal(kept.place_count, 0);
+	assert_int_equal(records_read(&empty, false, &records), 0);
+	assert_int_equal(records.gone, 1);
+	assert_int_equal(records.place_count, 0);
 	assert_int_equal(files(), 1);
-	kept_release(&kept);
-	assert_int_equal(kept_take(&empty, true, &kept), 0);
+	records_release(&records);
+	assert_int_equal(records_read(&empty, true, &records), 0);
 	assert_int_equal(files(), 0);
-	kept_release(&kept);
-	mitigator_free(mitigator);
+	records_release(&records);
+	mitigate_release(&mitigator);
 }
 
 int main(void)
@@ -390,7 +365,7 @@ int main(void)
 		cmocka_unit_test(test_drift_keeps_the_first_value),
 		cmocka_unit_test(test_what_was_off_before_stays_off),
 		cmocka_unit_test(test_undo_to),
-		cmocka_unit_test(test_a_spot_takes_back_its_own_only),
+		cmocka_unit_test(test_a_trial_takes_back_its_own_only),
 		cmocka_unit_test(test_a_sysctl_of_the_host),
 		cmocka_unit_test(test_another_boot_and_another_namespace),
 		cmocka_unit_test(test_a_broken_record),

@@ -12,11 +12,11 @@
 #include "cmd/guard/report.h"
 #include "cmd/common/targets.h"
 #include "cmd/common/command.h"
-#include "guard/explain.h"
+#include "guard/catalog.h"
 
 struct request {
 	struct targets targets;
-	struct guard_settings settings;
+	struct proof_settings settings;
 	bool dry_run, json;
 };
 
@@ -34,7 +34,7 @@ static int parse_mitigation(const char *value, void *target)
 
 static int add_tunnel(const char *value, void *target)
 {
-	struct guard_settings *settings = target;
+	struct proof_settings *settings = target;
 
 	if (settings->tunnel_count == POLICY_DEVICES_MAX)
 		return fail(-EINVAL, "more than %d tunnels", POLICY_DEVICES_MAX);
@@ -132,10 +132,10 @@ static void print_target_plan(const struct request *request, const struct invent
 {
 	const struct space *space = &inventory->space[number];
 	char words[80], device[IFNAMSIZ], device_v6[IFNAMSIZ];
-	struct guard_plan plan;
+	struct proof_plan plan;
 
-	guard_plan(&request->settings, inventory, number, &plan);
-	mitigation_words(plan.mitigations, words, sizeof(words));
+	proof_plan(&request->settings, inventory, number, &plan);
+	catalog_words(plan.mitigations, ", ", "-", words, sizeof(words));
 	term_printable(device, sizeof(device), plan.device);
 	term_printable(device_v6, sizeof(device_v6), plan.device_v6);
 	printf("  %s: ", space->name);
@@ -156,7 +156,7 @@ static bool may_be_put(const struct request *request, enum mitigation mitigation
 static void print_plan(const struct request *request, const struct inventory *inventory,
 		       const size_t *spaces, size_t count)
 {
-	const struct guard_settings *settings = &request->settings;
+	const struct proof_settings *settings = &request->settings;
 
 	if (settings->ordered)
 		printf("This would put on, and probe then whether it helps:\n");
@@ -181,7 +181,7 @@ static void print_plan(const struct request *request, const struct inventory *in
 
 /* ---- The whole ---- */
 
-static int exit_code_of(const struct guard_result *result)
+static int exit_code_of(const struct proof_result *result)
 {
 	if (result->verdict == VERDICT_DELIVERS_CORRUPT)
 		return EXIT_FOUND;
@@ -192,15 +192,15 @@ static int exit_code_of(const struct guard_result *result)
 static int apply(struct request *request, struct inventory *inventory, const size_t *spaces,
 		 size_t count)
 {
-	struct guard_result result = { 0 };
+	struct proof_result result = { 0 };
 	struct policy earlier;
 	int code, rc;
 
-	if (!policy_current(POLICY_FILE, &earlier))
+	if (!policy_read(POLICY_FILE, POLICY_THIS_KERNEL, &earlier))
 		request->settings.policy = &earlier;
 	if (term_is(stderr))
 		request->settings.progress = show_progress;
-	rc = guard_apply(&request->settings, inventory, spaces, count, &result);
+	rc = proof_run(&request->settings, inventory, spaces, count, &result);
 	if (request->settings.progress)
 		fprintf(stderr, "\r\033[K");
 	if (rc)
@@ -211,7 +211,7 @@ static int apply(struct request *request, struct inventory *inventory, const siz
 	else
 		guard_print_apply(&result, inventory);
 	rc = rc ? rc : policy_write(POLICY_FILE, &result.policy);
-	guard_result_release(&result);
+	proof_result_release(&result);
 	return rc ? could_not() : code;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * `truesum` as a CNI plugin: the request is in the environment and on standard input, the answer on standard
- * output. What is understood of it is in guard/cni.h, what is done in guard/attach.h.
+ * output. guard/start/cni.h parses and composes them, guard/start/start.h acts.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,8 +11,8 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "cmd/common/command.h"
-#include "guard/start/attach.h"
 #include "guard/start/cni.h"
+#include "guard/start/start.h"
 
 #define CONFIG_MAX (4 << 20)
 
@@ -36,7 +36,7 @@ static int print(json_t *answer)
 
 static int print_error(const struct cni_error *error)
 {
-	print(cni_compose_error(error));
+	print(cni_compose(NULL, error));
 	switch (error->code) {
 	case CNI_UNPROTECTED:
 		return EXIT_FOUND;
@@ -53,14 +53,9 @@ static int print_error(const struct cni_error *error)
 
 static int answer(const struct cni_request *request)
 {
-	switch (request->command) {
-	case CNI_ADD:
-		return print(cni_compose_result(request));
-	case CNI_VERSION:
-		return print(cni_compose_versions(request));
-	default:
+	if (request->command != CNI_ADD && request->command != CNI_VERSION)
 		return EXIT_NOTHING_WRONG;
-	}
+	return print(cni_compose(request, NULL));
 }
 
 int command_cni(void)
@@ -81,6 +76,6 @@ int command_cni(void)
 			 "cannot read the configuration: %s", fail_text());
 		rc = read_rc;
 	}
-	rc = rc ? rc : attach_do(&request, say, &error);
+	rc = rc ? rc : start_cni(&request, say, &error);
 	return rc ? print_error(&error) : answer(&request);
 }

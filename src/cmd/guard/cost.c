@@ -57,7 +57,7 @@ static void print_plan(unsigned int pairs)
 	for (size_t i = 0; i < cost_row_count; i++) {
 		const struct cost_row *row = &cost_rows[i];
 
-		printf("  %-12s %-19s", row->path->name, cost_mitigation_name(row));
+		printf("  %-12s %-19s", row->path->name, mitigation_names[row->mitigation]);
 		if (row->mitigation == MITIGATION_NONE)
 			printf(" the path beside itself\n");
 		else
@@ -71,7 +71,7 @@ static void show_progress(void *owner, const struct cost_row *row, size_t number
 	(void)owner;
 	if (row)
 		fprintf(stderr, "\r\033[Kmeasuring %zu of %zu: %s, %s", number + 1, count,
-			row->path->name, cost_mitigation_name(row));
+			row->path->name, mitigation_names[row->mitigation]);
 	else
 		fprintf(stderr, "\r\033[K");
 }
@@ -79,7 +79,7 @@ static void show_progress(void *owner, const struct cost_row *row, size_t number
 /* A host without a policy, or with one of another version, has a cost, too. */
 static void read_policy(struct cost_report *report)
 {
-	int rc = policy_read(POLICY_FILE, &report->policy);
+	int rc = policy_read(POLICY_FILE, POLICY_ANY_KERNEL, &report->policy);
 
 	report->has_policy = !rc;
 	if (rc && rc != -ENOENT)

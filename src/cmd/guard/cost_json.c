@@ -33,8 +33,8 @@ static json_t *row(const struct cost_report *report, const struct cost_measured 
 {
 	const struct cost_row *row = one->row;
 	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:b}", "path", row->path->name, "about",
-				 row->path->about, "mitigation", cost_mitigation_name(row), "place",
-				 cost_place_names[row->place], "chosen",
+				 row->path->about, "mitigation", mitigation_names[row->mitigation],
+				 "place", cost_place_names[row->place], "chosen",
 				 report->has_policy && cost_row_is_chosen(row, &report->policy));
 
 	json_object_set_new(json, "skipped",

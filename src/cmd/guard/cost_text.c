@@ -97,9 +97,10 @@ static void print_verdict(const struct cost_report *report)
 		if (!worst)
 			continue;
 		if (any)
-			printf("Chosen here: %s. It costs ", cost_mitigation_name(worst->row));
+			printf("Chosen here: %s. It costs ",
+			       mitigation_names[worst->row->mitigation]);
 		else
-			printf("  %-19s ", cost_mitigation_name(worst->row));
+			printf("  %-19s ", mitigation_names[worst->row->mitigation]);
 		print_worst(worst);
 	}
 	printf("\n");
@@ -138,7 +139,7 @@ static void print_row(const struct cost_report *report, const struct cost_measur
 	char change[16], low[16], high[16], range[40];
 
 	printf("%c %-11s %-18s", is_chosen(report, one) ? '*' : ' ', one->row->path->name,
-	       cost_mitigation_name(one->row));
+	       mitigation_names[one->row->mitigation]);
 	if (*one->skipped) {
 		printf(" not here: %s\n", one->skipped);
 		return;

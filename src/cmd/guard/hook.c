@@ -14,11 +14,9 @@
 #include "base/options.h"
 #include "cmd/guard/guard.h"
 #include "cmd/common/command.h"
-#include "guard/start/admit.h"
-#include "guard/start/attachment.h"
+#include "guard/catalog.h"
 #include "guard/start/oci.h"
-#include "guard/policy.h"
-#include "net/netns.h"
+#include "guard/start/start.h"
 
 #define STATE_MAX (1 << 20)
 
@@ -29,9 +27,20 @@ static void say(const char *sentence)
 	fprintf(stderr, "truesum guard hook: container %.12s: %s\n", container, sentence);
 }
 
+/* "auto" (0), or names of mitigations for a container's device, with commas between them. */
 static int parse_mitigation(const char *value, void *target)
 {
-	return guard_order_parse(value, target);
+	uint32_t known = catalog_at(AT_END), mask = 0;
+	char words[80];
+
+	if (strcmp(value, "auto") &&
+	    (options_parse_names(value, "mitigation", mitigation_names + 1, &mask) ||
+	     mask & ~known)) {
+		catalog_words(known, ", ", "", words, sizeof(words));
+		return fail(-EINVAL, "unknown mitigation '%.40s'; known: %s, auto", value, words);
+	}
+	*(uint32_t *)target = mask;
+	return 0;
 }
 
 static int read_state(struct oci_state *ret_state)
@@ -43,122 +52,26 @@ static int read_state(struct oci_state *ret_state)
 	return rc ? rc : oci_parse_state(text, len, ret_state);
 }
 
-static bool is_end(const struct link_info *link)
-{
-	return !(link->flags & IFF_LOOPBACK) && policy_is_end(link->kind);
-}
-
-static struct attachment_key key_of(const struct oci_state *state)
-{
-	return (struct attachment_key){ "+oci", state->id, "-" };
-}
-
-static void add_device(struct attachment *attachment, const struct attached_device *device)
-{
-	for (size_t i = 0; i < attachment->count; i++)
-		if (attachment->device[i].index == device->index) {
-			attachment->device[i].mitigations |= device->mitigations;
-			return;
-		}
-	if (attachment->count < ATTACHMENT_DEVICES_MAX)
-		attachment->device[attachment->count++] = *device;
-}
-
-/* For the container's end, and for who looks which containers share a namespace. */
-static int record(const struct oci_state *state, const struct attachment *own, const char *netns)
-{
-	const struct attachment_key key = key_of(state);
-	struct attachment attachment;
-
-	if (!own->count)
-		return 0;
-	if (strpbrk(state->id, "/:"))
-		return fail(-EINVAL, "its id has a '/' or ':'");
-	/* What an earlier call put on, as at `runc create`, is on record already. */
-	if (attachment_read(&key, &attachment) || !netns_same(&attachment.netns, &own->netns))
-		attachment = (struct attachment){ .netns = own->netns };
-	for (size_t i = 0; i < own->count; i++)
-		add_device(&attachment, &own->device[i]);
-	return attachment_write(&key, &attachment, netns);
-}
-
-static int admit_all(const struct guard_order *order, const struct oci_state *state, int netns_fd,
-		     const char *netns, struct attachment *attachment)
-{
-	_cleanup_(admission_cleanup) struct admission *admission = NULL;
-	_cleanup_(nl_cleanup) struct nl *nl = NULL;
-	_cleanup_free_ struct link_info *link = NULL;
-	size_t count = 0, ends = 0;
-	int rc = nl_open(netns_fd, NETLINK_ROUTE, &nl);
-
-	rc = rc ? rc : link_list(nl, &link, &count);
-	rc = rc ? rc : admission_new(order, say, &admission);
-	for (size_t i = 0; !rc && i < count && ends < ATTACHMENT_DEVICES_MAX; i++) {
-		struct attached_device *device = &attachment->device[attachment->count];
-
-		if (!is_end(&link[i]))
-			continue;
-		ends++;
-		rc = admit(admission, netns_fd, netns, &link[i], &device->mitigations);
-		device->index = link[i].index;
-		snprintf(device->device, sizeof(device->device), "%s", link[i].name);
-		attachment->count += device->mitigations != 0;
-	}
-	rc = rc ? rc : record(state, attachment, netns);
-	if (rc)
-		return rc;
-	if (!ends)
-		say("it has no network yet, nothing is protected; `truesum guard run` protects what "
-		    "comes later");
-	admission_commit(admission);
-	return 0;
-}
-
-static int protect(const struct guard_order *order, const struct oci_state *state)
-{
-	struct attachment attachment = { 0 };
-	_cleanup_close_ int netns_fd = -1;
-	struct netns_id own;
-	char pid[16];
-	int rc;
-
-	if (!state->pid)
-		return fail(-ESRCH, "it has no process: this hook belongs to createRuntime");
-	snprintf(pid, sizeof(pid), "%d", (int)state->pid);
-	rc = netns_open(pid, &netns_fd);
-	rc = rc ? rc : netns_identify(netns_fd, &attachment.netns);
-	rc = rc ? rc : netns_identify(-1, &own);
-	/* The host's own devices are not a container's. */
-	if (rc || netns_same(&own, &attachment.netns))
-		return rc;
-	if (state->status == OCI_RUNNING)
-		say("it runs already, what it has read by now nobody looked at: this hook belongs "
-		    "to createRuntime");
-	return admit_all(order, state, netns_fd, pid, &attachment);
-}
-
-static int act(const struct guard_order *order)
+static int act(uint32_t ordered)
 {
 	struct oci_state state;
-	struct attachment_key key;
 	int rc = read_state(&state);
 
 	if (rc)
 		return rc;
 	memcpy(container, state.id, sizeof(container));
-	key = key_of(&state);
-	return state.status == OCI_STOPPED ? attachment_forget(&key) : protect(order, &state);
+	return start_oci(&state, ordered, say);
 }
 
 int guard_command_hook(int argc, char **argv)
 {
-	static struct guard_order order;
+	static uint32_t ordered;
 	static bool fail_open;
 	static const struct option_row rows[] = {
 		{ .type = OPTION_CALL,
 		  .name = "mitigation",
 		  .value = "LIST",
-		  .target = &order,
+		  .target = &ordered,
 		  .parse = parse_mitigation,
 		  .help = "rx-off, reset; auto (default): what the host's policy says,\n"
 			  "both where there is no policy yet" },
@@ -186,7 +99,7 @@ int guard_command_hook(int argc, char **argv)
 
 	if (rc < 0)
 		return options_exit(rc);
-	rc = act(&order);
+	rc = act(ordered);
 	if (!rc)
 		return EXIT_NOTHING_WRONG;
 	say(fail_text());

@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "base/term.h"
 #include "cmd/guard/report.h"
+#include "guard/catalog.h"
 
 static json_t *devices(const char *first, const char *second)
 {
@@ -41,12 +42,12 @@ static json_t *begin(const char *action)
 			 TRUESUM_VERSION);
 }
 
-int guard_print_apply_json(const struct guard_result *result, const struct inventory *inventory)
+int guard_print_apply_json(const struct proof_result *result, const struct inventory *inventory)
 {
 	json_t *root = begin("apply"), *targets = json_array();
 
 	for (size_t i = 0; i < result->target_count; i++) {
-		const struct guard_target *target = &result->target[i];
+		const struct proof_target *target = &result->target[i];
 		const struct space *space = &inventory->space[target->space];
 
 		json_array_append_new(
@@ -57,9 +58,8 @@ int guard_print_apply_json(const struct guard_result *result, const struct inven
 				  devices(target->device, target->device_v6), "isolated",
 				  target->isolated, "before", verdict_names[target->before],
 				  "after", verdict_names[target->after], "mitigations",
-				  guard_mitigations_compose(target->kept), "tried",
-				  guard_mitigations_compose(target->tried), "reason",
-				  target->reason));
+				  catalog_compose(target->kept), "tried",
+				  catalog_compose(target->tried), "reason", target->reason));
 	}
 	json_object_set_new(root, "verdict", json_string(verdict_names[result->verdict]));
 	json_object_set_new(root, "seconds", json_real(result->seconds));
@@ -70,7 +70,7 @@ int guard_print_apply_json(const struct guard_result *result, const struct inven
 	return print(root);
 }
 
-static json_t *change_json(const struct kept_place *place, const struct kept_change *change)
+static json_t *change_json(const struct records_place *place, const struct records_change *change)
 {
 	return json_pack("{ss sI ss ss ss ss sb}", "where", place->where, "netns",
 			 (json_int_t)place->netns.ino, "device", place->device, "mitigation",
@@ -80,22 +80,23 @@ static json_t *change_json(const struct kept_place *place, const struct kept_cha
 
 int guard_print_status_json(const struct guard_status *status, const struct inventory *inventory)
 {
-	const struct kept *kept = &status->kept;
+	const struct records *records = &status->records;
 	json_t *root = begin("status"), *changes = json_array(), *bare = json_array();
 
-	for (size_t i = 0; i < kept->place_count; i++)
-		for (size_t k = 0; k < kept->place[i].count; k++)
-			json_array_append_new(changes,
-					      change_json(&kept->place[i],
-							  &kept->change[kept->place[i].first + k]));
+	for (size_t i = 0; i < records->place_count; i++)
+		for (size_t k = 0; k < records->place[i].count; k++)
+			json_array_append_new(
+				changes,
+				change_json(&records->place[i],
+					    &records->change[records->place[i].first + k]));
 	for (size_t i = 0; i < status->bare_count; i++)
-		json_array_append_new(
-			bare, json_pack("{ss so so}", "name",
-					inventory->space[status->bare[i].space].name, "devices",
-					devices(status->bare[i].device, ""), "lacks",
-					guard_mitigations_compose(status->bare[i].lacks)));
-	json_object_set_new(root, "state", json_string(guard_state(kept)));
-	json_object_set_new(root, "reason", json_string(kept->why));
+		json_array_append_new(bare,
+				      json_pack("{ss so so}", "name",
+						inventory->space[status->bare[i].space].name,
+						"devices", devices(status->bare[i].device, ""),
+						"lacks", catalog_compose(status->bare[i].lacks)));
+	json_object_set_new(root, "state", json_string(guard_state(records)));
+	json_object_set_new(root, "reason", json_string(records->why));
 	json_object_set_new(root, "kernel", json_string(status->kernel));
 	json_object_set_new(root, "changes", changes);
 	json_object_set_new(root, "bare", bare);
@@ -111,18 +112,19 @@ int guard_print_revert_json(const struct guard_revert *revert)
 	json_t *root = begin("revert"), *changes = json_array();
 
 	for (size_t i = 0; i < revert->count; i++) {
-		const struct kept_place *place = &revert->reverted[i].place;
+		const struct records_place *place = &revert->reverted[i].place;
 
 		for (size_t k = 0; k < place->count; k++) {
-			json_t *change = change_json(place, &revert->kept.change[place->first + k]);
+			json_t *change =
+				change_json(place, &revert->records.change[place->first + k]);
 
 			json_object_set_new(change, "reason", json_string(revert->reverted[i].why));
 			json_array_append_new(changes, change);
 		}
 	}
 	json_object_set_new(root, "changes", changes);
-	json_object_set_new(root, "gone", json_integer(revert->kept.gone));
-	json_object_set_new(root, "past", json_integer(revert->kept.past));
+	json_object_set_new(root, "gone", json_integer(revert->records.gone));
+	json_object_set_new(root, "past", json_integer(revert->records.past));
 	json_object_set_new(root, "recovered", json_integer(revert->recovered));
 	json_object_set_new(root, "lost", json_integer(revert->lost));
 	json_object_set_new(root, "policy_removed", json_boolean(revert->policy_removed));

@@ -19,7 +19,7 @@ struct guard_bare {
 };
 
 struct guard_status {
-	struct kept kept;
+	struct records records;
 	bool has_policy;
 	struct policy policy;
 	char kernel[65]; /* the one that runs */
@@ -27,14 +27,14 @@ struct guard_status {
 	size_t bare_count;
 };
 
-/* What was done to a kept place. */
+/* What was done to a place. */
 struct guard_reverted {
-	struct kept_place place; /* kept's, which owns it */
+	struct records_place place; /* a copy; `records` owns what it points to */
 	char why[300]; /* why it could not be undone; empty: it was */
 };
 
 struct guard_revert {
-	struct kept kept;
+	struct records records;
 	struct guard_reverted *reverted;
 	size_t count, failed;
 	unsigned int recovered,
@@ -43,16 +43,16 @@ struct guard_revert {
 };
 
 /* The verdict first, a row a target, then what to do. */
-void guard_print_apply(const struct guard_result *result, const struct inventory *inventory);
+void guard_print_apply(const struct proof_result *result, const struct inventory *inventory);
 void guard_print_status(const struct guard_status *status, const struct inventory *inventory);
 void guard_print_revert(const struct guard_revert *revert, bool dry_run);
 
 /* One JSON object each. -ENOMEM with a sentence. */
-int guard_print_apply_json(const struct guard_result *result, const struct inventory *inventory);
+int guard_print_apply_json(const struct proof_result *result, const struct inventory *inventory);
 int guard_print_status_json(const struct guard_status *status, const struct inventory *inventory);
 int guard_print_revert_json(const struct guard_revert *revert);
 
 /* All that is kept is in force: "in-force"; else "drifted", or "unknown" where one could not be looked at. */
-const char *guard_state(const struct kept *kept);
+const char *guard_state(const struct records *records);
 
 #endif

@@ -13,7 +13,8 @@
 #include "cmd/guard/report.h"
 #include "cmd/common/targets.h"
 #include "cmd/common/command.h"
-#include "guard/daemon/lock.h"
+#include "guard/daemon/service.h"
+#include "guard/mitigate.h"
 
 struct request {
 	struct targets targets;
@@ -28,7 +29,7 @@ static int could_not(void)
 
 static void release(struct guard_revert *revert)
 {
-	kept_release(&revert->kept);
+	records_release(&revert->records);
 	free(revert->reverted);
 }
 
@@ -71,7 +72,7 @@ static void say(enum journal_news news, const char *sentence)
 		fprintf(stderr, "truesum guard revert: left by a killed run: %s\n", sentence);
 }
 
-static bool is_meant(const struct inventory *inventory, const struct kept_place *place,
+static bool is_meant(const struct inventory *inventory, const struct records_place *place,
 		     const size_t *spaces, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -92,13 +93,13 @@ static int select_places(const struct request *request, const struct inventory *
 
 	if (rc)
 		return rc;
-	revert->reverted = calloc(revert->kept.place_count + 1, sizeof(*revert->reverted));
+	revert->reverted = calloc(revert->records.place_count + 1, sizeof(*revert->reverted));
 	if (!revert->reverted)
 		return fail(-ENOMEM, "out of memory");
-	for (size_t i = 0; i < revert->kept.place_count; i++)
+	for (size_t i = 0; i < revert->records.place_count; i++)
 		if (!request->targets.count ||
-		    is_meant(inventory, &revert->kept.place[i], spaces, count))
-			revert->reverted[revert->count++].place = revert->kept.place[i];
+		    is_meant(inventory, &revert->records.place[i], spaces, count))
+			revert->reverted[revert->count++].place = revert->records.place[i];
 	return 0;
 }
 
@@ -111,7 +112,7 @@ static void undo(struct guard_revert *revert)
 						     .device = reverted->place.device,
 						     .index = reverted->place.index };
 
-		if (!guard_unprotect(&place))
+		if (!mitigate_revert(&place, 0))
 			continue;
 		snprintf(reverted->why, sizeof(reverted->why), "%.290s", fail_text());
 		revert->failed++;
@@ -121,8 +122,8 @@ static void undo(struct guard_revert *revert)
 /* With nothing left there is nothing to be put on new containers. */
 static int remove_policy(const struct inventory *inventory, struct guard_revert *revert)
 {
-	struct kept left;
-	int rc = kept_take(inventory, false, &left);
+	struct records left;
+	int rc = records_read(inventory, false, &left);
 
 	if (rc)
 		return rc;
@@ -132,13 +133,13 @@ static int remove_policy(const struct inventory *inventory, struct guard_revert 
 		else if (errno != ENOENT)
 			rc = fail_errno(-errno, "cannot remove " POLICY_FILE);
 	}
-	kept_release(&left);
+	records_release(&left);
 	return rc;
 }
 
 static int refuse_beside_daemon(void)
 {
-	pid_t daemon = guard_daemon_pid();
+	pid_t daemon = service_pid();
 
 	if (!daemon)
 		return 0;
@@ -157,7 +158,7 @@ static int revert_all(const struct request *request, const struct inventory *inv
 
 	revert->recovered = tally.undone;
 	revert->lost = tally.lost;
-	rc = rc ? rc : kept_take(inventory, true, &revert->kept);
+	rc = rc ? rc : records_read(inventory, true, &revert->records);
 	rc = rc ? rc : select_places(request, inventory, revert);
 	if (rc)
 		return rc;
@@ -169,8 +170,8 @@ static int revert_all(const struct request *request, const struct inventory *inv
 		guard_print_revert(revert, false);
 	if (rc || removed)
 		return rc ? rc : removed;
-	if (revert->kept.error)
-		return fail(revert->kept.error, "%s", revert->kept.why);
+	if (revert->records.error)
+		return fail(revert->records.error, "%s", revert->records.why);
 	return revert->failed ? fail(-EIO, "not everything could be put back: see above") : 0;
 }
 
@@ -186,7 +187,7 @@ int guard_command_revert(int argc, char **argv)
 		return options_exit(rc);
 	rc = inventory_take(NULL, &inventory);
 	if (!rc && request.dry_run) {
-		rc = kept_take(&inventory, false, &revert.kept);
+		rc = records_read(&inventory, false, &revert.records);
 		rc = rc ? rc : select_places(&request, &inventory, &revert);
 		if (!rc)
 			guard_print_revert(&revert, true);

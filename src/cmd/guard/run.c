@@ -16,7 +16,7 @@
 #include "cmd/guard/guard.h"
 #include "cmd/common/command.h"
 #include "guard/daemon/daemon.h"
-#include "guard/mitigate.h"
+#include "guard/catalog.h"
 #include "guard/policy.h"
 #include "net/inventory.h"
 
@@ -39,7 +39,7 @@ static int parse_mitigations(const char *value, void *target)
 	int rc = options_parse_names(value, "mitigation", mitigation_names + 1, &mask);
 
 	for (unsigned int i = MITIGATION_RX_OFF; !rc && i < MITIGATIONS; i++) {
-		if (!(mask & MITIGATION_BIT(i)) || !guard_mitigation_is_of_host((enum mitigation)i))
+		if (!(mask & MITIGATION_BIT(i)) || !catalog[i].rank[AT_HOST])
 			continue;
 		mask &= ~MITIGATION_BIT(i);
 		if (strcmp(value, "all"))
@@ -90,8 +90,8 @@ static int parse_options(int argc, char **argv, struct request *request)
 
 /* ---- The log ---- */
 
-static const char *const kinds[NEWS_KINDS] = { "protected", "restored", "taken-off", "summary",
-					       "trouble",   "proof",	"state" };
+static const char *const kinds[EVENT_KINDS] = { "protected", "restored", "taken-off", "summary",
+						"trouble",   "proof",	 "state" };
 
 static const char *level_name(int level)
 {
@@ -109,33 +109,33 @@ static void set_text(json_t *object, const char *key, const char *text)
 	json_object_set_new(object, key, value ? value : json_null());
 }
 
-static void print_json(const struct news *news)
+static void print_json(const struct event *event)
 {
-	json_t *object = json_pack("{s:s, s:s}", "event", kinds[news->kind], "level",
-				   level_name(news->level));
+	json_t *object = json_pack("{s:s, s:s}", "event", kinds[event->kind], "level",
+				   level_name(event->level));
 
-	set_text(object, "namespace", news->space);
-	set_text(object, "device", news->device);
-	json_object_set_new(object, "mitigations", guard_mitigations_compose(news->mitigations));
+	set_text(object, "namespace", event->netns);
+	set_text(object, "device", event->device);
+	json_object_set_new(object, "mitigations", catalog_compose(event->mitigations));
 	json_object_set_new(object, "microseconds",
-			    news->ns ? json_integer((json_int_t)(news->ns / 1000)) : json_null());
-	set_text(object, "message", news->sentence);
+			    event->ns ? json_integer((json_int_t)(event->ns / 1000)) : json_null());
+	set_text(object, "message", event->sentence);
 	json_dumpf(object, stdout, JSON_COMPACT);
 	putchar('\n');
 	fflush(stdout);
 	json_decref(object);
 }
 
-static void log_news(void *owner, const struct news *news)
+static void log_line(void *owner, const struct event *event)
 {
 	const struct request *request = owner;
 
 	if (request->json)
-		print_json(news);
+		print_json(event);
 	else if (request->has_levels)
-		fprintf(stderr, "<%d>%s\n", news->level, news->sentence);
+		fprintf(stderr, "<%d>%s\n", event->level, event->sentence);
 	else
-		fprintf(stderr, "%s\n", news->sentence);
+		fprintf(stderr, "%s\n", event->sentence);
 }
 
 /* ---- What would be done ---- */
@@ -151,8 +151,8 @@ static void print_device(const struct space *space, const struct device *device,
 	char name[IFNAMSIZ], words[96];
 
 	term_printable(name, sizeof(name), device->name);
-	guard_mitigation_words(mask, " ", words, sizeof(words));
-	printf("  %s of %s: %s\n", name, space->name, *words ? words : "nothing");
+	catalog_words(mask, " ", "nothing", words, sizeof(words));
+	printf("  %s of %s: %s\n", name, space->name, words);
 }
 
 static int print_plan(const struct request *request)
@@ -160,16 +160,18 @@ static int print_plan(const struct request *request)
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	struct policy policy = { 0 };
 	uint32_t ordered = request->daemon.ordered;
-	int unproven = ordered ? 0 : policy_current(request->daemon.policy, &policy);
-	char why[400];
+	int unproven =
+		ordered ? 0 : policy_read(request->daemon.policy, POLICY_THIS_KERNEL, &policy);
+	char why[400], words[96];
 
 	snprintf(why, sizeof(why), "%s", fail_text());
 	if (inventory_take(NULL, &inventory))
 		return could_not();
+	catalog_words(catalog_at(AT_END), " and ", "", words, sizeof(words));
 	if (unproven)
 		printf("%s.\nThis would be proven at the start; until then containers that are there "
-		       "would stay as they\nare, and new ones get rx-off and reset:\n",
-		       why);
+		       "would stay as they\nare, and new ones get %s:\n",
+		       why, words);
 	else
 		printf("This would be put on%s:\n", ordered ? ", as ordered" : ", by the policy");
 	for (size_t i = 0; i < inventory.space_count; i++) {
@@ -181,7 +183,8 @@ static int print_plan(const struct request *request)
 			if (device->flags & IFF_LOOPBACK || !policy_is_end(device->kind))
 				continue;
 			print_device(space, device,
-				     ordered ? ordered : policy_of_kind(&policy, device->kind));
+				     ordered ? ordered
+					     : policy_get(&policy, POLICY_KIND, device->kind));
 		}
 	}
 	printf("Nothing was changed.\n");
@@ -193,7 +196,7 @@ int guard_command_run(int argc, char **argv)
 	struct request request = {
 		.daemon = { .policy = POLICY_FILE,
 			    .prove_every_ns = PROVE_EVERY_NS,
-			    .say = log_news,
+			    .log = log_line,
 			    .owner = &request },
 		.buffer = BUFFER_BYTES,
 		.has_levels = getenv("JOURNAL_STREAM") || getenv("NOTIFY_SOCKET"),

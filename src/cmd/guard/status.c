@@ -21,7 +21,7 @@ static int could_not(void)
 
 static void release(struct guard_status *status)
 {
-	kept_release(&status->kept);
+	records_release(&status->records);
 	free(status->bare);
 }
 
@@ -44,6 +44,20 @@ static int parse_options(int argc, char **argv, bool *json)
 	return options_parse(&table, argc, argv);
 }
 
+/* Which mitigations are recorded on a device, in force or not. */
+static uint32_t recorded_on(const struct records *records, const struct device *device)
+{
+	uint32_t mask = 0;
+
+	for (size_t i = 0; i < records->place_count; i++) {
+		const struct records_place *place = &records->place[i];
+
+		for (size_t k = 0; place->known == device && k < place->count; k++)
+			mask |= MITIGATION_BIT(records->change[place->first + k].mitigation);
+	}
+	return mask;
+}
+
 static void note_bare(struct guard_status *status, const struct inventory *inventory, size_t space,
 		      const char *name)
 {
@@ -54,8 +68,9 @@ static void note_bare(struct guard_status *status, const struct inventory *inven
 		if (!strcmp(here->device[i].name, name) && policy_is_end(here->device[i].kind)) {
 			bare->space = space;
 			snprintf(bare->device, sizeof(bare->device), "%s", name);
-			bare->lacks = policy_of_kind(&status->policy, here->device[i].kind) &
-				      ~kept_on(&status->kept, here, name);
+			bare->lacks =
+				policy_get(&status->policy, POLICY_KIND, here->device[i].kind) &
+				~recorded_on(&status->records, &here->device[i]);
 			status->bare_count += bare->lacks != 0;
 			return;
 		}
@@ -64,8 +79,8 @@ static void note_bare(struct guard_status *status, const struct inventory *inven
 /* Began since then, or were proven not to need it. */
 static int find_bare(struct guard_status *status, const struct inventory *inventory)
 {
-	static const struct guard_settings settings;
-	struct guard_plan plan;
+	static const struct proof_settings settings;
+	struct proof_plan plan;
 
 	status->bare = calloc(2 * inventory->space_count + 1, sizeof(*status->bare));
 	if (!status->bare)
@@ -73,7 +88,7 @@ static int find_bare(struct guard_status *status, const struct inventory *invent
 	for (size_t i = 0; i < inventory->space_count; i++) {
 		if (inventory->space[i].own)
 			continue;
-		guard_plan(&settings, inventory, i, &plan);
+		proof_plan(&settings, inventory, i, &plan);
 		note_bare(status, inventory, i, plan.device);
 		note_bare(status, inventory, i, plan.device_v6);
 	}
@@ -83,13 +98,13 @@ static int find_bare(struct guard_status *status, const struct inventory *invent
 static int take(struct guard_status *status, const struct inventory *inventory)
 {
 	struct utsname name;
-	int rc = kept_take(inventory, true, &status->kept);
+	int rc = records_read(inventory, true, &status->records);
 
 	if (rc)
 		return rc;
 	if (!uname(&name))
 		snprintf(status->kernel, sizeof(status->kernel), "%.64s", name.release);
-	rc = policy_read(POLICY_FILE, &status->policy);
+	rc = policy_read(POLICY_FILE, POLICY_ANY_KERNEL, &status->policy);
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
 	status->has_policy = true;
@@ -113,9 +128,10 @@ int guard_command_status(int argc, char **argv)
 		rc = guard_print_status_json(&status, &inventory);
 	else
 		guard_print_status(&status, &inventory);
-	if (status.kept.error)
-		rc = fail(status.kept.error, "%s", status.kept.why);
+	if (status.records.error)
+		rc = fail(status.records.error, "%s", status.records.why);
 	if (rc)
 		return could_not();
-	return status.kept.holding < status.kept.change_count ? EXIT_FOUND : EXIT_NOTHING_WRONG;
+	return status.records.holding < status.records.change_count ? EXIT_FOUND
+								    : EXIT_NOTHING_WRONG;
 }

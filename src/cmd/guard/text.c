@@ -8,8 +8,8 @@
 #include "base/cleanup.h"
 #include "base/term.h"
 #include "cmd/guard/report.h"
-#include "guard/explain.h"
-#include "guard/daemon/lock.h"
+#include "guard/catalog.h"
+#include "guard/daemon/service.h"
 
 #define NAME_SHOWN 28
 #define EXPLAINED_MAX 20
@@ -28,12 +28,12 @@ struct tally {
 	size_t tried, isolated, was_bad, is_bad, good, held; /* held: something is kept on them */
 };
 
-static struct tally count(const struct guard_result *result)
+static struct tally count(const struct proof_result *result)
 {
 	struct tally tally = { 0 };
 
 	for (size_t i = 0; i < result->target_count; i++) {
-		const struct guard_target *target = &result->target[i];
+		const struct proof_target *target = &result->target[i];
 
 		if (target->isolated) {
 			tally.isolated++;
@@ -48,7 +48,7 @@ static struct tally count(const struct guard_result *result)
 	return tally;
 }
 
-static void print_headline(const struct guard_result *result, const struct tally *tally)
+static void print_headline(const struct proof_result *result, const struct tally *tally)
 {
 	bool color = term_color(stdout);
 	const char *plain = term_style(color, TERM_PLAIN);
@@ -86,7 +86,7 @@ static void print_verdict(enum verdict verdict)
 	       term_style(color, TERM_PLAIN));
 }
 
-static void print_targets(const struct guard_result *result, const struct inventory *inventory)
+static void print_targets(const struct proof_result *result, const struct inventory *inventory)
 {
 	int width = 6;
 
@@ -98,13 +98,13 @@ static void print_targets(const struct guard_result *result, const struct invent
 	printf("\n%-*s  %-15s  %-16s  %-16s  mitigation\n", width, "target", "device", "before",
 	       "after");
 	for (size_t i = 0; i < result->target_count; i++) {
-		const struct guard_target *target = &result->target[i];
+		const struct proof_target *target = &result->target[i];
 		char device[IFNAMSIZ], words[80];
 
 		if (target->isolated)
 			continue;
 		term_printable(device, sizeof(device), target->device);
-		mitigation_words(target->kept, words, sizeof(words));
+		catalog_words(target->kept, ", ", "-", words, sizeof(words));
 		printf("%-*.*s  %-15s  ", width, NAME_SHOWN, inventory->space[target->space].name,
 		       *device ? device : "-");
 		print_verdict(target->before);
@@ -118,14 +118,14 @@ static void print_policy_rows(const struct policy *policy)
 	char words[80];
 
 	for (size_t i = 0; i < policy->kind_count; i++) {
-		mitigation_words(policy->kind[i].mitigations, words, sizeof(words));
-		printf("  containers' %s: %s\n", policy->kind[i].kind, words);
+		catalog_words(policy->kind[i].mitigations, ", ", "-", words, sizeof(words));
+		printf("  containers' %s: %s\n", policy->kind[i].name, words);
 	}
 	for (size_t i = 0; i < policy->device_count; i++) {
-		mitigation_words(policy->device[i].mitigations, words, sizeof(words));
-		printf("  the host's %s: %s\n", policy->device[i].device, words);
+		catalog_words(policy->device[i].mitigations, ", ", "-", words, sizeof(words));
+		printf("  the host's %s: %s\n", policy->device[i].name, words);
 	}
-	mitigation_words(policy->host, words, sizeof(words));
+	catalog_words(policy->host, ", ", "-", words, sizeof(words));
 	if (policy->host)
 		printf("  the host: %s\n", words);
 }
@@ -135,12 +135,12 @@ static bool policy_is_empty(const struct policy *policy)
 	return !policy->kind_count && !policy->device_count && !policy->host;
 }
 
-static void explain_targets(const struct guard_result *result, const struct inventory *inventory)
+static void explain_targets(const struct proof_result *result, const struct inventory *inventory)
 {
 	size_t explained = 0, left = 0;
 
 	for (size_t i = 0; i < result->target_count; i++) {
-		const struct guard_target *target = &result->target[i];
+		const struct proof_target *target = &result->target[i];
 
 		if (target->isolated || target->after == VERDICT_VERIFIED)
 			continue;
@@ -159,7 +159,7 @@ static void explain_targets(const struct guard_result *result, const struct inve
 
 static void print_next(void)
 {
-	pid_t daemon = guard_daemon_pid();
+	pid_t daemon = service_pid();
 
 	printf("\nNext:\n");
 	if (daemon)
@@ -170,7 +170,7 @@ static void print_next(void)
 	printf("  truesum guard status        says whether it is in force\n  " REVERT_HINT);
 }
 
-void guard_print_apply(const struct guard_result *result, const struct inventory *inventory)
+void guard_print_apply(const struct proof_result *result, const struct inventory *inventory)
 {
 	struct tally tally = count(result);
 
@@ -189,30 +189,30 @@ void guard_print_apply(const struct guard_result *result, const struct inventory
 
 /* ---- status ---- */
 
-const char *guard_state(const struct kept *kept)
+const char *guard_state(const struct records *records)
 {
-	if (kept->error)
+	if (records->error)
 		return "unknown";
-	return kept->holding < kept->change_count ? "drifted" : "in-force";
+	return records->holding < records->change_count ? "drifted" : "in-force";
 }
 
-static void print_changes(const struct kept *kept)
+static void print_changes(const struct records *records)
 {
 	bool color = term_color(stdout);
 	int width = 5;
 
-	for (size_t i = 0; i < kept->place_count; i++) {
-		int len = shown_width(kept->place[i].where);
+	for (size_t i = 0; i < records->place_count; i++) {
+		int len = shown_width(records->place[i].where);
 
 		width = len > width ? len : width;
 	}
 	printf("\n%-*s  %-15s  %-18s  %-8s  %s\n", width, "where", "device", "mitigation", "now",
 	       "before");
-	for (size_t i = 0; i < kept->place_count; i++) {
-		const struct kept_place *place = &kept->place[i];
+	for (size_t i = 0; i < records->place_count; i++) {
+		const struct records_place *place = &records->place[i];
 
 		for (size_t k = 0; k < place->count; k++) {
-			const struct kept_change *change = &kept->change[place->first + k];
+			const struct records_change *change = &records->change[place->first + k];
 
 			printf("%-*.*s  %-15s  %-18s  %s%-8s%s  %s%s%s\n", width, NAME_SHOWN,
 			       place->where, *place->device ? place->device : "-",
@@ -267,25 +267,25 @@ static void print_policy(const struct guard_status *status)
 
 void guard_print_status(const struct guard_status *status, const struct inventory *inventory)
 {
-	const struct kept *kept = &status->kept;
+	const struct records *records = &status->records;
 	bool color = term_color(stdout);
-	size_t drifted = kept->change_count - kept->holding;
+	size_t drifted = records->change_count - records->holding;
 
 	if (drifted)
 		printf("%sDrifted%s: %zu of %zu change%s no longer in force. truesum guard apply makes it "
 		       "anew.\n",
 		       term_style(color, TERM_BAD), term_style(color, TERM_PLAIN), drifted,
-		       kept->change_count, drifted == 1 ? " is" : "s are");
-	else if (kept->change_count)
+		       records->change_count, drifted == 1 ? " is" : "s are");
+	else if (records->change_count)
 		printf("%sIn force%s: %zu change%s.\n", term_style(color, TERM_GOOD),
-		       term_style(color, TERM_PLAIN), kept->change_count,
-		       kept->change_count == 1 ? "" : "s");
+		       term_style(color, TERM_PLAIN), records->change_count,
+		       records->change_count == 1 ? "" : "s");
 	else
 		printf("Nothing is put on.\n");
-	if (kept->past)
+	if (records->past)
 		printf("What was put on before the last boot is gone with it.\n");
-	if (kept->change_count)
-		print_changes(kept);
+	if (records->change_count)
+		print_changes(records);
 	print_policy(status);
 	if (status->bare_count)
 		printf("\n%zu container device%s not what the policy says, as %s in %s: begun since then, or\n"
@@ -296,13 +296,13 @@ void guard_print_status(const struct guard_status *status, const struct inventor
 
 /* ---- revert ---- */
 
-static void print_reverted(const struct kept *kept, const struct guard_reverted *reverted,
+static void print_reverted(const struct records *records, const struct guard_reverted *reverted,
 			   bool dry_run)
 {
-	const struct kept_place *place = &reverted->place;
+	const struct records_place *place = &reverted->place;
 
 	for (size_t i = 0; i < place->count; i++) {
-		const struct kept_change *change = &kept->change[place->first + i];
+		const struct records_change *change = &records->change[place->first + i];
 
 		printf("  %s%s%s: %s", place->where, *place->device ? " " : "", place->device,
 		       mitigation_names[change->mitigation]);
@@ -330,7 +330,7 @@ static size_t changes_of(const struct guard_revert *revert)
 
 void guard_print_revert(const struct guard_revert *revert, bool dry_run)
 {
-	const struct kept *kept = &revert->kept;
+	const struct records *records = &revert->records;
 	size_t changes = changes_of(revert);
 
 	if (!changes)
@@ -343,11 +343,11 @@ void guard_print_revert(const struct guard_revert *revert, bool dry_run)
 	else
 		printf("Put back: %zu change%s.\n", changes, changes == 1 ? "" : "s");
 	for (size_t i = 0; i < revert->count; i++)
-		print_reverted(kept, &revert->reverted[i], dry_run);
-	if (kept->gone)
-		printf("%u more %s gone with %s container or device.\n", kept->gone,
-		       kept->gone == 1 ? "is" : "are", kept->gone == 1 ? "its" : "their");
-	if (kept->past)
+		print_reverted(records, &revert->reverted[i], dry_run);
+	if (records->gone)
+		printf("%u more %s gone with %s container or device.\n", records->gone,
+		       records->gone == 1 ? "is" : "are", records->gone == 1 ? "its" : "their");
+	if (records->past)
 		printf("What was put on before the last boot is gone with it; %s.\n",
 		       dry_run ? "its records would be removed" : "its records are removed");
 	if (revert->recovered)

@@ -66,11 +66,6 @@ const struct cost_row cost_rows[] = {
 /* clang-format on */
 const size_t cost_row_count = ARRAY_SIZE(cost_rows);
 
-const char *cost_mitigation_name(const struct cost_row *row)
-{
-	return mitigation_names[row->mitigation];
-}
-
 bool cost_row_is_chosen(const struct cost_row *row, const struct policy *policy)
 {
 	uint32_t containers = 0, devices = 0;

@@ -30,9 +30,6 @@ struct cost_row {
 extern const struct cost_row cost_rows[];
 extern const size_t cost_row_count;
 
-/* "reset", ...; "none". */
-const char *cost_mitigation_name(const struct cost_row *row);
-
 /* Whether the policy puts the row's mitigation on such a place of this host. */
 bool cost_row_is_chosen(const struct cost_row *row, const struct policy *policy);
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The daemon: see daemon.h. What is wanted on a device is decided here, from the policy; that it is there is
- * the keeper's task (guard/keeper.h), and what helps the proof's (guard/proof.h), in a process of its own.
+ * The daemon: see daemon.h. It decides from the policy what is wanted on a device. The keeper (keeper.h) puts
+ * that on. The prover (prover.h) finds out what helps here, in a process of its own.
  *
- * As long as nothing is proven for this kernel, containers that come get everything that can be put on a
- * device; those that were there stay as they are, for the proof is made on them. It is made at the start, and
- * soon after containers came where there was none to prove it on.
+ * While nothing is proven for this kernel, new containers get every mitigation that their device can have.
+ * Containers that were there before stay as they are, because the proof needs them. The daemon proves at its
+ * start. If there was no container to prove on, it proves again soon after one appears.
  */
 #include "guard/daemon/daemon.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,33 +23,47 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/loop.h"
+#include "guard/catalog.h"
 #include "guard/daemon/keeper.h"
-#include "guard/daemon/lock.h"
-#include "guard/mitigate.h"
-#include "guard/daemon/notify.h"
-#include "guard/policy.h"
+#include "guard/daemon/links.h"
 #include "guard/daemon/prover.h"
-#include "guard/daemon/sandbox.h"
-#include "guard/daemon/log.h"
+#include "guard/daemon/service.h"
+#include "guard/policy.h"
 
 #define SECOND_NS UINT64_C(1000000000)
-#define LOOK_EVERY_NS (60 * SECOND_NS)
+#define LIST_EVERY_NS (60 * SECOND_NS)
 #define STATUS_EVERY_NS (5 * SECOND_NS)
-#define PROVE_SOON_NS (2 * SECOND_NS) /* after the first container came: it is being set up still */
+#define PROVE_SOON_NS                                                                              \
+	(2 * SECOND_NS) /* after a container appears: its network is still being set up */
 
 struct guard_daemon {
 	const struct daemon_settings *settings;
 	struct loop *loop;
 	struct keeper *keeper;
-	struct proof *proof;
-	struct teller teller;
+	struct prover *prover;
+	struct event_log log;
 	struct policy policy;
 	bool has_policy; /* for this kernel */
 	char last_proof[160]; /* in words; empty: none yet */
-	uint64_t prove_wait_ns; /* before the next proof where nothing is proven */
+	uint64_t
+		prove_wait_ns; /* from a new container to the next proof, while nothing is proven */
 	int user_fd; /* SIGUSR1 */
-	struct loop_source *on_user, *look, *status, *watchdog, *schedule, *soon;
+	struct loop_source *on_user, *list, *status, *watchdog, *schedule, *soon;
 };
+
+/* Logs an event that is not about a device. */
+__attribute__((format(printf, 4, 5))) static void
+log_line(struct guard_daemon *daemon, enum event_kind kind, int level, const char *format, ...)
+{
+	const struct event event = { .kind = kind, .level = level };
+	char text[480];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_event(&daemon->log, &event, "%s", text);
+}
 
 /* ---- What is wanted ---- */
 
@@ -61,70 +76,76 @@ static uint32_t wanted(void *owner, const struct kept_device *device, bool is_ho
 	if (is_host && !device->index)
 		return daemon->policy.host;
 	if (is_host)
-		return policy_of_device(&daemon->policy, device->name);
+		return policy_get(&daemon->policy, POLICY_DEVICE, device->name);
 	if (daemon->settings->ordered)
 		return daemon->settings->ordered;
 	if (daemon->has_policy)
-		return policy_of_kind(&daemon->policy, device->kind);
-	return device->came ? GUARD_UNPROVEN : device->has;
+		return policy_get(&daemon->policy, POLICY_KIND, device->kind);
+	return device->appeared ? catalog_at(AT_END) : device->has;
 }
 
-/* Of this namespace any device may be named by a policy that is yet to come. */
-static bool concerns(void *owner, const struct watch_link *link, bool is_host)
+/* A later policy may name any device of this namespace. */
+static bool concerns(void *owner, const struct links_device *device, bool is_host)
 {
 	(void)owner;
-	return !link->loopback && (is_host ? *link->name != '\0' : policy_is_end(link->kind));
+	return !device->loopback && (is_host ? *device->name != '\0' : policy_is_end(device->kind));
 }
 
 /* ---- The policy ---- */
 
 static int read_policy(struct guard_daemon *daemon)
 {
-	int rc = policy_current(daemon->settings->policy, &daemon->policy);
+	int rc = policy_read(daemon->settings->policy, POLICY_THIS_KERNEL, &daemon->policy);
 
 	daemon->has_policy |= !rc;
 	return rc;
 }
 
-static void say_policy(struct guard_daemon *daemon)
+static void log_policy(struct guard_daemon *daemon)
 {
 	char words[300] = "", mitigations[96];
 	size_t len = 0;
 
 	for (size_t i = 0; i < daemon->policy.kind_count && len < sizeof(words); i++) {
-		guard_mitigation_words(daemon->policy.kind[i].mitigations, " and ", mitigations,
-				       sizeof(mitigations));
+		catalog_words(daemon->policy.kind[i].mitigations, " and ", "", mitigations,
+			      sizeof(mitigations));
 		if (*mitigations)
 			len += (size_t)snprintf(words + len, sizeof(words) - len, "%s%s on %s",
 						len ? ", " : "", mitigations,
-						daemon->policy.kind[i].kind);
+						daemon->policy.kind[i].name);
 	}
-	tell(&daemon->teller, NEWS_STATE, LOG_INFO, NULL, NULL, 0, 0, "policy: containers get %s",
-	     *words ? words : "nothing, as they need nothing");
+	log_line(daemon, EVENT_STATE, LOG_INFO, "policy: containers get %s",
+		 *words ? words : "nothing, as they need nothing");
 }
 
-static int begin_policy(struct guard_daemon *daemon)
+static void begin_policy(struct guard_daemon *daemon)
 {
-	int rc = daemon->settings->ordered ? 0 : read_policy(daemon);
+	struct event event = { .kind = EVENT_STATE,
+			       .level = LOG_WARNING,
+			       .mitigations = catalog_at(AT_END) };
+	char words[96];
 
-	if (!rc && !daemon->settings->ordered)
-		say_policy(daemon);
-	else if (rc)
-		tell(&daemon->teller, NEWS_STATE, LOG_WARNING, NULL, NULL, GUARD_UNPROVEN, 0,
-		     "%s; until a proof, new containers get rx-off and reset", fail_text());
-	return 0;
+	if (daemon->settings->ordered)
+		return;
+	if (!read_policy(daemon)) {
+		log_policy(daemon);
+		return;
+	}
+	catalog_words(event.mitigations, " and ", "", words, sizeof(words));
+	log_event(&daemon->log, &event, "%s; until a proof, new containers get %s", fail_text(),
+		  words);
 }
 
 static void reload(struct guard_daemon *daemon)
 {
-	notify("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)(clock_ns() / 1000));
+	service_notify("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)(clock_ns() / 1000));
 	if (!daemon->settings->ordered && read_policy(daemon))
-		tell(&daemon->teller, NEWS_TROUBLE, LOG_ERR, NULL, NULL, 0, 0,
-		     "cannot read the policy anew, so all stays as it is: %s", fail_text());
+		log_line(daemon, EVENT_TROUBLE, LOG_ERR,
+			 "cannot read the policy again, so nothing changes: %s", fail_text());
 	else if (!daemon->settings->ordered)
-		say_policy(daemon);
-	keeper_see_to_all(daemon->keeper);
-	notify("READY=1");
+		log_policy(daemon);
+	keeper_check(daemon->keeper, false);
+	service_notify("READY=1");
 }
 
 /* ---- Status ---- */
@@ -135,62 +156,52 @@ static int on_status(void *owner)
 	struct keeper_tally tally;
 
 	keeper_count(daemon->keeper, &tally);
-	notify("STATUS=%zu of %zu container devices protected, in %zu namespaces; %s",
-	       tally.protected, tally.devices, tally.spaces,
-	       daemon->settings->ordered ? "as ordered, without proof"
-	       : *daemon->last_proof	 ? daemon->last_proof
-	       : daemon->has_policy	 ? "not proven since the start"
-					 : "not proven yet");
-	return 0;
-}
-
-static int on_watchdog(void *owner)
-{
-	(void)owner;
-	notify("WATCHDOG=1");
+	service_notify("STATUS=%zu of %zu container devices protected, in %zu namespaces; %s",
+		       tally.protected, tally.devices, tally.netns,
+		       daemon->settings->ordered ? "as ordered, without proof"
+		       : *daemon->last_proof	 ? daemon->last_proof
+		       : daemon->has_policy	 ? "not proven since the start"
+						 : "not proven yet");
 	return 0;
 }
 
 /* ---- Proofs ---- */
 
-static int on_schedule(void *owner);
-
-static void take_result(struct guard_daemon *daemon, const struct proof_report *report)
+static void log_report(struct guard_daemon *daemon, const struct prover_report *report)
 {
 	if (report->rc) {
 		snprintf(daemon->last_proof, sizeof(daemon->last_proof), "the last proof failed");
-		tell(&daemon->teller, NEWS_PROOF, LOG_ERR, NULL, NULL, 0, 0,
-		     "nothing could be proven: %s", report->text);
+		log_line(daemon, EVENT_PROOF, LOG_ERR, "the proof failed: %s", report->text);
 		return;
 	}
 	if (!report->found) {
 		snprintf(daemon->last_proof, sizeof(daemon->last_proof), "nothing to prove on");
-		tell(&daemon->teller, NEWS_PROOF, LOG_NOTICE, NULL, NULL, 0, 0,
-		     "nothing was proven: of %zu containers none could be probed%s%s",
-		     report->targets, *report->text ? "; " : "", report->text);
+		log_line(daemon, EVENT_PROOF, LOG_NOTICE,
+			 "nothing was proven: none of %zu containers could be probed%s%s",
+			 report->targets, *report->text ? "; " : "", report->text);
 		return;
 	}
 	snprintf(daemon->last_proof, sizeof(daemon->last_proof),
 		 "last proof: %s, %zu of %zu containers probed", verdict_names[report->verdict],
 		 report->found, report->targets);
-	tell(&daemon->teller, NEWS_PROOF,
-	     report->verdict == VERDICT_VERIFIED ? LOG_INFO : LOG_WARNING, NULL, NULL, 0, 0,
-	     "proven in %.1f s: %s; %zu of %zu containers probed, %zu of them with a mitigation%s%s",
-	     report->seconds, verdict_names[report->verdict], report->found, report->targets,
-	     report->kept, *report->text ? "; " : "", report->text);
+	log_line(
+		daemon, EVENT_PROOF, report->verdict == VERDICT_VERIFIED ? LOG_INFO : LOG_WARNING,
+		"proven in %.1f s: %s; %zu of %zu containers probed, %zu of them with a mitigation%s%s",
+		report->seconds, verdict_names[report->verdict], report->found, report->targets,
+		report->kept, *report->text ? "; " : "", report->text);
 }
 
-static void on_proven(void *owner, const struct proof_report *report)
+static void on_proven(void *owner, const struct prover_report *report)
 {
 	struct guard_daemon *daemon = owner;
 
-	take_result(daemon, report);
+	log_report(daemon, report);
 	if (report->written && read_policy(daemon))
-		tell(&daemon->teller, NEWS_TROUBLE, LOG_ERR, NULL, NULL, 0, 0, "%s", fail_text());
+		log_line(daemon, EVENT_TROUBLE, LOG_ERR, "%s", fail_text());
 	else if (report->written)
-		say_policy(daemon);
-	proof_free(TAKE_PTR(daemon->proof));
-	keeper_resume(daemon->keeper);
+		log_policy(daemon);
+	prover_free(TAKE_PTR(daemon->prover));
+	keeper_pause(daemon->keeper, false);
 	on_status(daemon);
 }
 
@@ -198,14 +209,15 @@ static int prove(struct guard_daemon *daemon)
 {
 	int rc;
 
-	if (daemon->proof || daemon->settings->ordered)
+	if (daemon->prover || daemon->settings->ordered)
 		return 0;
-	tell(&daemon->teller, NEWS_PROOF, LOG_INFO, NULL, NULL, 0, 0, "proving what helps here");
-	rc = proof_start(daemon->loop, daemon->settings->policy, on_proven, daemon, &daemon->proof);
+	log_line(daemon, EVENT_PROOF, LOG_INFO, "proving what helps here");
+	rc = prover_start(daemon->loop, daemon->settings->policy, on_proven, daemon,
+			  &daemon->prover);
 	if (!rc)
-		keeper_pause(daemon->keeper);
+		keeper_pause(daemon->keeper, true);
 	else
-		tell(&daemon->teller, NEWS_TROUBLE, LOG_ERR, NULL, NULL, 0, 0, "%s", fail_text());
+		log_line(daemon, EVENT_TROUBLE, LOG_ERR, "%s", fail_text());
 	return 0;
 }
 
@@ -222,8 +234,8 @@ static int on_soon(void *owner)
 	return daemon->has_policy ? 0 : prove(daemon);
 }
 
-/* Where nothing is proven yet, a container that came may be one to prove it on; ever more seldom. */
-static void came(void *owner)
+/* If nothing is proven yet, a new container may make a proof possible: try, each time after a longer wait. */
+static void on_appeared(void *owner)
 {
 	struct guard_daemon *daemon = owner;
 
@@ -243,9 +255,9 @@ static int on_signal(void *owner, int signo)
 		reload(daemon);
 		return 0;
 	}
-	notify("STOPPING=1");
-	tell(&daemon->teller, NEWS_STATE, LOG_NOTICE, NULL, NULL, 0, 0,
-	     "ending; what is protected stays so (`truesum guard revert` takes it off)");
+	service_notify("STOPPING=1");
+	log_line(daemon, EVENT_STATE, LOG_NOTICE,
+		 "ending; the protection stays on (`truesum guard revert` takes it off)");
 	loop_quit(daemon->loop, 0);
 	return 0;
 }
@@ -274,31 +286,27 @@ static int add_signals(struct guard_daemon *daemon)
 				&daemon->on_user);
 }
 
-/* ---- Beginning and end ---- */
+/* ---- Life ---- */
 
-/* Held as long as the daemon lives; it says who has it. */
-static int on_look(void *owner)
+static int on_list(void *owner)
 {
 	struct guard_daemon *daemon = owner;
-	int rc = keeper_look(daemon->keeper);
+	int rc = keeper_check(daemon->keeper, true);
 
 	if (rc)
-		tell(&daemon->teller, NEWS_TROUBLE, LOG_ERR, NULL, NULL, 0, 0, "%s", fail_text());
+		log_line(daemon, EVENT_TROUBLE, LOG_ERR, "%s", fail_text());
 	return 0;
 }
 
 static int add_timers(struct guard_daemon *daemon)
 {
-	uint64_t watchdog = notify_watchdog_ns(), every = daemon->settings->prove_every_ns;
-	int rc = loop_add_timer(daemon->loop, LOOK_EVERY_NS, LOOK_EVERY_NS, on_look, daemon,
-				&daemon->look);
+	uint64_t every = daemon->settings->prove_every_ns;
+	int rc = loop_add_timer(daemon->loop, LIST_EVERY_NS, LIST_EVERY_NS, on_list, daemon,
+				&daemon->list);
 
 	rc = rc ? rc
 		: loop_add_timer(daemon->loop, STATUS_EVERY_NS, STATUS_EVERY_NS, on_status, daemon,
 				 &daemon->status);
-	if (!rc && watchdog)
-		rc = loop_add_timer(daemon->loop, watchdog, watchdog, on_watchdog, daemon,
-				    &daemon->watchdog);
 	if (!rc && every && !daemon->settings->ordered)
 		rc = loop_add_timer(daemon->loop, every, every, on_schedule, daemon,
 				    &daemon->schedule);
@@ -309,14 +317,14 @@ static int open_all(struct guard_daemon *daemon)
 {
 	const struct keeper_settings settings = { .wanted = wanted,
 						  .concerns = concerns,
-						  .came = came,
+						  .appeared = on_appeared,
 						  .owner = daemon,
-						  .teller = &daemon->teller,
+						  .log = &daemon->log,
 						  .buffer = daemon->settings->buffer };
 	int rc = loop_new(&daemon->loop);
 
-	daemon->teller = (struct teller){ .loop = daemon->loop,
-					  .say = daemon->settings->say,
+	daemon->log = (struct event_log){ .loop = daemon->loop,
+					  .write = daemon->settings->log,
 					  .owner = daemon->settings->owner };
 	rc = rc ? rc : add_signals(daemon);
 	return rc ? rc : keeper_new(daemon->loop, &settings, &daemon->keeper);
@@ -325,26 +333,28 @@ static int open_all(struct guard_daemon *daemon)
 static int begin(struct guard_daemon *daemon)
 {
 	struct keeper_tally tally;
-	int rc = sandbox_enter();
+	int rc = service_start(daemon->loop, &daemon->watchdog);
 
-	rc = rc ? rc : begin_policy(daemon);
-	rc = rc ? rc : keeper_begin(daemon->keeper);
+	if (rc)
+		return rc;
+	begin_policy(daemon);
+	rc = keeper_begin(daemon->keeper);
 	rc = rc ? rc : add_timers(daemon);
 	if (rc)
 		return rc;
 	keeper_count(daemon->keeper, &tally);
-	tell(&daemon->teller, NEWS_STATE, LOG_INFO, NULL, NULL, 0, 0,
-	     "ready: %zu container devices in %zu namespaces, %zu protected", tally.devices,
-	     tally.spaces, tally.protected);
-	notify("READY=1");
+	log_line(daemon, EVENT_STATE, LOG_INFO,
+		 "ready: %zu container devices in %zu namespaces, %zu protected", tally.devices,
+		 tally.netns, tally.protected);
+	service_notify("READY=1");
 	on_status(daemon);
 	return daemon->has_policy ? 0 : prove(daemon);
 }
 
 static void close_all(struct guard_daemon *daemon)
 {
-	proof_free(daemon->proof);
-	loop_remove(&daemon->look);
+	prover_free(daemon->prover);
+	loop_remove(&daemon->list);
 	loop_remove(&daemon->status);
 	loop_remove(&daemon->watchdog);
 	loop_remove(&daemon->schedule);
@@ -352,7 +362,7 @@ static void close_all(struct guard_daemon *daemon)
 	loop_remove(&daemon->on_user);
 	cleanup_close(&daemon->user_fd);
 	keeper_free(daemon->keeper);
-	tell_end(&daemon->teller);
+	log_end(&daemon->log);
 	loop_free(daemon->loop);
 }
 
@@ -362,7 +372,7 @@ int daemon_run(const struct daemon_settings *settings)
 	struct guard_daemon daemon = { .settings = settings,
 				       .user_fd = -1,
 				       .prove_wait_ns = PROVE_SOON_NS };
-	int rc = guard_lock(&lock);
+	int rc = service_lock(&lock);
 
 	if (rc)
 		return rc;

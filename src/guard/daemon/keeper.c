@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What is wanted on every device: see keeper.h.
+ * Keeps on every device what is wanted there: see keeper.h.
  *
- * A device is seen to by comparing what is wanted with what is in force, whatever the event was that led to
- * it: so an event too many costs a little time, and our own changes, which are events, too, end in finding
- * nothing to do. What is put on is recorded before (net/journal.h); the record goes when the device does.
+ * Whatever an event says, the keeper compares what is wanted on its device with what is in force. So an event
+ * too many costs a little time only, and the events of the keeper's own changes end with nothing to do. Each
+ * change is recorded before it is made (net/journal.h). The record is removed when its device disappears.
+ *
+ * A proof (guard/proof.h) in another process changes devices, too. Meanwhile the keeper works on new devices
+ * only; afterwards it takes over the records that the proof made.
  */
-#include "guard/daemon/keeper_part.h"
+#include "guard/daemon/keeper.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,33 +19,125 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/loop.h"
+#include "guard/catalog.h"
+#include "guard/daemon/links.h"
+#include "guard/daemon/log.h"
+#include "guard/mitigate.h"
+#include "net/ledger.h"
+#include "net/netns_search.h"
 
 #define MS UINT64_C(1000000)
 #define SETTLE_NS (50 * MS) /* how long changes are gathered */
-#define ROUND_NS (20 * MS) /* of work, then the loop sees to others */
+#define ROUND_NS (20 * MS) /* of work, before the loop handles other events */
+#define SLOW_SEARCHES_MAX                                                                          \
+	32 /* searches of all of /proc for one namespace, in one reading of records */
+
+/* A device in a queue, by numbers: it may be gone when its turn comes. */
+struct task {
+	int nsid, index; /* nsid -1: this namespace */
+};
+
+/* A ring that grows, of tasks in the order in which they were put in. */
+struct queue {
+	struct task *task;
+	size_t first, count, capacity;
+};
+
+struct keeper {
+	struct loop *loop;
+	struct keeper_settings settings;
+	struct links *links;
+	struct mitigator mitigator;
+	struct netns_entry host; /* nsid -1 */
+	struct queue new, changed;
+	unsigned int slow_searches;
+	bool began, paused;
+	bool has_settled; /* changed devices may be worked on */
+	struct loop_source *worker, *settle;
+};
+
+/* ---- The queues ---- */
+
+static size_t ring_place(const struct queue *queue, size_t number)
+{
+	size_t at = queue->first + number;
+
+	return at < queue->capacity ? at : at - queue->capacity;
+}
+
+static bool grow(struct queue *queue)
+{
+	size_t capacity = queue->capacity ? 2 * queue->capacity : 64;
+	struct task *more = malloc(capacity * sizeof(*more));
+
+	if (!more)
+		return false;
+	for (size_t i = 0; i < queue->count; i++)
+		more[i] = queue->task[ring_place(queue, i)];
+	free(queue->task);
+	queue->task = more;
+	queue->first = 0;
+	queue->capacity = capacity;
+	return true;
+}
+
+/* False: no memory. */
+static bool queue_put(struct queue *queue, struct task task)
+{
+	if (queue->count == queue->capacity && !grow(queue))
+		return false;
+	queue->task[ring_place(queue, queue->count++)] = task;
+	return true;
+}
+
+/* False: it is empty. */
+static bool queue_take(struct queue *queue, struct task *ret_task)
+{
+	if (!queue->count)
+		return false;
+	*ret_task = queue->task[queue->first];
+	queue->first = ring_place(queue, 1);
+	queue->count--;
+	return true;
+}
 
 /* ---- Devices ---- */
 
-static struct netns_entry *or_host(struct keeper *keeper, struct netns_entry *space)
+static bool is_host(const struct netns_entry *netns)
 {
-	return space ? space : &keeper->host;
+	return netns->nsid < 0;
 }
 
-static struct kept_device *add_device(struct netns_entry *space, int index)
+static struct netns_entry *or_host(struct keeper *keeper, struct netns_entry *netns)
+{
+	return netns ? netns : &keeper->host;
+}
+
+static struct kept_device *kept_device(const struct netns_entry *netns, int index)
+{
+	struct kept_device *device = netns->data;
+
+	while (device && device->index != index)
+		device = device->next;
+	return device;
+}
+
+static struct kept_device *add_device(struct netns_entry *netns, int index)
 {
 	struct kept_device *device = calloc(1, sizeof(*device));
 
 	if (!device)
 		return NULL;
 	device->index = index;
-	device->next = space->data;
-	space->data = device;
+	device->next = netns->data;
+	netns->data = device;
 	return device;
 }
 
-static void remove_device(struct netns_entry *space, struct kept_device *device)
+static void remove_device(struct netns_entry *netns, struct kept_device *device)
 {
-	struct kept_device **at = (struct kept_device **)&space->data;
+	struct kept_device **at = (struct kept_device **)&netns->data;
 
 	while (*at && *at != device)
 		at = &(*at)->next;
@@ -51,150 +146,159 @@ static void remove_device(struct netns_entry *space, struct kept_device *device)
 	free(device);
 }
 
-/* It is gone, and all that was changed on it with it. */
-static void forget_device(struct netns_entry *space, struct kept_device *device)
+/* The device is gone, and with it all that was changed on it: removes its record, too. */
+static void forget_device(struct netns_entry *netns, struct kept_device *device)
 {
-	if (device->is_recorded && space->id.ino)
-		journal_kept_forget(&space->id, device->index);
-	remove_device(space, device);
+	if (device->is_recorded && netns->id.ino)
+		journal_kept_forget(&netns->id, device->index);
+	remove_device(netns, device);
 }
 
 static int on_settled(void *owner);
 
-static void put_off(struct keeper *keeper)
-{
-	if (!keeper->settle && !keeper->may_act)
-		loop_add_timer(keeper->loop, SETTLE_NS, 0, on_settled, keeper, &keeper->settle);
-}
-
-static void enqueue(struct keeper *keeper, const struct netns_entry *space,
+static void enqueue(struct keeper *keeper, const struct netns_entry *netns,
 		    struct kept_device *device)
 {
-	struct queue *queue = device->is_fresh ? &keeper->fresh : &keeper->changed;
+	struct queue *queue = device->is_new ? &keeper->new : &keeper->changed;
 
 	if (device->is_queued)
 		return;
-	device->is_queued = queue_put(queue, (struct task){ space->nsid, device->index });
-	if (!device->is_fresh)
-		put_off(keeper);
+	device->is_queued = queue_put(queue, (struct task){ netns->nsid, device->index });
+	if (!device->is_new && !keeper->settle && !keeper->has_settled)
+		loop_add_timer(keeper->loop, SETTLE_NS, 0, on_settled, keeper, &keeper->settle);
 }
 
-/* ---- What the watch tells ---- */
+/* ---- Events ---- */
 
-static void on_link(void *owner, struct netns_entry *space, const struct watch_link *link)
+static void on_link(void *owner, struct netns_entry *netns, const struct links_device *link)
 {
 	struct keeper *keeper = owner;
 	struct kept_device *device;
 
-	space = or_host(keeper, space);
-	if (!keeper->settings.concerns(keeper->settings.owner, link, space_is_host(space)))
+	netns = or_host(keeper, netns);
+	if (!keeper->settings.concerns(keeper->settings.owner, link, is_host(netns)))
 		return;
-	device = keeper_device(space, link->index);
+	device = kept_device(netns, link->index);
 	if (!device) {
-		device = add_device(space, link->index);
+		device = add_device(netns, link->index);
 		if (!device)
-			return; /* no memory: the next look finds it */
-		device->is_fresh = device->came = keeper->began;
+			return; /* no memory: the next list of all devices includes it */
+		device->is_new = device->appeared = keeper->began;
 		device->since = clock_ns();
-		if (keeper->began && !space_is_host(space))
-			keeper->settings.came(keeper->settings.owner);
+		if (keeper->began && !is_host(netns))
+			keeper->settings.appeared(keeper->settings.owner);
 	}
 	if (*link->name)
 		memcpy(device->name, link->name, sizeof(device->name));
 	memcpy(device->kind, link->kind, sizeof(device->kind));
-	device->was_seen = true;
-	enqueue(keeper, space, device);
+	device->was_listed = true;
+	enqueue(keeper, netns, device);
 }
 
-static void on_link_gone(void *owner, struct netns_entry *space, int index)
+static void on_link_gone(void *owner, struct netns_entry *netns, int index)
 {
 	struct kept_device *device;
 
-	space = or_host(owner, space);
-	device = keeper_device(space, index);
+	netns = or_host(owner, netns);
+	device = kept_device(netns, index);
 	if (device)
-		forget_device(space, device);
+		forget_device(netns, device);
 }
 
-static void on_filter_gone(void *owner, struct netns_entry *space, int index)
+static void on_filter_gone(void *owner, struct netns_entry *netns, int index)
 {
 	struct kept_device *device;
 
-	space = or_host(owner, space);
-	device = keeper_device(space, index);
+	netns = or_host(owner, netns);
+	device = kept_device(netns, index);
 	if (device)
-		enqueue(owner, space, device);
+		enqueue(owner, netns, device);
 }
 
-static void on_looked(void *owner, struct netns_entry *space)
+/* The list is complete: devices that are not in it have disappeared. */
+static void on_listed(void *owner, struct netns_entry *netns)
 {
 	struct kept_device *device, *next;
 
-	space = or_host(owner, space);
-	for (device = space->data; device; device = next) {
+	netns = or_host(owner, netns);
+	for (device = netns->data; device; device = next) {
 		next = device->next;
-		if (!device->was_seen && device->index)
-			forget_device(space, device);
+		if (!device->was_listed && device->index)
+			forget_device(netns, device);
 		else
-			device->was_seen = false;
+			device->was_listed = false;
 	}
 }
 
-/* What was told of it while no way led there has waited. */
-static void on_found(void *owner, struct netns_entry *space)
+static void enqueue_all(void *owner, struct netns_entry *netns)
 {
-	for (struct kept_device *device = space->data; device; device = device->next)
-		enqueue(owner, space, device);
+	for (struct kept_device *device = netns->data; device; device = device->next)
+		enqueue(owner, netns, device);
 }
 
-static void on_gone(void *owner, struct netns_entry *space)
+static void on_gone(void *owner, struct netns_entry *netns)
 {
 	(void)owner;
-	while (space->data)
-		forget_device(space, space->data);
+	while (netns->data)
+		forget_device(netns, netns->data);
 }
 
 static void on_overflow(void *owner)
 {
 	struct keeper *keeper = owner;
 
-	tell(keeper->settings.teller, NEWS_TROUBLE, LOG_WARNING, NULL, NULL, 0, 0,
-	     "netlink events were lost in a flood: looking at everything anew");
+	log_event(keeper->settings.log,
+		  &(struct event){ .kind = EVENT_TROUBLE, .level = LOG_WARNING },
+		  "netlink events were lost in a flood: listing all devices again");
 }
 
-/* ---- Seeing to a device ---- */
+/* ---- One device ---- */
 
 static bool is_gone(int rc)
 {
 	return rc == -ENODEV || rc == -ENXIO;
 }
 
-/* What could not be done is told once, not at each look. */
-static void say_trouble(struct keeper *keeper, const struct netns_entry *space,
+static void log_device(struct keeper *keeper, const struct netns_entry *netns,
+		       const struct kept_device *device, struct event event, const char *trouble)
+{
+	event.netns = netns->name;
+	event.device = device->name;
+	if (trouble)
+		log_event(keeper->settings.log, &event, "%s", trouble);
+	else
+		log_event(keeper->settings.log, &event, NULL);
+}
+
+/* Logs an error once, not at every check. */
+static void log_trouble(struct keeper *keeper, const struct netns_entry *netns,
 			struct kept_device *device, int rc)
 {
 	if (device->trouble == rc)
 		return;
 	device->trouble = rc;
-	tell(keeper->settings.teller, NEWS_TROUBLE, LOG_ERR, space->name, device->name, 0, 0, "%s",
-	     fail_text());
+	log_device(keeper, netns, device, (struct event){ .kind = EVENT_TROUBLE, .level = LOG_ERR },
+		   fail_text());
 }
 
-static void say_done(struct keeper *keeper, const struct netns_entry *space,
-		     const struct kept_device *device, uint32_t had)
+static void log_put_on(struct keeper *keeper, const struct netns_entry *netns,
+		       const struct kept_device *device, uint32_t had)
 {
-	uint64_t ns = device->came && !had ? clock_ns() - device->since : 0;
+	struct event event = { .kind = EVENT_PROTECTED,
+			       .level = LOG_INFO,
+			       .mitigations = device->has,
+			       .ns = device->appeared && !had ? clock_ns() - device->since : 0 };
 
-	if (had == device->has)
-		tell_device(keeper->settings.teller, NEWS_RESTORED, LOG_WARNING, space->name,
-			    device->name, device->has, 0);
-	else
-		tell_device(keeper->settings.teller, NEWS_PROTECTED, LOG_INFO, space->name,
-			    device->name, device->has, ns);
+	if (had == device->has) {
+		event.kind = EVENT_RESTORED;
+		event.level = LOG_WARNING;
+		event.ns = 0;
+	}
+	log_device(keeper, netns, device, event, NULL);
 }
 
-/* Puts on all of `wanted` that can be there; what cannot is trouble only where nothing else helps. */
-static int put_on(struct keeper *keeper, struct netns_entry *space, struct kept_device *device,
+/* Puts on all of `wanted` that is possible. A failure counts as trouble even if others are in force. */
+static int put_on(struct keeper *keeper, struct netns_entry *netns, struct kept_device *device,
 		  const struct journal_place *place, uint32_t wanted)
 {
 	uint32_t had = device->has, in_force = wanted;
@@ -202,99 +306,99 @@ static int put_on(struct keeper *keeper, struct netns_entry *space, struct kept_
 	int rc;
 
 	device->is_recorded = true;
-	rc = guard_protect(keeper->mitigator, place, wanted, &changed);
-
-	if (rc && !is_gone(rc)) {
-		say_trouble(keeper, space, device, rc);
-		if (guard_in_force(place, wanted, &in_force))
-			in_force = 0;
-	} else if (!rc) {
-		device->trouble = 0;
-	}
+	rc = mitigate_protect(&keeper->mitigator, place, wanted, &changed);
 	if (is_gone(rc))
 		return rc;
+	if (rc) {
+		log_trouble(keeper, netns, device, rc);
+		if (mitigate_in_force(place, wanted, &in_force))
+			in_force = 0;
+	} else {
+		device->trouble = 0;
+	}
 	device->has |= in_force;
 	if (changed && in_force)
-		say_done(keeper, space, device, had);
+		log_put_on(keeper, netns, device, had);
 	return 0;
 }
 
-static int adjust(struct keeper *keeper, struct netns_entry *space, struct kept_device *device,
+static int adjust(struct keeper *keeper, struct netns_entry *netns, struct kept_device *device,
 		  int fd, uint32_t wanted)
 {
 	const struct journal_place place = { .netns_fd = fd,
-					     .netns = space_is_host(space) ? NULL : space->name,
+					     .netns = is_host(netns) ? NULL : netns->name,
 					     .device = device->index ? device->name : NULL,
 					     .index = device->index };
 	uint32_t extra = device->has & ~wanted;
-	int rc = wanted ? put_on(keeper, space, device, &place, wanted) : 0;
+	int rc = wanted ? put_on(keeper, netns, device, &place, wanted) : 0;
 
 	if (rc || !extra)
 		return rc;
-	rc = keeper_take_off(&place, wanted);
+	rc = mitigate_revert(&place, wanted);
 	if (rc && !is_gone(rc))
-		say_trouble(keeper, space, device, rc);
+		log_trouble(keeper, netns, device, rc);
 	if (rc)
 		return rc;
 	device->has &= wanted;
-	tell_device(keeper->settings.teller, NEWS_TAKEN_OFF, LOG_INFO, space->name, device->name,
-		    extra, 0);
+	log_device(
+		keeper, netns, device,
+		(struct event){ .kind = EVENT_TAKEN_OFF, .level = LOG_INFO, .mitigations = extra },
+		NULL);
 	return 0;
 }
 
-static void see_to(struct keeper *keeper, struct netns_entry *space, struct kept_device *device)
+static void check_device(struct keeper *keeper, struct netns_entry *netns,
+			 struct kept_device *device)
 {
 	_cleanup_close_ int fd = -1;
-	struct watch_link link = { 0 };
-	uint32_t wanted =
-		keeper->settings.wanted(keeper->settings.owner, device, space_is_host(space));
+	struct links_device link = { 0 };
+	uint32_t wanted = keeper->settings.wanted(keeper->settings.owner, device, is_host(netns));
 
-	device->is_fresh = false;
+	device->is_new = false;
 	if (!wanted && !device->has)
 		return;
-	/* Without a way it waits until there is one. */
-	if (!space_is_host(space) && netns_search_open(watch_spaces(keeper->watch), space, &fd)) {
-		device->is_fresh = device->came && !device->has;
-		watch_lost_way(keeper->watch);
+	/* Without a way into its namespace the device waits until one is found. */
+	if (!is_host(netns) && links_open_netns(keeper->links, netns, &fd)) {
+		device->is_new = device->appeared && !device->has;
 		return;
 	}
 	if (!*device->name && device->index &&
-	    !watch_ask(keeper->watch, space_is_host(space) ? NULL : space, device->index, &link))
+	    !links_ask(keeper->links, is_host(netns) ? NULL : netns, device->index, &link))
 		memcpy(device->name, link.name, sizeof(device->name));
-	adjust(keeper, space, device, fd, wanted);
+	adjust(keeper, netns, device, fd, wanted);
 }
 
-static struct netns_entry *space_of(struct keeper *keeper, int nsid)
-{
-	return nsid < 0 ? &keeper->host : netns_search_by_nsid(watch_spaces(keeper->watch), nsid);
-}
+/* ---- Work ---- */
 
 static bool take_task(struct keeper *keeper, struct task *ret_task)
 {
-	if (queue_take(&keeper->fresh, ret_task))
+	if (queue_take(&keeper->new, ret_task))
 		return true;
-	if (keeper->paused || !keeper->may_act)
+	if (keeper->paused || !keeper->has_settled)
 		return false;
 	if (queue_take(&keeper->changed, ret_task))
 		return true;
-	keeper->may_act = false;
+	keeper->has_settled = false;
 	return false;
 }
 
-/* Works on the queues until the time; true: there is more. */
+/* Works on the queues until the time. Returns whether there is more. */
 static bool work(struct keeper *keeper, uint64_t until)
 {
 	struct task task;
 
 	while (take_task(keeper, &task)) {
-		struct netns_entry *space = space_of(keeper, task.nsid);
-		struct kept_device *device = space ? keeper_device(space, task.index) : NULL;
+		struct netns_entry *netns =
+			task.nsid < 0
+				? &keeper->host
+				: netns_search_by_nsid(links_search(keeper->links), task.nsid);
+		struct kept_device *device = netns ? kept_device(netns, task.index) : NULL;
 
 		if (!device)
 			continue;
 		device->is_queued = false;
-		see_to(keeper, space, device);
-		watch_drain(keeper->watch);
+		check_device(keeper, netns, device);
+		links_drain(keeper->links);
 		if (clock_ns() > until)
 			return true;
 	}
@@ -323,7 +427,7 @@ static int on_settled(void *owner)
 	struct keeper *keeper = owner;
 
 	loop_remove(&keeper->settle);
-	keeper->may_act = true;
+	keeper->has_settled = true;
 	return work_for_a_while(keeper);
 }
 
@@ -335,61 +439,104 @@ static void on_drained(void *owner)
 		work_for_a_while(keeper);
 }
 
+/* ---- Records of earlier runs and of proofs ---- */
+
+/*
+ * Whether a recorded namespace is gone. Each living namespace with a record has a number here. If all numbers
+ * are resolved, a namespace that is not among them is dead. Else it may be one of the unresolved; only a search
+ * of all of /proc tells, so that is done for some.
+ */
+static bool is_dead(struct keeper *keeper, const struct netns_id *id)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!netns_search_unresolved(links_search(keeper->links)))
+		return true;
+	return keeper->slow_searches++ < SLOW_SEARCHES_MAX && netns_find(id, &fd) == -ENOENT;
+}
+
+/* Notes what a record says is on its device; drops the record if its namespace or device is gone. */
+static int adopt(const struct ledger *ledger, void *data)
+{
+	struct keeper *keeper = data;
+	struct netns_search *search = links_search(keeper->links);
+	struct netns_entry *netns = netns_same(&ledger->netns, &keeper->host.id)
+					    ? &keeper->host
+					    : netns_search_by_id(search, &ledger->netns);
+	struct kept_device *device = netns ? kept_device(netns, ledger->index) : NULL;
+	struct links_device link;
+	const json_t *record;
+	size_t i;
+
+	if (ledger->is_past || (!netns && is_dead(keeper, &ledger->netns)))
+		return journal_kept_drop(ledger);
+	if (netns && !device && ledger->index &&
+	    links_ask(keeper->links, is_host(netns) ? NULL : netns, ledger->index, &link) ==
+		    -ENODEV)
+		return journal_kept_drop(ledger);
+	if (!device)
+		return 0;
+	device->is_recorded = true;
+	device->has = 0;
+	json_array_foreach(ledger->changes, i, record)
+		device->has |= MITIGATION_BIT(catalog_of_record(record));
+	return 0;
+}
+
+static void adopt_all(struct keeper *keeper)
+{
+	keeper->slow_searches = 0;
+	if (journal_kept_each(adopt, keeper))
+		log_event(keeper->settings.log,
+			  &(struct event){ .kind = EVENT_TROUBLE, .level = LOG_ERR },
+			  "%s: this record cannot be read and is left alone, the others are "
+			  "taken over",
+			  fail_text());
+}
+
 /* ---- All devices ---- */
 
-static void see_to_space(void *owner, struct netns_entry *space)
+int keeper_check(struct keeper *keeper, bool list_again)
 {
-	for (struct kept_device *device = space->data; device; device = device->next)
-		enqueue(owner, space, device);
-}
-
-void keeper_see_to_all(struct keeper *keeper)
-{
-	see_to_space(keeper, &keeper->host);
-	netns_search_each(watch_spaces(keeper->watch), see_to_space, keeper);
-}
-
-int keeper_look(struct keeper *keeper)
-{
-	see_to_space(keeper, &keeper->host);
-	return watch_look_in_steps(keeper->watch);
+	enqueue_all(keeper, &keeper->host);
+	if (list_again)
+		return links_list(keeper->links, true);
+	netns_search_each(links_search(keeper->links), enqueue_all, keeper);
+	return 0;
 }
 
 int keeper_begin(struct keeper *keeper)
 {
-	int rc = watch_look(keeper->watch);
+	int rc = links_list(keeper->links, false);
 
 	if (rc)
 		return rc;
-	if (!keeper_device(&keeper->host, 0))
+	if (!kept_device(&keeper->host, 0))
 		add_device(&keeper->host, 0);
-	keeper_adopt(keeper);
-	keeper_see_to_all(keeper);
-	keeper->began = keeper->may_act = true;
+	adopt_all(keeper);
+	keeper_check(keeper, false);
+	keeper->began = keeper->has_settled = true;
 	loop_remove(&keeper->settle);
 	work(keeper, UINT64_MAX);
-	keeper->may_act = false;
+	keeper->has_settled = false;
 	return 0;
 }
 
-void keeper_pause(struct keeper *keeper)
+void keeper_pause(struct keeper *keeper, bool pause)
 {
-	keeper->paused = true;
+	keeper->paused = pause;
+	if (pause)
+		return;
+	adopt_all(keeper);
+	keeper_check(keeper, false);
 }
 
-void keeper_resume(struct keeper *keeper)
-{
-	keeper->paused = false;
-	keeper_adopt(keeper);
-	keeper_see_to_all(keeper);
-}
-
-static void count_space(void *owner, struct netns_entry *space)
+static void count_devices(void *owner, struct netns_entry *netns)
 {
 	struct keeper_tally *tally = owner;
 
-	tally->spaces += space->resolved;
-	for (const struct kept_device *device = space->data; device; device = device->next) {
+	tally->netns += netns->resolved;
+	for (const struct kept_device *device = netns->data; device; device = device->next) {
 		tally->devices++;
 		tally->protected += device->has != 0;
 	}
@@ -398,20 +545,20 @@ static void count_space(void *owner, struct netns_entry *space)
 void keeper_count(struct keeper *keeper, struct keeper_tally *ret_tally)
 {
 	*ret_tally = (struct keeper_tally){ 0 };
-	netns_search_each(watch_spaces(keeper->watch), count_space, ret_tally);
+	netns_search_each(links_search(keeper->links), count_devices, ret_tally);
 }
 
-/* ---- Beginning and end ---- */
+/* ---- Life ---- */
 
 int keeper_new(struct loop *loop, const struct keeper_settings *settings,
 	       struct keeper **ret_keeper)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
-	const struct watch_hooks hooks = { .link = on_link,
+	const struct links_hooks hooks = { .link = on_link,
 					   .link_gone = on_link_gone,
 					   .filter_gone = on_filter_gone,
-					   .looked = on_looked,
-					   .found = on_found,
+					   .listed = on_listed,
+					   .found = enqueue_all,
 					   .gone = on_gone,
 					   .overflowed = on_overflow,
 					   .drained = on_drained,
@@ -422,11 +569,11 @@ int keeper_new(struct loop *loop, const struct keeper_settings *settings,
 		return fail(-ENOMEM, "out of memory");
 	keeper->loop = loop;
 	keeper->settings = *settings;
+	keeper->mitigator = MITIGATOR_INIT;
 	keeper->host.nsid = -1;
 	snprintf(keeper->host.name, sizeof(keeper->host.name), "host");
 	rc = netns_identify(-1, &keeper->host.id);
-	rc = rc ? rc : mitigator_new(&keeper->mitigator);
-	rc = rc ? rc : watch_new(loop, &hooks, settings->buffer, &keeper->watch);
+	rc = rc ? rc : links_new(loop, &hooks, settings->buffer, &keeper->links);
 	if (rc)
 		keeper_free(keeper);
 	else
@@ -434,16 +581,11 @@ int keeper_new(struct loop *loop, const struct keeper_settings *settings,
 	return rc;
 }
 
-static void drop_devices(struct netns_entry *space)
-{
-	while (space->data)
-		remove_device(space, space->data);
-}
-
-static void leave_space(void *owner, struct netns_entry *space)
+static void free_devices(void *owner, struct netns_entry *netns)
 {
 	(void)owner;
-	drop_devices(space);
+	while (netns->data)
+		remove_device(netns, netns->data);
 }
 
 void keeper_free(struct keeper *keeper)
@@ -452,13 +594,13 @@ void keeper_free(struct keeper *keeper)
 		return;
 	loop_remove(&keeper->worker);
 	loop_remove(&keeper->settle);
-	/* What is put on stays, and so do the records: nobody is gone. */
-	if (keeper->watch)
-		netns_search_each(watch_spaces(keeper->watch), leave_space, NULL);
-	drop_devices(&keeper->host);
-	watch_free(keeper->watch);
-	mitigator_free(keeper->mitigator);
-	free(keeper->fresh.task);
+	/* The devices still exist: free what is known of them, but keep their records. */
+	if (keeper->links)
+		netns_search_each(links_search(keeper->links), free_devices, NULL);
+	free_devices(NULL, &keeper->host);
+	links_free(keeper->links);
+	mitigate_release(&keeper->mitigator);
+	free(keeper->new.task);
 	free(keeper->changed.task);
 	free(keeper);
 }

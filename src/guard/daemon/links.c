@@ -1,45 +1,326 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Following devices: see watch.h.
+ * Follows devices: see links.h.
  *
- * A socket with NETLINK_LISTEN_ALL_NSID gets the events of every namespace that this one has a number for,
- * and the number with each. The kernel gives a namespace a number when a pair of devices joins it to this
- * one or a device moves there; the others get one as soon as a mount or a process leads to them
- * (net/netns_search.h), mostly before they have any device. A pair's end here tells the other's number and index
- * in its own event, too, so nothing depends on which came first.
+ * A socket with NETLINK_LISTEN_ALL_NSID gets the events of every namespace that this namespace has a number
+ * for, each with that number. The kernel numbers a namespace when a pair of devices joins it to this one, or
+ * when a device moves there. Every other namespace gets its number from net/netns_search.h as soon as a mount
+ * or a process leads to it, mostly before it has a device. The event of a pair's end here also names the
+ * other end's namespace and index, so the order of the two ends' events does not matter.
  *
- * Finding the way to a number is a search: names that have just appeared in the folders of runtimes, then the
- * newest processes, then all mounts and all processes; what nothing leads to is sought again, ever
- * more seldom. When events were lost, and once in a while, everything is looked at.
+ * To act on a namespace, the daemon needs a way into it, not only its number. It looks in the cheap places
+ * first: names that just appeared in the folders of container runtimes, then the newest processes, then all
+ * mounts, then all processes. A namespace that stays unreachable is tried again after longer and longer
+ * pauses. If events were lost, and once a minute, all devices of all namespaces are listed.
  */
-#include "guard/daemon/links_part.h"
+#include "guard/daemon/links.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/net_namespace.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/loop.h"
+#include "base/trace.h"
+#include "net/netns_search.h"
 #include "net/nl.h"
 
-#define STEP_SPACES 16
+#define MS UINT64_C(1000000)
+#define SETTLED_NS (200 * MS) /* the least time between two lists of all mounts or all devices */
+#define NAMES_MAX 1024 /* names without a namespace so far; a new one replaces the oldest */
+#define NAME_LIFE_NS (10000 * MS)
+#define RETRY_FIRST_NS (4 * MS)
+#define RETRY_SOON_NS (64 * MS)
+#define RETRY_LAST_NS (60000 * MS)
+#define PROCESSES_EVERY_NS (2000 * MS)
+#define STEP_NETNS 16 /* namespaces whose devices are listed in one step */
 
-struct netns_search *watch_spaces(struct watch *watch)
+static const char *const folders[] = { "/run/netns", "/run/docker/netns", "/var/run/netns",
+				       "/var/run/docker/netns" };
+
+/* A name that appeared in a folder: a namespace will be mounted on it. */
+struct new_name {
+	uint64_t since;
+	char path[300];
+};
+
+struct links {
+	struct loop *loop;
+	struct links_hooks hooks;
+	struct netns_search *search;
+	struct nl *nl; /* for questions */
+	int fd; /* for events */
+	int inotify, mounts;
+	int folder[ARRAY_SIZE(folders)]; /* inotify's descriptors; -1: not watched */
+	struct new_name *name;
+	size_t name_count;
+	bool mounts_changed; /* since they were last read */
+	bool has_new; /* a namespace without a known way, since the last search */
+	bool lost; /* events were, since the last list of all devices */
+	uint64_t mounts_read, listed; /* when */
+	uint64_t retry_ns;
+	size_t unreachable; /* namespaces without a way though everything was searched */
+	int *to_list; /* numbers of namespaces whose devices are still to be listed */
+	size_t to_list_count, to_list_room;
+	struct loop_source *on_events, *on_names, *on_mounts, *tick, *retry, *reread, *stepper;
+};
+
+struct netns_search *links_search(struct links *links)
 {
-	return watch->spaces;
+	return links->search;
+}
+
+static int finish(struct links *links);
+
+/* ---- Ways into namespaces ---- */
+
+static void drop_name(struct links *links, size_t i)
+{
+	memmove(&links->name[i], &links->name[i + 1],
+		(--links->name_count - i) * sizeof(*links->name));
+}
+
+static void add_name(struct links *links, const char *folder, const char *name)
+{
+	struct new_name *new;
+
+	if (links->name_count == NAMES_MAX)
+		drop_name(links, 0);
+	new = &links->name[links->name_count++];
+	new->since = clock_ns();
+	snprintf(new->path, sizeof(new->path), "%s/%s", folder, name);
+}
+
+static void watch_folders(struct links *links)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		if (links->folder[i] < 0)
+			links->folder[i] = inotify_add_watch(links->inotify, folders[i], IN_CREATE);
+}
+
+/* On most hosts /var/run is /run. Then both folders have the same descriptor, and the first one counts. */
+static void read_names(struct links *links)
+{
+	char buffer[8192] __attribute__((aligned(8)));
+	ssize_t len;
+
+	while ((len = read(links->inotify, buffer, sizeof(buffer))) > 0) {
+		const char *at = buffer;
+
+		while (at < buffer + len) {
+			const struct inotify_event *event = (const struct inotify_event *)at;
+			size_t i = 0;
+
+			at += sizeof(*event) + event->len;
+			while (i < ARRAY_SIZE(folders) && links->folder[i] != event->wd)
+				i++;
+			if (i == ARRAY_SIZE(folders))
+				continue;
+			if (event->mask & IN_IGNORED) /* the folder was removed */
+				links->folder[i] = -1;
+			else if (event->len)
+				add_name(links, folders[i], event->name);
+		}
+	}
+}
+
+static void try_names(struct links *links)
+{
+	uint64_t now = clock_ns();
+
+	read_names(links);
+	for (size_t i = links->name_count; i-- > 0;)
+		if (netns_search_try_path(links->search, links->name[i].path) ||
+		    now - links->name[i].since > NAME_LIFE_NS)
+			drop_name(links, i);
+}
+
+static int scan_mounts(struct links *links)
+{
+	links->mounts_changed = false;
+	links->mounts_read = clock_ns();
+	watch_folders(links);
+	return netns_search_scan(links->search, NETNS_MOUNTS);
+}
+
+static int on_retry(void *owner);
+
+/* If namespaces without a known way are new, searches for ways, in the cheap places first. */
+static int search_ways(struct links *links)
+{
+	struct pollfd mounts = { .fd = links->mounts, .events = POLLPRI };
+	int rc = 0;
+
+	if (!links->has_new)
+		return 0;
+	links->has_new = false;
+	try_names(links);
+	if (netns_search_unresolved(links->search))
+		rc = netns_search_scan(links->search, NETNS_NEW_PROCESSES);
+	if (!rc && netns_search_unresolved(links->search) &&
+	    (links->mounts_changed || poll(&mounts, 1, 0) > 0))
+		rc = scan_mounts(links);
+	/* A full search that found nothing is not repeated until a further namespace appears. */
+	if (rc || netns_search_unresolved(links->search) <= links->unreachable)
+		return rc;
+	links->retry_ns = RETRY_FIRST_NS;
+	loop_remove(&links->retry);
+	return loop_add_timer(links->loop, links->retry_ns, 0, on_retry, links, &links->retry);
+}
+
+static int on_reread(void *owner);
+
+/* Reads the mounts when they have settled. */
+static int scan_mounts_soon(struct links *links)
+{
+	if (links->reread)
+		return 0;
+	return loop_add_timer(links->loop, SETTLED_NS, 0, on_reread, links, &links->reread);
+}
+
+static int on_retry(void *owner)
+{
+	struct links *links = owner;
+	int rc;
+
+	loop_remove(&links->retry);
+	links->unreachable = 0;
+	if (!netns_search_unresolved(links->search))
+		return 0;
+	try_names(links);
+	rc = netns_search_unresolved(links->search) ? scan_mounts(links) : 0;
+	if (!rc && netns_search_unresolved(links->search))
+		rc = netns_search_scan(links->search, NETNS_PROCESSES);
+	links->unreachable = netns_search_unresolved(links->search);
+	links->retry_ns *= 4;
+	if (!rc && netns_search_unresolved(links->search) && links->retry_ns <= RETRY_LAST_NS)
+		rc = loop_add_timer(links->loop, links->retry_ns, 0, on_retry, links,
+				    &links->retry);
+	return rc ? rc : finish(links);
+}
+
+static int on_names(void *owner, uint32_t events)
+{
+	struct links *links = owner;
+
+	(void)events;
+	try_names(links);
+	return finish(links);
+}
+
+static int on_reread(void *owner)
+{
+	struct links *links = owner;
+	int rc;
+
+	loop_remove(&links->reread);
+	rc = links->mounts_changed ? scan_mounts(links) : 0;
+	return rc ? rc : finish(links);
+}
+
+/*
+ * The kernel reports that mounts changed, not which. If a new name explains the change, its namespace is found by that
+ * name; else the list of mounts is read, once for many changes.
+ */
+static int on_mounts(void *owner, uint32_t events)
+{
+	struct links *links = owner;
+	uint64_t since = clock_ns() - links->mounts_read;
+	size_t names;
+	int rc;
+
+	(void)events;
+	links->mounts_changed = true;
+	read_names(links);
+	names = links->name_count;
+	try_names(links);
+	if (names == links->name_count && since > SETTLED_NS) {
+		rc = scan_mounts(links);
+		return rc ? rc : finish(links);
+	}
+	rc = scan_mounts_soon(links);
+	return rc ? rc : finish(links);
+}
+
+static int on_tick(void *owner)
+{
+	struct links *links = owner;
+	int rc = netns_search_scan(links->search, NETNS_NEW_PROCESSES);
+
+	return rc ? rc : finish(links);
+}
+
+/* Searches for the way to a namespace whose known way no longer leads there. */
+static void search_soon(struct links *links)
+{
+	if (links->retry && links->retry_ns <= RETRY_SOON_NS)
+		return;
+	loop_remove(&links->retry);
+	links->retry_ns = RETRY_FIRST_NS;
+	loop_add_timer(links->loop, links->retry_ns, 0, on_retry, links, &links->retry);
+}
+
+int links_open_netns(struct links *links, struct netns_entry *netns, int *ret_fd)
+{
+	int rc = netns_search_open(links->search, netns, ret_fd);
+
+	if (rc)
+		search_soon(links);
+	return rc;
+}
+
+/* unwatch_runtimes() undoes it, after a failure, too. */
+static int watch_runtimes(struct links *links)
+{
+	int rc;
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		links->folder[i] = -1;
+	links->name = calloc(NAMES_MAX, sizeof(*links->name));
+	links->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	links->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (!links->name || links->inotify < 0 || links->mounts < 0)
+		return fail_errno(-errno, "cannot watch mounts");
+	watch_folders(links);
+	rc = loop_add_fd(links->loop, links->inotify, EPOLLIN, on_names, links, &links->on_names);
+	rc = rc ? rc
+		: loop_add_fd(links->loop, links->mounts, EPOLLPRI, on_mounts, links,
+			      &links->on_mounts);
+	return rc ? rc
+		  : loop_add_timer(links->loop, PROCESSES_EVERY_NS, PROCESSES_EVERY_NS, on_tick,
+				   links, &links->tick);
+}
+
+static void unwatch_runtimes(struct links *links)
+{
+	loop_remove(&links->on_names);
+	loop_remove(&links->on_mounts);
+	loop_remove(&links->tick);
+	loop_remove(&links->retry);
+	loop_remove(&links->reread);
+	cleanup_close(&links->inotify);
+	cleanup_close(&links->mounts);
+	free(links->name);
 }
 
 /* ---- Events ---- */
 
 /* What a message about a device says. */
 struct link_event {
-	struct watch_link link;
+	struct links_device device;
 	int peer, peer_nsid; /* IFLA_LINK, IFLA_LINK_NETNSID; -1 */
 };
 
@@ -65,12 +346,12 @@ static bool read_link(const struct nlmsghdr *message, struct link_event *ret_eve
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*ifi) || ifi->ifi_family != AF_UNSPEC)
 		return false;
-	event.link.index = ifi->ifi_index;
-	event.link.loopback = ifi->ifi_flags & IFF_LOOPBACK;
+	event.device.index = ifi->ifi_index;
+	event.device.loopback = ifi->ifi_flags & IFF_LOOPBACK;
 	mnl_attr_for_each(attr, message, sizeof(*ifi)) {
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_IFNAME:
-			take_text(attr, event.link.name, sizeof(event.link.name));
+			take_text(attr, event.device.name, sizeof(event.device.name));
 			break;
 		case IFLA_LINK:
 			event.peer = take_number(attr);
@@ -81,7 +362,8 @@ static bool read_link(const struct nlmsghdr *message, struct link_event *ret_eve
 		case IFLA_LINKINFO:
 			mnl_attr_for_each_nested(nested, attr)
 				if (mnl_attr_get_type(nested) == IFLA_INFO_KIND)
-					take_text(nested, event.link.kind, sizeof(event.link.kind));
+					take_text(nested, event.device.kind,
+						  sizeof(event.device.kind));
 			break;
 		}
 	}
@@ -94,16 +376,16 @@ static bool is_pair(const char *kind)
 	return !strcmp(kind, "veth") || !strcmp(kind, "netkit");
 }
 
-static struct netns_entry *need_space(struct watch *watch, int nsid)
+static struct netns_entry *netns_of_nsid(struct links *links, int nsid)
 {
-	struct netns_entry *space = netns_search_by_nsid(watch->spaces, nsid);
+	struct netns_entry *netns = netns_search_by_nsid(links->search, nsid);
 
-	if (!space)
-		watch->has_new = true;
-	return space ? space : netns_search_add(watch->spaces, nsid);
+	if (!netns)
+		links->has_new = true;
+	return netns ? netns : netns_search_add(links->search, nsid);
 }
 
-static void take_link(struct watch *watch, struct netns_entry *space,
+static void take_link(struct links *links, struct netns_entry *netns,
 		      const struct nlmsghdr *message)
 {
 	struct link_event event;
@@ -111,56 +393,65 @@ static void take_link(struct watch *watch, struct netns_entry *space,
 
 	if (!read_link(message, &event))
 		return;
-	watch->hooks.link(watch->hooks.owner, space, &event.link);
-	/* Other namespaces have numbers of their own for each other. */
-	if (space || event.peer_nsid < 0 || event.peer <= 0 || !is_pair(event.link.kind))
+	trace("links", "%s: device %d %s, kind %s", netns ? netns->name : "host",
+	      event.device.index, event.device.name,
+	      *event.device.kind ? event.device.kind : "hardware");
+	links->hooks.link(links->hooks.owner, netns, &event.device);
+	/* IFLA_LINK_NETNSID is a number in the namespace of the message; only this one's numbers are known here. */
+	if (netns || event.peer_nsid < 0 || event.peer <= 0 || !is_pair(event.device.kind))
 		return;
-	other = need_space(watch, event.peer_nsid);
-	event.link.index = event.peer;
-	*event.link.name = '\0';
+	other = netns_of_nsid(links, event.peer_nsid);
+	event.device.index = event.peer;
+	*event.device.name = '\0';
 	if (other)
-		watch->hooks.link(watch->hooks.owner, other, &event.link);
+		links->hooks.link(links->hooks.owner, other, &event.device);
 }
 
-static void take_nsid(struct watch *watch, const struct nlmsghdr *message)
+static void take_link_gone(struct links *links, struct netns_entry *netns, int index)
+{
+	trace("links", "%s: device %d is gone", netns ? netns->name : "host", index);
+	links->hooks.link_gone(links->hooks.owner, netns, index);
+}
+
+static void take_nsid(struct links *links, const struct nlmsghdr *message)
 {
 	int nsid = nl_nsid_of(message);
-	struct netns_entry *space;
+	struct netns_entry *netns;
 
 	if (nsid < 0)
 		return;
-	space = message->nlmsg_type == RTM_NEWNSID ? need_space(watch, nsid)
-						   : netns_search_by_nsid(watch->spaces, nsid);
-	if (space && message->nlmsg_type == RTM_DELNSID)
-		netns_search_forget(watch->spaces, space);
+	netns = message->nlmsg_type == RTM_NEWNSID ? netns_of_nsid(links, nsid)
+						   : netns_search_by_nsid(links->search, nsid);
+	if (netns && message->nlmsg_type == RTM_DELNSID)
+		netns_search_forget(links->search, netns);
 }
 
-static void take_message(struct watch *watch, int nsid, const struct nlmsghdr *message)
+static void take_message(struct links *links, int nsid, const struct nlmsghdr *message)
 {
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(message);
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(message);
-	struct netns_entry *space = nsid >= 0 ? need_space(watch, nsid) : NULL;
+	struct netns_entry *netns = nsid >= 0 ? netns_of_nsid(links, nsid) : NULL;
 
-	if (nsid >= 0 && !space)
-		return; /* no memory: the next look finds it */
+	if (nsid >= 0 && !netns)
+		return; /* no memory: the next list of all devices finds it */
 	switch (message->nlmsg_type) {
 	case RTM_NEWLINK:
-		take_link(watch, space, message);
+		take_link(links, netns, message);
 		break;
 	case RTM_DELLINK:
 		if (mnl_nlmsg_get_payload_len(message) >= sizeof(*ifi) &&
 		    ifi->ifi_family == AF_UNSPEC)
-			watch->hooks.link_gone(watch->hooks.owner, space, ifi->ifi_index);
+			take_link_gone(links, netns, ifi->ifi_index);
 		break;
 	case RTM_DELTFILTER:
 	case RTM_DELQDISC:
 		if (mnl_nlmsg_get_payload_len(message) >= sizeof(*tc))
-			watch->hooks.filter_gone(watch->hooks.owner, space, tc->tcm_ifindex);
+			links->hooks.filter_gone(links->hooks.owner, netns, tc->tcm_ifindex);
 		break;
 	case RTM_NEWNSID:
 	case RTM_DELNSID:
 		if (nsid < 0)
-			take_nsid(watch, message);
+			take_nsid(links, message);
 		break;
 	}
 }
@@ -176,8 +467,8 @@ static int origin(struct msghdr *header)
 	return nsid;
 }
 
-/* Returns 1 for a datagram, 0 where there is none, -errno. */
-static int take_datagram(struct watch *watch)
+/* Returns 1 if it read a datagram, 0 if there is none, -errno. */
+static int take_datagram(struct links *links)
 {
 	static char buffer[65536] __attribute__((aligned(8)));
 	char control[CMSG_SPACE(sizeof(int)) + 64] __attribute__((aligned(8)));
@@ -189,7 +480,7 @@ static int take_datagram(struct watch *watch)
 				 .msg_iovlen = 1,
 				 .msg_control = control,
 				 .msg_controllen = sizeof(control) };
-	ssize_t len = recvmsg(watch->fd, &header, MSG_DONTWAIT);
+	ssize_t len = recvmsg(links->fd, &header, MSG_DONTWAIT);
 	const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
 	int left = (int)len, nsid;
 
@@ -199,208 +490,197 @@ static int take_datagram(struct watch *watch)
 		return 1;
 	nsid = origin(&header);
 	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
-		take_message(watch, nsid, message);
+		take_message(links, nsid, message);
 	return 1;
 }
 
-int watch_drain(struct watch *watch)
+int links_drain(struct links *links)
 {
 	int rc = 1;
 
 	while (rc > 0) {
-		rc = take_datagram(watch);
+		rc = take_datagram(links);
 		if (rc != -ENOBUFS)
 			continue;
-		watch->lost = true;
+		trace("links", "events were lost");
+		links->lost = true;
 		rc = 1;
 	}
 	return rc ? fail_errno(rc, "cannot read netlink events") : 0;
 }
 
-/* A flood that goes on would have everything looked at all the time: not more often than the mounts. */
-static int make_up(struct watch *watch)
+/* Lists all devices if events were lost; no more often than the mounts are read, as a flood may go on. */
+static int list_if_lost(struct links *links)
 {
-	if (!watch->lost)
+	if (!links->lost)
 		return 0;
-	if (clock_ns() - watch->looked < SETTLED_NS)
-		return search_mounts_soon(watch);
-	watch->hooks.overflowed(watch->hooks.owner);
-	return watch_look_in_steps(watch);
+	if (clock_ns() - links->listed < SETTLED_NS)
+		return scan_mounts_soon(links);
+	links->hooks.overflowed(links->hooks.owner);
+	return links_list(links, true);
 }
 
-int watch_finish(struct watch *watch)
+/* Called when the events have been read or a search has ended. */
+static int finish(struct links *links)
 {
-	int rc = search(watch);
+	int rc = search_ways(links);
 
-	rc = rc ? rc : make_up(watch);
+	rc = rc ? rc : list_if_lost(links);
 	if (!rc)
-		watch->hooks.drained(watch->hooks.owner);
+		links->hooks.drained(links->hooks.owner);
 	return rc;
 }
 
 static int on_events(void *owner, uint32_t events)
 {
-	struct watch *watch = owner;
-	int rc = watch_drain(watch);
+	struct links *links = owner;
+	int rc = links_drain(links);
 
 	(void)events;
-	return rc ? rc : watch_finish(watch);
+	return rc ? rc : finish(links);
 }
 
-/* ---- Looking at everything ---- */
+/* ---- Lists of all devices ---- */
 
 static int on_step(void *owner);
 
-struct look {
-	struct watch *watch;
-	struct netns_entry *space; /* NULL: this namespace */
+struct list {
+	struct links *links;
+	struct netns_entry *netns; /* NULL: this namespace */
 };
 
-static int take_looked(const struct nlmsghdr *message, void *data)
+static int take_listed(const struct nlmsghdr *message, void *data)
 {
-	const struct look *look = data;
+	const struct list *list = data;
 
 	if (message->nlmsg_type == RTM_NEWLINK)
-		take_link(look->watch, look->space, message);
+		take_link(list->links, list->netns, message);
 	return MNL_CB_OK;
 }
 
-static int look_at(struct watch *watch, struct netns_entry *space)
+static int list_devices(struct links *links, struct netns_entry *netns)
 {
-	struct look look = { watch, space };
+	struct list list = { links, netns };
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = nl_request(buffer, RTM_GETLINK, NLM_F_DUMP);
 	int rc;
 
 	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
-	if (space)
-		mnl_attr_put_u32(request, IFLA_TARGET_NETNSID, (uint32_t)space->nsid);
+	if (netns)
+		mnl_attr_put_u32(request, IFLA_TARGET_NETNSID, (uint32_t)netns->nsid);
 	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	rc = nl_dump(watch->nl, request, take_looked, NULL, &look);
+	rc = nl_dump(links->nl, request, take_listed, NULL, &list);
 	if (!rc)
-		watch->hooks.looked(watch->hooks.owner, space);
+		links->hooks.listed(links->hooks.owner, netns);
 	return rc;
 }
 
-static void list_space(void *owner, struct netns_entry *space)
+static void add_to_list(void *owner, struct netns_entry *netns)
 {
-	struct watch *watch = owner;
+	struct links *links = owner;
 
-	if (watch->step_count == watch->step_room) {
-		size_t room = watch->step_room ? 2 * watch->step_room : 64;
-		int *more = realloc(watch->step, room * sizeof(*more));
+	/* Without memory, the next list of all devices includes it. */
+	if (!ARRAY_RESERVE(links->to_list, links->to_list_room, links->to_list_count + 1))
+		links->to_list[links->to_list_count++] = netns->nsid;
+}
 
-		if (!more)
-			return; /* the next look has it */
-		watch->step = more;
-		watch->step_room = room;
+static int begin_steps(struct links *links)
+{
+	return links->stepper ? 0 : loop_add_soon(links->loop, on_step, links, &links->stepper);
+}
+
+/* The kernel did not report the devices that it got before it had a number: they are listed. */
+static void on_found(void *owner, struct netns_entry *netns)
+{
+	struct links *links = owner;
+
+	if (netns->had_no_nsid) {
+		add_to_list(links, netns);
+		begin_steps(links);
 	}
-	watch->step[watch->step_count++] = space->nsid;
+	links->hooks.found(links->hooks.owner, netns);
 }
 
-static int begin_steps(struct watch *watch)
+static void on_gone(void *owner, struct netns_entry *netns)
 {
-	return watch->stepper ? 0 : loop_add_soon(watch->loop, on_step, watch, &watch->stepper);
+	struct links *links = owner;
+
+	links->hooks.gone(links->hooks.owner, netns);
 }
 
-/* What came before it had a number was not reported. */
-static void on_found(void *owner, struct netns_entry *space)
+/* Asks for all numbers, then follows all ways, so that each namespace has a number and is listed. */
+static int begin_list(struct links *links)
 {
-	struct watch *watch = owner;
-
-	if (space->had_no_nsid) {
-		list_space(watch, space);
-		begin_steps(watch);
-	}
-	watch->hooks.found(watch->hooks.owner, space);
-}
-
-static void on_gone(void *owner, struct netns_entry *space)
-{
-	struct watch *watch = owner;
-
-	watch->hooks.gone(watch->hooks.owner, space);
-}
-
-/* Numbers first, then everything that leads to a namespace, so that all are listed. */
-static int begin_look(struct watch *watch)
-{
-	bool events_lost = watch->lost;
+	bool events_lost = links->lost;
 	int rc;
 
-	watch->lost = false;
-	watch->looked = clock_ns();
-	rc = netns_search_check(watch->spaces, events_lost);
-	rc = rc ? rc : search_mounts(watch);
-	rc = rc ? rc : netns_search_scan(watch->spaces, NETNS_PROCESSES);
+	links->lost = false;
+	links->listed = clock_ns();
+	rc = netns_search_check(links->search, events_lost);
+	rc = rc ? rc : scan_mounts(links);
+	rc = rc ? rc : netns_search_scan(links->search, NETNS_PROCESSES);
 	if (rc)
 		return rc;
-	watch->step_count = 0;
-	netns_search_each(watch->spaces, list_space, watch);
-	return look_at(watch, NULL) == -ENOMEM ? -ENOMEM : 0;
+	links->to_list_count = 0;
+	netns_search_each(links->search, add_to_list, links);
+	return list_devices(links, NULL) == -ENOMEM ? -ENOMEM : 0;
 }
 
-static void look_at_some(struct watch *watch, size_t most)
+static void list_some(struct links *links, size_t most)
 {
-	while (watch->step_count && most--) {
-		struct netns_entry *space =
-			netns_search_by_nsid(watch->spaces, watch->step[--watch->step_count]);
+	while (links->to_list_count && most--) {
+		struct netns_entry *netns =
+			netns_search_by_nsid(links->search, links->to_list[--links->to_list_count]);
 
-		if (space)
-			look_at(watch, space); /* one that cannot be looked at is going */
+		if (netns)
+			list_devices(links, netns); /* fails only if the namespace is going away */
 	}
 }
 
-int watch_look(struct watch *watch)
+int links_list(struct links *links, bool in_steps)
 {
-	int rc = begin_look(watch);
+	int rc = begin_list(links);
 
-	if (!rc)
-		look_at_some(watch, SIZE_MAX);
-	return rc ? rc : watch_finish(watch);
+	if (rc || in_steps)
+		return rc ? rc : begin_steps(links);
+	list_some(links, SIZE_MAX);
+	return finish(links);
 }
 
 static int on_step(void *owner)
 {
-	struct watch *watch = owner;
+	struct links *links = owner;
 	int rc = 0;
 
-	watch->stepper = NULL;
-	look_at_some(watch, STEP_SPACES);
-	if (watch->step_count)
-		rc = begin_steps(watch);
-	return rc ? rc : watch_finish(watch);
-}
-
-int watch_look_in_steps(struct watch *watch)
-{
-	int rc = begin_look(watch);
-
-	return rc ? rc : begin_steps(watch);
+	links->stepper = NULL;
+	list_some(links, STEP_NETNS);
+	if (links->to_list_count)
+		rc = begin_steps(links);
+	return rc ? rc : finish(links);
 }
 
 static int take_asked(const struct nlmsghdr *message, void *data)
 {
 	struct link_event event;
-	struct watch_link *ret_link = data;
+	struct links_device *ret_device = data;
 
 	if (message->nlmsg_type == RTM_NEWLINK && read_link(message, &event))
-		*ret_link = event.link;
+		*ret_device = event.device;
 	return MNL_CB_OK;
 }
 
-int watch_ask(struct watch *watch, const struct netns_entry *space, int index,
-	      struct watch_link *ret_link)
+int links_ask(struct links *links, const struct netns_entry *netns, int index,
+	      struct links_device *ret_device)
 {
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = nl_request(buffer, RTM_GETLINK, 0);
 	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(request, sizeof(*ifi));
 
 	ifi->ifi_index = index;
-	if (space)
-		mnl_attr_put_u32(request, IFLA_TARGET_NETNSID, (uint32_t)space->nsid);
+	if (netns)
+		mnl_attr_put_u32(request, IFLA_TARGET_NETNSID, (uint32_t)netns->nsid);
 	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	return nl_talk(watch->nl, request, take_asked, ret_link);
+	return nl_talk(links->nl, request, take_asked, ret_device);
 }
 
 /* ---- Beginning and end ---- */
@@ -415,7 +695,7 @@ static int open_events(size_t buffer, int *ret_fd)
 
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0)
 		return fail_errno(-errno, "cannot open a netlink socket");
-	/* Beyond the limit for everybody; where that is not allowed, up to it. */
+	/* Above net.core.rmem_max if privilege allows it, else up to that limit. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	if (setsockopt(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &one, sizeof(one)) < 0)
@@ -428,48 +708,48 @@ static int open_events(size_t buffer, int *ret_fd)
 	return 0;
 }
 
-static int open_all(struct watch *watch, size_t buffer)
+static int open_all(struct links *links, size_t buffer)
 {
-	const struct netns_search_hooks hooks = { on_found, on_gone, watch };
-	int rc = netns_search_new(&hooks, &watch->spaces);
+	const struct netns_search_hooks hooks = { on_found, on_gone, links };
+	int rc = netns_search_new(&hooks, &links->search);
 
-	rc = rc ? rc : nl_open(-1, NETLINK_ROUTE, &watch->nl);
-	rc = rc ? rc : open_events(buffer, &watch->fd);
+	rc = rc ? rc : nl_open(-1, NETLINK_ROUTE, &links->nl);
+	rc = rc ? rc : open_events(buffer, &links->fd);
 	if (rc)
 		return rc;
-	rc = loop_add_fd(watch->loop, watch->fd, EPOLLIN, on_events, watch, &watch->on_events);
-	return rc ? rc : search_begin(watch);
+	rc = loop_add_fd(links->loop, links->fd, EPOLLIN, on_events, links, &links->on_events);
+	return rc ? rc : watch_runtimes(links);
 }
 
-int watch_new(struct loop *loop, const struct watch_hooks *hooks, size_t buffer,
-	      struct watch **ret_watch)
+int links_new(struct loop *loop, const struct links_hooks *hooks, size_t buffer,
+	      struct links **ret_links)
 {
-	struct watch *watch = calloc(1, sizeof(*watch));
+	struct links *links = calloc(1, sizeof(*links));
 	int rc;
 
-	if (!watch)
+	if (!links)
 		return fail(-ENOMEM, "out of memory");
-	watch->loop = loop;
-	watch->hooks = *hooks;
-	watch->fd = watch->inotify = watch->mounts = -1;
-	rc = open_all(watch, buffer);
+	links->loop = loop;
+	links->hooks = *hooks;
+	links->fd = links->inotify = links->mounts = -1;
+	rc = open_all(links, buffer);
 	if (rc)
-		watch_free(watch);
+		links_free(links);
 	else
-		*ret_watch = watch;
+		*ret_links = links;
 	return rc;
 }
 
-void watch_free(struct watch *watch)
+void links_free(struct links *links)
 {
-	if (!watch)
+	if (!links)
 		return;
-	loop_remove(&watch->on_events);
-	loop_remove(&watch->stepper);
-	search_end(watch);
-	cleanup_close(&watch->fd);
-	netns_search_free(watch->spaces);
-	nl_close(watch->nl);
-	free(watch->step);
-	free(watch);
+	loop_remove(&links->on_events);
+	loop_remove(&links->stepper);
+	unwatch_runtimes(links);
+	cleanup_close(&links->fd);
+	netns_search_free(links->search);
+	nl_close(links->nl);
+	free(links->to_list);
+	free(links);
 }

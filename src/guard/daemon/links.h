@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Following the devices of all network namespaces of this host as they come, change and go, from one
- * netlink socket in this namespace.
+ * Follows the network devices of all network namespaces of this host: which there are, which appear, change
+ * and disappear. One netlink socket in this namespace reports them all.
  */
 #ifndef TRUESUM_GUARD_DAEMON_LINKS_H
 #define TRUESUM_GUARD_DAEMON_LINKS_H
@@ -9,67 +9,65 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#include "base/loop.h"
-#include "net/netns_search.h"
+struct links;
+struct loop;
+struct netns_entry; /* net/netns_search.h */
 
-struct watch;
-
-struct watch_link {
+struct links_device {
 	int index; /* in its own namespace */
-	char name[IFNAMSIZ]; /* empty: not told */
+	char name[IFNAMSIZ]; /* empty: not reported */
 	char kind[16]; /* IFLA_INFO_KIND; empty: hardware */
 	bool loopback;
 };
 
 /*
- * What is told, `space` NULL for this namespace. None of them may ask the kernel, which would be in the
- * middle of an answer: they note what is to be done, and do it when `drained` is called.
+ * Called for each event; `netns` is NULL for this namespace. A hook must not ask the kernel, which may be in
+ * the middle of an answer: it notes what to do, and does it when `drained` is called.
  */
-struct watch_hooks {
-	/* A device that is there: new, changed, or seen by a look at everything. */
-	void (*link)(void *owner, struct netns_entry *space, const struct watch_link *link);
-	void (*link_gone)(void *owner, struct netns_entry *space, int index);
-	/* A filter or a qdisc was taken off. */
-	void (*filter_gone)(void *owner, struct netns_entry *space, int index);
-	/* All devices of the namespace have been told by a look at everything. */
-	void (*looked)(void *owner, struct netns_entry *space);
-	/* A way to the namespace was found; it is about to be forgotten. */
-	void (*found)(void *owner, struct netns_entry *space);
-	void (*gone)(void *owner, struct netns_entry *space);
-	/* Events were lost: everything is being looked at anew. */
+struct links_hooks {
+	/* The device exists: it is new, has changed, or is in a list of all devices. */
+	void (*link)(void *owner, struct netns_entry *netns, const struct links_device *device);
+	void (*link_gone)(void *owner, struct netns_entry *netns, int index);
+	/* A filter or a qdisc was removed from the device. */
+	void (*filter_gone)(void *owner, struct netns_entry *netns, int index);
+	/* The list of all devices of the namespace is complete. */
+	void (*listed)(void *owner, struct netns_entry *netns);
+	/* A way into the namespace was found; the entry is about to be freed. */
+	void (*found)(void *owner, struct netns_entry *netns);
+	void (*gone)(void *owner, struct netns_entry *netns);
+	/* Events were lost: all devices are being listed again. */
 	void (*overflowed)(void *owner);
+	/* All events that were there have been read. */
 	void (*drained)(void *owner);
 	void *owner;
 };
 
 /*
- * Opens the sockets, which needs CAP_NET_BROADCAST; their rights stay when the process's are dropped.
- * `buffer`: bytes of the receive buffer.
+ * Opens the sockets, which needs CAP_NET_BROADCAST; they keep that right when the process drops it.
+ * `buffer`: bytes of the receive buffer. -errno with a sentence.
  */
-int watch_new(struct loop *loop, const struct watch_hooks *hooks, size_t buffer,
-	      struct watch **ret_watch);
-void watch_free(struct watch *watch);
+int links_new(struct loop *loop, const struct links_hooks *hooks, size_t buffer,
+	      struct links **ret_links);
+void links_free(struct links *links);
 
-/* The namespaces it knows. */
-struct netns_search *watch_spaces(struct watch *watch);
+/* The namespaces that are known; owned by the links. */
+struct netns_search *links_search(struct links *links);
 
 /*
- * Takes what has been reported so far, so that the socket does not overflow while somebody works. Does not
- * call `drained`.
+ * Reads the events that have arrived, so that the socket does not overflow while the caller works. Does not
+ * call `drained`. -errno with a sentence.
  */
-int watch_drain(struct watch *watch);
+int links_drain(struct links *links);
 
-/* The way to a namespace led elsewhere: it is sought anew. */
-void watch_lost_way(struct watch *watch);
+/* Opens a namespace; *ret_fd is the caller's. If the known way no longer leads there, searches for another. */
+int links_open_netns(struct links *links, struct netns_entry *netns, int *ret_fd);
 
-/* Looks at everything: at once, or in steps between other events. */
-int watch_look(struct watch *watch);
-int watch_look_in_steps(struct watch *watch);
+/* Lists all devices: before it returns, or `in_steps` between other events. -errno with a sentence. */
+int links_list(struct links *links, bool in_steps);
 
-/* Asks for a device whose name was not told. */
-int watch_ask(struct watch *watch, const struct netns_entry *space, int index,
-	      struct watch_link *ret_link);
+/* Asks for one device. -ENODEV with a sentence if it does not exist. */
+int links_ask(struct links *links, const struct netns_entry *netns, int index,
+	      struct links_device *ret_device);
 
 #endif

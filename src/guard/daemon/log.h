@@ -1,36 +1,60 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Telling what happens, a line for each device, in a flood one for many. */
+/*
+ * The daemon's log: events, each with a sentence and with the facts in it. A flood of events about devices is
+ * cut to LOG_LINES lines a second and a summary.
+ */
 #ifndef TRUESUM_GUARD_DAEMON_LOG_H
 #define TRUESUM_GUARD_DAEMON_LOG_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/loop.h"
-#include "guard/daemon/news.h"
+struct loop;
 
-#define TELL_LINES 20 /* a second, before the rest is summed up */
+#define LOG_LINES 20 /* about devices, in a second */
 
-/* Zeroed, but for the first three. */
-struct teller {
+enum event_kind {
+	EVENT_PROTECTED, /* a device got its mitigations */
+	EVENT_RESTORED, /* somebody had taken a mitigation off: it is on again */
+	EVENT_TAKEN_OFF, /* a mitigation that the policy no longer wants */
+	EVENT_SUMMARY, /* for the devices beyond LOG_LINES */
+	EVENT_TROUBLE, /* something could not be done */
+	EVENT_PROOF, /* a proof begins or ends */
+	EVENT_STATE, /* of the daemon */
+	EVENT_KINDS
+};
+
+struct event {
+	enum event_kind kind;
+	int level; /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO */
+	const char *netns,
+		*device; /* may be NULL; `device` as the kernel has it, any byte but NUL */
+	uint32_t mitigations; /* MITIGATION_BIT()s */
+	uint64_t ns; /* since the device appeared; 0: it did not just appear */
+	const char *sentence; /* all of that, printable; set by the log */
+};
+
+typedef void (*event_fn)(void *owner, const struct event *event);
+
+/* Set the first three members, the others are 0. */
+struct event_log {
 	struct loop *loop;
-	news_fn say;
+	event_fn write;
 	void *owner;
 	unsigned int lines; /* in this second */
-	size_t left_out[NEWS_KINDS];
-	uint64_t slowest[NEWS_KINDS]; /* of those */
+	size_t left_out[EVENT_KINDS];
+	uint64_t slowest[EVENT_KINDS]; /* the largest `ns` of those left out */
 	struct loop_source *second;
 };
 
-/* One line; `space` and `device` may be NULL, and stand before the sentence in its words. */
-void tell(struct teller *teller, enum news_kind kind, int level, const char *space,
-	  const char *device, uint32_t mitigations, uint64_t ns, const char *format, ...)
-	__attribute__((format(printf, 8, 9)));
+/*
+ * Writes the event with a sentence, after the names of its device and namespace. Without a format (NULL) the
+ * sentence says what was done to the device.
+ */
+void log_event(struct event_log *log, const struct event *event, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
-/* What was done to a device, in the words of its kind. */
-void tell_device(struct teller *teller, enum news_kind kind, int level, const char *space,
-		 const char *device, uint32_t mitigations, uint64_t ns);
-
-void tell_end(struct teller *teller);
+/* Writes the summary that is still due. */
+void log_end(struct event_log *log);
 
 #endif

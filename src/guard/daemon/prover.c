@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A proof in a child: see proof.h. The child keeps none of the daemon's descriptors, above all not its lock,
- * so that a daemon that was killed can be started anew at once.
+ * Proves in a child process: see prover.h.
  *
- * A policy is written only where at least one container was found out about: a host without containers has
- * proven nothing.
+ * The child keeps none of the daemon's descriptors. Most of all it does not keep the daemon's lock, so that a
+ * daemon that was killed can be restarted at once.
+ *
+ * The child writes a policy only if at least one container has a verdict: a host without containers proves
+ * nothing.
  */
 #include "guard/daemon/prover.h"
 
@@ -21,28 +23,31 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/loop.h"
+#include "guard/policy.h"
 #include "guard/proof.h"
+#include "net/inventory.h"
 
-struct proof {
+struct prover {
 	pid_t pid;
-	int fd; /* what the child reports */
-	struct proof_report report;
-	size_t have; /* bytes of it */
-	proof_done_fn done;
+	int fd; /* gets the child's report */
+	struct prover_report report;
+	size_t have; /* bytes of the report */
+	prover_done_fn done;
 	void *owner;
 	struct loop_source *source;
 };
 
 /* ---- In the child ---- */
 
-static void say_nothing(enum journal_news news, const char *sentence)
+static void ignore_recovery(enum journal_news news, const char *sentence)
 {
 	(void)news;
 	(void)sentence;
 }
 
-static const struct device *device_of(const struct inventory *inventory,
-				      const struct guard_target *target)
+static const struct device *end_of(const struct inventory *inventory,
+				   const struct proof_target *target)
 {
 	const struct space *space = &inventory->space[target->space];
 
@@ -52,13 +57,13 @@ static const struct device *device_of(const struct inventory *inventory,
 	return NULL;
 }
 
-/* A kind of device that was found out about has a row, though it may need nothing. */
-static void judge(const struct inventory *inventory, struct guard_result *result,
-		  struct proof_report *report)
+/* Gives each kind of device that has a verdict a row in the policy, even if it needs nothing. */
+static void report_result(const struct inventory *inventory, struct proof_result *result,
+			  struct prover_report *report)
 {
 	for (size_t i = 0; i < result->target_count; i++) {
-		const struct guard_target *target = &result->target[i];
-		const struct device *device = device_of(inventory, target);
+		const struct proof_target *target = &result->target[i];
+		const struct device *device = end_of(inventory, target);
 
 		if (inventory->space[target->space].own)
 			continue;
@@ -71,45 +76,45 @@ static void judge(const struct inventory *inventory, struct guard_result *result
 			continue;
 		report->found++;
 		if (device)
-			policy_add_kind(&result->policy, device->kind, 0);
+			policy_add(&result->policy, POLICY_KIND, device->kind, 0);
 	}
 	report->verdict = result->verdict;
 	report->seconds = result->seconds;
 }
 
-static int prove(const char *path, struct proof_report *report)
+static int prove_and_write(const char *path, struct prover_report *report)
 {
-	struct guard_settings settings = { .gate.say = say_nothing };
+	struct proof_settings settings = { .gate.say = ignore_recovery };
 	struct policy earlier;
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	_cleanup_free_ size_t *spaces = NULL;
-	struct guard_result result = { 0 };
+	struct proof_result result = { 0 };
 	int rc = inventory_take(NULL, &inventory);
 
 	if (rc)
 		return rc;
-	if (!policy_current(path, &earlier))
+	if (!policy_read(path, POLICY_THIS_KERNEL, &earlier))
 		settings.policy = &earlier;
 	spaces = calloc(inventory.space_count, sizeof(*spaces));
 	if (!spaces)
 		return fail(-ENOMEM, "out of memory");
 	for (size_t i = 0; i < inventory.space_count; i++)
 		spaces[i] = i;
-	rc = guard_apply(&settings, &inventory, spaces, inventory.space_count, &result);
+	rc = proof_run(&settings, &inventory, spaces, inventory.space_count, &result);
 	if (rc)
 		return rc;
-	judge(&inventory, &result, report);
+	report_result(&inventory, &result, report);
 	if (report->found) {
 		rc = policy_write(path, &result.policy);
 		report->written = !rc;
 	}
-	guard_result_release(&result);
+	proof_result_release(&result);
 	return rc;
 }
 
-static _Noreturn void be_child(const char *path, int fd, pid_t parent)
+static _Noreturn void run_child(const char *path, int fd, pid_t parent)
 {
-	struct proof_report report = { 0 };
+	struct prover_report report = { 0 };
 	const char *at = (const char *)&report;
 	sigset_t none;
 
@@ -121,7 +126,7 @@ static _Noreturn void be_child(const char *path, int fd, pid_t parent)
 	if (fd > 3)
 		close_range(3, (unsigned int)fd - 1, 0);
 	close_range((unsigned int)fd + 1, ~0U, 0);
-	report.rc = prove(path, &report);
+	report.rc = prove_and_write(path, &report);
 	if (report.rc)
 		snprintf(report.text, sizeof(report.text), "%.*s", (int)sizeof(report.text) - 1,
 			 fail_text());
@@ -140,72 +145,72 @@ static _Noreturn void be_child(const char *path, int fd, pid_t parent)
 
 static int on_report(void *owner, uint32_t events)
 {
-	struct proof *proof = owner;
-	ssize_t len = read(proof->fd, (char *)&proof->report + proof->have,
-			   sizeof(proof->report) - proof->have);
+	struct prover *prover = owner;
+	ssize_t len = read(prover->fd, (char *)&prover->report + prover->have,
+			   sizeof(prover->report) - prover->have);
 	int status = 0;
 
 	(void)events;
 	if (len < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
-	proof->have += len > 0 ? (size_t)len : 0;
-	if (len > 0 && proof->have < sizeof(proof->report))
+	prover->have += len > 0 ? (size_t)len : 0;
+	if (len > 0 && prover->have < sizeof(prover->report))
 		return 0;
-	/* It has closed the pipe, and so ends, or has ended. */
-	waitpid(proof->pid, &status, 0);
-	proof->pid = 0;
-	if (proof->have < sizeof(proof->report)) {
-		proof->report = (struct proof_report){ .rc = -ECHILD };
-		snprintf(proof->report.text, sizeof(proof->report.text),
+	/* The child has closed the pipe: it exits now, or has exited. */
+	waitpid(prover->pid, &status, 0);
+	prover->pid = 0;
+	if (prover->have < sizeof(prover->report)) {
+		prover->report = (struct prover_report){ .rc = -ECHILD };
+		snprintf(prover->report.text, sizeof(prover->report.text),
 			 "the proof's process ended early (%s %d)",
 			 WIFSIGNALED(status) ? "signal" : "status",
 			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	}
-	loop_remove(&proof->source);
-	proof->done(proof->owner, &proof->report);
+	loop_remove(&prover->source);
+	prover->done(prover->owner, &prover->report);
 	return 0;
 }
 
-int proof_start(struct loop *loop, const char *path, proof_done_fn done, void *owner,
-		struct proof **ret_proof)
+int prover_start(struct loop *loop, const char *path, prover_done_fn done, void *owner,
+		 struct prover **ret_prover)
 {
-	struct proof *proof = calloc(1, sizeof(*proof));
+	struct prover *prover = calloc(1, sizeof(*prover));
 	pid_t parent = getpid();
 	int ends[2], rc;
 
-	if (!proof)
+	if (!prover)
 		return fail(-ENOMEM, "out of memory");
-	proof->fd = -1;
-	proof->done = done;
-	proof->owner = owner;
+	prover->fd = -1;
+	prover->done = done;
+	prover->owner = owner;
 	if (pipe2(ends, O_CLOEXEC) < 0) {
-		free(proof);
+		free(prover);
 		return fail_errno(-errno, "cannot make a pipe");
 	}
-	proof->fd = ends[0];
+	prover->fd = ends[0];
 	fflush(NULL);
-	proof->pid = fork();
-	if (!proof->pid)
-		be_child(path, ends[1], parent);
-	rc = proof->pid < 0 ? fail_errno(-errno, "cannot start a process") : 0;
+	prover->pid = fork();
+	if (!prover->pid)
+		run_child(path, ends[1], parent);
+	rc = prover->pid < 0 ? fail_errno(-errno, "cannot start a process") : 0;
 	close(ends[1]);
-	rc = rc ? rc : loop_add_fd(loop, proof->fd, EPOLLIN, on_report, proof, &proof->source);
+	rc = rc ? rc : loop_add_fd(loop, prover->fd, EPOLLIN, on_report, prover, &prover->source);
 	if (rc)
-		proof_free(proof);
+		prover_free(prover);
 	else
-		*ret_proof = proof;
+		*ret_prover = prover;
 	return rc;
 }
 
-void proof_free(struct proof *proof)
+void prover_free(struct prover *prover)
 {
-	if (!proof)
+	if (!prover)
 		return;
-	loop_remove(&proof->source);
-	if (proof->pid > 0) {
-		kill(proof->pid, SIGKILL);
-		waitpid(proof->pid, NULL, 0);
+	loop_remove(&prover->source);
+	if (prover->pid > 0) {
+		kill(prover->pid, SIGKILL);
+		waitpid(prover->pid, NULL, 0);
 	}
-	cleanup_close(&proof->fd);
-	free(proof);
+	cleanup_close(&prover->fd);
+	free(prover);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Proving beside the daemon's work: a child probes and chooses (guard/choose.h), writes the policy, and
- * reports; it ends with the daemon, too.
+ * Proves beside the daemon's work: a child process finds what helps here (guard/proof.h), writes the policy,
+ * reports and exits. It also ends when the daemon does.
  */
 #ifndef TRUESUM_GUARD_DAEMON_PROVER_H
 #define TRUESUM_GUARD_DAEMON_PROVER_H
@@ -10,29 +10,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/loop.h"
 #include "base/vocabulary.h"
 
-struct proof;
+struct loop;
+struct prover;
 
-struct proof_report {
-	int rc; /* -errno: nothing was found out; see `text` */
+struct prover_report {
+	int rc; /* -errno: the proof failed; see `text` */
 	enum verdict verdict; /* of all containers, with what is put on */
-	size_t targets, found; /* containers that were probed; of them with a verdict */
-	size_t kept; /* of them with a mitigation */
-	bool written; /* the policy */
+	size_t targets; /* containers that were probed */
+	size_t found; /* of these, with a verdict other than unknown and blocked */
+	size_t kept; /* of these, with a mitigation */
+	bool written; /* the policy was */
 	double seconds;
-	char text
-		[240]; /* what went wrong, or the first container that cannot be protected, and why */
+	/* What went wrong; or the first container that cannot be protected, and why. */
+	char text[240];
 };
 
-typedef void (*proof_done_fn)(void *owner, const struct proof_report *report);
+typedef void (*prover_done_fn)(void *owner, const struct prover_report *report);
 
-/* Starts one; `done` is called when it has ended, however it did. `path`: where the policy is written. */
-int proof_start(struct loop *loop, const char *path, proof_done_fn done, void *owner,
-		struct proof **ret_proof);
+/*
+ * Starts a proof; `done` is called once, when it has ended or failed. The policy is written to `path`. -errno with a
+ * sentence.
+ */
+int prover_start(struct loop *loop, const char *path, prover_done_fn done, void *owner,
+		 struct prover **ret_prover);
 
-/* Ends one that is running, without `done`. */
-void proof_free(struct proof *proof);
+/* Ends a proof that still runs, without calling `done`. */
+void prover_free(struct prover *prover);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The CNI request's parser: see cni.h. A command is a row: what it needs, and since which version it is
- * there. What is not understood is refused with the specification's code before anything is done; keys that
- * mean nothing to us are other plugins' or the runtime's, and passed over.
+ * Parses CNI requests: see cni.h. Each command is a row: what it needs, and since which version it exists. A request
+ * that is not understood is refused with the specification's code before anything is done. Unknown keys belong to
+ * other plugins or to the runtime, and are ignored.
  */
 #include "guard/start/cni.h"
 
@@ -15,8 +15,9 @@
 
 #include "base/cleanup.h"
 #include "base/term.h"
+#include "guard/catalog.h"
 
-/* Oldest first. Before 0.3.0 there was no prevResult of this form. */
+/* Oldest first. Versions before 0.3.0 had another form of prevResult. */
 static const char *const versions[] = { "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0" };
 
 enum { V_0_3_0, V_0_3_1, V_0_4_0, V_1_0_0, V_1_1_0, VERSIONS };
@@ -45,7 +46,9 @@ void cni_fail(struct cni_error *error, enum cni_code code, const char *format, .
 	va_end(args);
 }
 
-void cni_detail(struct cni_error *error, const char *format, ...)
+/* Adds details to an error. */
+__attribute__((format(printf, 2, 3))) static void add_details(struct cni_error *error,
+							      const char *format, ...)
 {
 	va_list args;
 
@@ -56,7 +59,7 @@ void cni_detail(struct cni_error *error, const char *format, ...)
 
 /* ---- The environment ---- */
 
-/* The specification's form of container ids and network names: a letter or digit, then . _ - too. */
+/* The specification's form of container ids and network names: a letter or digit first, then . _ - too. */
 static bool is_name(const char *text)
 {
 	for (const char *at = text; *at; at++)
@@ -65,7 +68,7 @@ static bool is_name(const char *text)
 	return *text != '\0';
 }
 
-/* As the kernel's dev_valid_name(). */
+/* As dev_valid_name() in net/core/dev.c. */
 static bool is_ifname(const char *text)
 {
 	if (!*text || strlen(text) >= IFNAMSIZ || !strcmp(text, ".") || !strcmp(text, ".."))
@@ -80,7 +83,7 @@ static int refuse(struct cni_error *error, const char *variable, const char *val
 		  const char *form)
 {
 	cni_fail(error, CNI_ENVIRONMENT, "%s is '%.80s'", variable, value);
-	cni_detail(error, "%s", form);
+	add_details(error, "%s", form);
 	return -EINVAL;
 }
 
@@ -138,7 +141,7 @@ static int take_version(struct cni_request *request, struct cni_error *error)
 	if (number == VERSIONS) {
 		cni_fail(error, CNI_INCOMPATIBLE, "incompatible CNI version '%.40s'",
 			 version ? version : "");
-		cni_detail(error, "known: 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0");
+		add_details(error, "known: 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0");
 		return -EINVAL;
 	}
 	request->version = versions[number];
@@ -146,33 +149,32 @@ static int take_version(struct cni_request *request, struct cni_error *error)
 	if (number < commands[request->command].since) {
 		cni_fail(error, CNI_INCOMPATIBLE, "CNI version %s has no %s", request->version,
 			 commands[request->command].name);
-		cni_detail(error, "it needs %s", versions[commands[request->command].since]);
+		add_details(error, "it needs %s", versions[commands[request->command].since]);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static int take_order(const json_t *wish, struct guard_order *order, struct cni_error *error)
+/* Reads a wish: "auto", the name of a mitigation, or an array of such names. */
+static int take_mitigation(const json_t *wish, uint32_t *ret_ordered, struct cni_error *error)
 {
-	const json_t *name = wish;
-	size_t i = 0, count = json_is_array(wish) ? json_array_size(wish) : 1;
+	json_auto_t *names =
+		json_is_array(wish) ? json_incref((json_t *)wish) : json_pack("[O]", wish);
 	_cleanup_free_ char *text = NULL;
+	uint32_t known = catalog_at(AT_END), ordered;
+	char words[120];
 
 	if (!wish || (json_is_string(wish) && !strcmp(json_string_value(wish), "auto")))
 		return 0;
-	for (; i < count; i++) {
-		if (json_is_array(wish))
-			name = json_array_get(wish, i);
-		if (!json_is_string(name) ||
-		    guard_order_add(order, json_string_value(name), json_string_length(name)))
-			break;
-	}
-	if (count && i == count)
+	if (!catalog_parse(names, &ordered) && ordered && !(ordered & ~known)) {
+		*ret_ordered = ordered;
 		return 0;
+	}
 	text = json_dumps(wish, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 	cni_fail(error, CNI_UNSUPPORTED, "unsupported value of \"mitigation\": %.80s",
 		 text ? text : "");
-	cni_detail(error, "known: \"auto\", \"rx-off\", \"reset\", [\"rx-off\", \"reset\"]");
+	catalog_words(known, "\", \"", "", words, sizeof(words));
+	add_details(error, "known: \"auto\", \"%s\", [\"%s\"]", words, words);
 	return -EINVAL;
 }
 
@@ -193,9 +195,9 @@ static int take_previous(struct cni_request *request, struct cni_error *error)
 		previous = NULL;
 	if (!previous && commands[request->command].needs_previous) {
 		cni_fail(error, CNI_CONFIG, "prevResult is missing");
-		cni_detail(error,
-			   "truesum is a chained plugin: put it behind the plugin that makes "
-			   "the interface, in the same list of \"plugins\"");
+		add_details(error,
+			    "truesum is a chained plugin: put it after the plugin that makes "
+			    "the interface, in the same list of \"plugins\"");
 		return -EINVAL;
 	}
 	if (previous && (!json_is_object(previous) ||
@@ -213,7 +215,7 @@ static int take_previous(struct cni_request *request, struct cni_error *error)
 	return 0;
 }
 
-/* What tells attachments apart in later calls is needed for GC: without it all would go. */
+/* GC removes all attachments that are not in the list, so it needs the list. */
 static int take_valid(struct cni_request *request, struct cni_error *error)
 {
 	const json_t *valid = json_object_get(request->config, "cni.dev/valid-attachments");
@@ -240,11 +242,12 @@ static int take_config(struct cni_request *request, struct cni_error *error)
 	if (!network || !is_name(network)) {
 		cni_fail(error, CNI_CONFIG, "the network's \"name\" is '%.80s'",
 			 network ? network : "");
-		cni_detail(error, "it begins with a letter or digit, then . _ - are allowed too");
+		add_details(error, "it begins with a letter or digit, then . _ - are allowed too");
 		return -EINVAL;
 	}
 	request->network = network;
-	rc = take_order(json_object_get(request->config, "mitigation"), &request->order, error);
+	rc = take_mitigation(json_object_get(request->config, "mitigation"), &request->ordered,
+			     error);
 	rc = rc ? rc : take_previous(request, error);
 	return rc ? rc : take_valid(request, error);
 }
@@ -258,13 +261,13 @@ static int decode(const char *text, size_t len, struct cni_request *request,
 	if (json_is_object(request->config))
 		return 0;
 	cni_fail(error, CNI_DECODE, "the configuration on standard input is not a JSON object");
-	/* Its own words may quote bytes that are no text. */
+	/* jansson's own message may quote bytes that are not UTF-8. */
 	if (!request->config)
-		cni_detail(error, "line %d, column %d", why.line, why.column);
+		add_details(error, "line %d, column %d", why.line, why.column);
 	return -EINVAL;
 }
 
-/* VERSION answers whatever version it is asked in, and without any: so it is found out. */
+/* VERSION is how a runtime finds out the version, so it may come with any version or none. */
 static int take_version_request(const char *text, size_t len, struct cni_request *request,
 				struct cni_error *error)
 {
@@ -338,7 +341,7 @@ size_t cni_devices(const struct cni_request *request, const char *ret_name[CNI_D
 
 /* ---- Answers ---- */
 
-/* Until 1.0.0 an address came with its family's number. */
+/* Before 1.0.0 an address came with its family's number. */
 static void fit_address(json_t *address, bool with_version)
 {
 	const char *text = json_string_value(json_object_get(address, "address"));
@@ -349,7 +352,7 @@ static void fit_address(json_t *address, bool with_version)
 		json_object_set_new(address, "version", json_string(strchr(text, ':') ? "6" : "4"));
 }
 
-json_t *cni_compose_result(const struct cni_request *request)
+static json_t *compose_result(const struct cni_request *request)
 {
 	json_t *result = json_deep_copy(request->previous), *list, *address;
 	size_t i;
@@ -364,7 +367,7 @@ json_t *cni_compose_result(const struct cni_request *request)
 	return result;
 }
 
-json_t *cni_compose_versions(const struct cni_request *request)
+static json_t *compose_versions(const struct cni_request *request)
 {
 	json_t *list = json_array();
 
@@ -373,13 +376,21 @@ json_t *cni_compose_versions(const struct cni_request *request)
 	return json_pack("{s:s, s:o}", "cniVersion", request->version, "supportedVersions", list);
 }
 
-json_t *cni_compose_error(const struct cni_error *error)
+static json_t *compose_error(const struct cni_error *error)
 {
 	char msg[sizeof(error->msg)], details[sizeof(error->details)];
 
-	/* What was quoted may be anything. */
+	/* They may quote any bytes. */
 	term_printable(msg, sizeof(msg), error->msg);
 	term_printable(details, sizeof(details), error->details);
 	return json_pack("{s:s, s:i, s:s, s:s}", "cniVersion", error->version, "code",
 			 (int)error->code, "msg", msg, "details", details);
+}
+
+json_t *cni_compose(const struct cni_request *request, const struct cni_error *error)
+{
+	if (error)
+		return compose_error(error);
+	return request->command == CNI_VERSION ? compose_versions(request)
+					       : compose_result(request);
 }

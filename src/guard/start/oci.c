@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The container's state: see oci.h. */
+/* Reads a container's state: see oci.h. */
 #include "guard/start/oci.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ int oci_parse_state(const char *text, size_t len, struct oci_state *ret_state)
 			    "OCI runtime's hook?");
 	if (pid && (!json_is_integer(pid) || json_integer_value(pid) < 0 ||
 		    json_integer_value(pid) > PID_LIMIT))
-		return fail(-EBADMSG, "the container's state has a \"pid\" that is none");
+		return fail(-EBADMSG, "the container's state has an invalid \"pid\"");
 	for (unsigned int i = 0; status && i < OCI_STATUSES; i++)
 		if (!strcmp(status, statuses[i]))
 			state.status = (enum oci_status)i;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The record of attachments: see attachment.h. */
-#include "guard/start/attachment.h"
+/* Reads and writes records of attachments: see attachments.h. */
+#include "guard/start/attachments.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,8 +14,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/file.h"
-#include "guard/mitigate.h"
-#include "net/journal.h"
+#include "guard/catalog.h"
 #include "net/ledger.h"
 
 #define RUN_FOLDER "/run/truesum"
@@ -42,7 +41,7 @@ static int make_folder(const char *path)
 	return 0;
 }
 
-int attachment_ready(void)
+int attachments_ready(void)
 {
 	int rc = make_folder(RUN_FOLDER);
 
@@ -57,7 +56,7 @@ int attachment_ready(void)
 static json_t *compose_device(const struct attached_device *device)
 {
 	return json_pack("{s:i, s:s, s:o}", "index", device->index, "device", device->device,
-			 "mitigations", guard_mitigations_compose(device->mitigations));
+			 "mitigations", catalog_compose(device->mitigations));
 }
 
 static json_t *compose(const struct attachment *attachment, const char *where)
@@ -74,19 +73,19 @@ static json_t *compose(const struct attachment *attachment, const char *where)
 			 where, "boot", boot, "devices", devices);
 }
 
-int attachment_write(const struct attachment_key *key, const struct attachment *attachment,
-		     const char *where)
+int attachments_write(const struct attachment_key *key, const struct attachment *attachment,
+		      const char *where)
 {
 	json_auto_t *root = compose(attachment, where);
 	_cleanup_free_ char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	char path[PATH_SIZE];
-	int rc = attachment_ready();
+	int rc = attachments_ready();
 
 	rc = rc ? rc : write_path(key, path);
 	if (rc)
 		return rc;
 	if (!text)
-		return fail(-EINVAL, "the path of the network namespace is no text");
+		return fail(-EINVAL, "the path of the network namespace is not UTF-8");
 	return file_replace(path, 0600, text, strlen(text));
 }
 
@@ -101,7 +100,7 @@ static int take_device(const json_t *json, struct attached_device *device)
 			"mitigations", &names))
 		return -EBADMSG;
 	snprintf(device->device, sizeof(device->device), "%s", text);
-	return guard_mitigations_take(names, &device->mitigations);
+	return catalog_parse(names, &device->mitigations);
 }
 
 static int take(const json_t *root, struct attachment *attachment)
@@ -126,7 +125,7 @@ static int take(const json_t *root, struct attachment *attachment)
 	return 0;
 }
 
-int attachment_read(const struct attachment_key *key, struct attachment *ret_attachment)
+int attachments_read(const struct attachment_key *key, struct attachment *ret_attachment)
 {
 	json_auto_t *root = NULL;
 	_cleanup_free_ struct attachment *attachment = calloc(1, sizeof(*attachment));
@@ -141,23 +140,23 @@ int attachment_read(const struct attachment_key *key, struct attachment *ret_att
 		return fail_errno(-errno, "no %s", path);
 	root = json_load_file(path, 0, NULL);
 	if (!root || take(root, attachment))
-		return fail(-EBADMSG, "%s is no record of an attachment", path);
+		return fail(-EBADMSG, "%s is not a record of an attachment", path);
 	*ret_attachment = *attachment;
 	return 0;
 }
 
-int attachment_remove(const struct attachment_key *key)
+int attachments_remove(const struct attachment_key *key)
 {
 	char path[PATH_SIZE];
 
 	if (write_path(key, path))
-		return 0; /* so it was never written */
+		return 0; /* a key without a path was never written */
 	if (unlink(path) < 0 && errno != ENOENT)
 		return fail_errno(-errno, "cannot remove %s", path);
 	return 0;
 }
 
-int attachment_each(const char *network, attachment_fn fn, void *data)
+int attachments_each(const char *network, attachment_fn fn, void *data)
 {
 	_cleanup_(cleanup_closedir) DIR *dir = opendir(FOLDER);
 	const struct dirent *entry;
@@ -181,40 +180,4 @@ int attachment_each(const char *network, attachment_fn fn, void *data)
 		first = first ? first : rc;
 	}
 	return first;
-}
-
-/* ---- A container's end ---- */
-
-struct others {
-	const struct attachment_key *but;
-	const struct netns_id *netns;
-	bool any;
-};
-
-static int look_at(const struct attachment_key *key, void *data)
-{
-	_cleanup_free_ struct attachment *attachment = calloc(1, sizeof(*attachment));
-	struct others *others = data;
-
-	if (attachment && strcmp(key->container_id, others->but->container_id) != 0 &&
-	    !attachment_read(key, attachment))
-		others->any |= netns_same(&attachment->netns, others->netns);
-	return 0;
-}
-
-int attachment_forget(const struct attachment_key *key)
-{
-	_cleanup_free_ struct attachment *attachment = calloc(1, sizeof(*attachment));
-	int rc = attachment ? attachment_read(key, attachment) : -ENOMEM, first = 0;
-	struct others others = { .but = key, .netns = attachment ? &attachment->netns : NULL };
-
-	if (!rc)
-		attachment_each(key->network, look_at, &others);
-	for (size_t i = 0; !rc && !others.any && i < attachment->count; i++) {
-		int one = journal_kept_forget(&attachment->netns, attachment->device[i].index);
-
-		first = first ? first : one;
-	}
-	rc = attachment_remove(key);
-	return first ? first : rc;
 }
