@@ -49,8 +49,8 @@ int explain_compare(struct explain_score now, struct explain_score before)
 	       now.blocked <= before.blocked;
 }
 
-__attribute__((format(printf, 3, 4))) static void add(char *text, size_t size, const char *format,
-						      ...)
+__attribute__((format(printf, 3, 4))) static void append(char *text, size_t size,
+							 const char *format, ...)
 {
 	size_t len = strlen(text);
 	va_list args;
@@ -72,8 +72,8 @@ static void add_checks(const struct probe_target *target,
 		if (!chosen(check))
 			continue;
 		if (check->check != last)
-			add(text, size, "%s%s", last ? ", " : "", check->check->name);
-		add(text, size, " v%d", check->family == AF_INET ? 4 : 6);
+			append(text, size, "%s%s", last ? ", " : "", check->check->name);
+		append(text, size, " v%d", check->family == AF_INET ? 4 : 6);
 		last = check->check;
 	}
 }
@@ -95,27 +95,27 @@ static void explain_damage(const struct probe_target *target, const struct expla
 	}
 	if (in) {
 		add_checks(target, in_is_bad, text, size);
-		add(text, size, ": ");
+		append(text, size, ": ");
 	}
 	if (!in && out)
-		add(text, size,
-		    "what it sends has wrong checksums: if an encapsulating device of this host makes "
-		    "them, name it by --tunnel");
+		append(text, size,
+		       "what it sends has wrong checksums: if an encapsulating device of this host makes "
+		       "them, name it by --tunnel");
 	else if (context->is_host && !context->has_via)
-		add(text, size,
-		    "nothing can be put on the probe's own way into the host; name the "
-		    "device that packets enter by (--via)");
+		append(text, size,
+		       "nothing can be put on the probe's own way into the host; name the "
+		       "device that packets enter by (--via)");
 	else if (!context->is_host && !*device)
-		add(text, size, "no device of its own leads to the outside");
+		append(text, size, "no device of its own leads to the outside");
 	else if (all_merged)
-		add(text, size,
-		    "packets that GRO merges after a device vouched for them are marked unfinished: no "
-		    "receiver verifies these, and no mitigation changes that; without GRO on the "
-		    "device that merges them (ethtool -K DEV gro off) they stay single");
+		append(text, size,
+		       "packets that GRO merges after a device vouched for them are marked unfinished: no "
+		       "receiver verifies these, and no mitigation changes that; without GRO on the "
+		       "device that merges them (ethtool -K DEV gro off) they stay single");
 	else if (context->tried)
-		add(text, size, "tried, without effect: %s", tried);
+		append(text, size, "tried, without effect: %s", tried);
 	else
-		add(text, size, "everything that could be put on is on already");
+		append(text, size, "everything that could be put on is on already");
 }
 
 void explain(const struct probe_target *target, const struct explain_context *context, char *text,
@@ -129,13 +129,14 @@ void explain(const struct probe_target *target, const struct explain_context *co
 		return;
 	}
 	if (*target->vanished)
-		add(text, size, "%s", target->vanished);
+		append(text, size, "%s", target->vanished);
 	else if (*target->no_v4 && (target->cut_off || !target->check_count))
-		add(text, size, "%s", target->no_v4);
+		append(text, size, "%s", target->no_v4);
 	else if (*target->no_v6 && target->cut_off)
-		add(text, size, "%s", target->no_v6);
+		append(text, size, "%s", target->no_v6);
 	for (size_t i = 0; !*text && i < target->check_count; i++)
 		if (in_is_open(&target->check[i]))
-			add(text, size, "%s v%d: %s", target->check[i].check->name,
-			    target->check[i].family == AF_INET ? 4 : 6, target->check[i].in.reason);
+			append(text, size, "%s v%d: %s", target->check[i].check->name,
+			       target->check[i].family == AF_INET ? 4 : 6,
+			       target->check[i].in.reason);
 }

@@ -17,6 +17,7 @@
 #include "bpf/mark.h"
 #include "guard/catalog.h"
 #include "net/inventory.h"
+#include "net/journal.h"
 #include "net/ledger.h"
 
 /*

@@ -12,7 +12,10 @@
 #include <stdint.h>
 
 #include "base/vocabulary.h"
-#include "net/journal.h"
+
+struct journal; /* net/journal.h */
+struct journal_place; /* net/journal.h */
+struct space; /* net/inventory.h */
 
 /* The BPF program of `reset`, loaded when it is first needed. Starts as MITIGATOR_INIT. */
 struct mitigator {
@@ -48,8 +51,6 @@ int mitigate_revert(const struct journal_place *place, uint32_t keep);
  * ours. -ENODEV: the device is gone.
  */
 int mitigate_in_force(const struct journal_place *place, uint32_t mask, uint32_t *ret_in_force);
-
-struct space; /* net/inventory.h */
 
 /*
  * A place to try mitigations on: a container's end, a device of the host, its whole namespace. It distinguishes

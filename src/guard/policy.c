@@ -34,8 +34,8 @@ bool policy_is_end(const char *kind)
 
 /* ---- Rows ---- */
 
-static const struct policy_row *find_row(const struct policy_row *row, size_t count,
-					 const char *name)
+static const struct policy_row *row_named(const struct policy_row *row, size_t count,
+					  const char *name)
 {
 	for (size_t i = 0; i < count; i++)
 		if (!strcmp(row[i].name, name))
@@ -46,18 +46,18 @@ static const struct policy_row *find_row(const struct policy_row *row, size_t co
 uint32_t policy_get(const struct policy *policy, enum policy_rows rows, const char *name)
 {
 	const struct policy_row *row =
-		rows == POLICY_KIND ? find_row(policy->kind, policy->kind_count, kind_name(name))
-				    : find_row(policy->device, policy->device_count, name);
+		rows == POLICY_KIND ? row_named(policy->kind, policy->kind_count, kind_name(name))
+				    : row_named(policy->device, policy->device_count, name);
 	uint32_t mask = row ? row->mitigations : 0;
 
 	/* What belongs on a host's namespace cannot be on a container's device. */
 	return rows == POLICY_KIND ? mask & ~catalog_at(AT_HOST) : mask;
 }
 
-static int add_row(struct policy_row *row, size_t *count, size_t max, const char *name,
-		   uint32_t mitigations)
+static int merge_row(struct policy_row *row, size_t *count, size_t max, const char *name,
+		     uint32_t mitigations)
 {
-	struct policy_row *found = (struct policy_row *)find_row(row, *count, name);
+	struct policy_row *found = (struct policy_row *)row_named(row, *count, name);
 
 	if (!found && *count == max)
 		return -E2BIG;
@@ -75,11 +75,12 @@ int policy_add(struct policy *policy, enum policy_rows rows, const char *name, u
 	int rc;
 
 	if (rows == POLICY_KIND) {
-		rc = add_row(policy->kind, &policy->kind_count, POLICY_KINDS_MAX, kind_name(name),
-			     mitigations);
+		rc = merge_row(policy->kind, &policy->kind_count, POLICY_KINDS_MAX, kind_name(name),
+			       mitigations);
 		return rc ? fail(rc, "more than %d kinds of devices", POLICY_KINDS_MAX) : 0;
 	}
-	rc = add_row(policy->device, &policy->device_count, POLICY_DEVICES_MAX, name, mitigations);
+	rc = merge_row(policy->device, &policy->device_count, POLICY_DEVICES_MAX, name,
+		       mitigations);
 	return rc ? fail(rc, "more than %d devices of the host", POLICY_DEVICES_MAX) : 0;
 }
 

@@ -30,6 +30,7 @@
 #include "guard/mitigate.h"
 #include "guard/records.h"
 #include "net/inventory.h"
+#include "net/journal.h"
 #include "probe/reach.h"
 #include "probe/run.h"
 
@@ -100,7 +101,7 @@ static void list_candidates(struct proof *proof)
 
 /* ---- Places ---- */
 
-static const struct device *find_device(const struct space *space, const char *name)
+static const struct device *device_named(const struct space *space, const char *name)
 {
 	for (size_t i = 0; i < space->device_count; i++)
 		if (!strcmp(space->device[i].name, name))
@@ -159,7 +160,7 @@ static const struct space *own_space(const struct inventory *inventory)
 static int add_host_device(struct proof *proof, const char *name, enum catalog_place place)
 {
 	const struct space *own = own_space(proof->inventory);
-	const struct device *device = own ? find_device(own, name) : NULL;
+	const struct device *device = own ? device_named(own, name) : NULL;
 
 	if (!device)
 		return fail(-ENODEV, "no device %.15s on this host", name);
@@ -284,7 +285,7 @@ static int take_off_ends(struct proof *proof, struct subject *subject, enum miti
 	return rc;
 }
 
-static bool is_bad(const struct subject *subject)
+static bool delivers_damage(const struct subject *subject)
 {
 	return subject->score.delivering;
 }
@@ -302,7 +303,7 @@ static int try_on_ends(struct proof *proof, enum mitigation mitigation)
 
 		before[i] = subject->score;
 		subject->has_candidate = false;
-		for (size_t k = 0; is_bad(subject) && k < subject->end_count; k++)
+		for (size_t k = 0; delivers_damage(subject) && k < subject->end_count; k++)
 			subject->has_candidate |= put(proof, &subject->end[k], mitigation);
 		subject->is_asked = subject->has_candidate;
 		any |= subject->has_candidate;
@@ -365,7 +366,7 @@ static int try_on_host(struct proof *proof, const struct candidate *candidate)
 	proof->has_changed = true;
 	for (size_t i = 0; i < proof->count; i++)
 		proof->subject[i].has_candidate = proof->subject[i].is_asked =
-			is_bad(&proof->subject[i]);
+			delivers_damage(&proof->subject[i]);
 	rc = probe_asked(proof, mitigation_names[candidate->mitigation]);
 	if (rc || explain_compare(total_score(proof), before) > 0)
 		return rc;
@@ -499,7 +500,7 @@ static void put_ordered(struct proof *proof, struct mitigate_trial *trial,
 }
 
 /* An order concerns the device that packets enter by (--via) only if the host is a target. */
-static bool is_meant(const struct proof *proof, const struct host_place *host)
+static bool is_concerned(const struct proof *proof, const struct host_place *host)
 {
 	for (size_t i = 0; i < proof->count; i++)
 		if (proof->subject[i].is_host)
@@ -516,7 +517,7 @@ static void put_all_ordered(struct proof *proof)
 			continue;
 		for (size_t i = 0; i < proof->host_count; i++)
 			if (proof->host[i].place == proof->candidate[c].place &&
-			    is_meant(proof, &proof->host[i]))
+			    is_concerned(proof, &proof->host[i]))
 				put_ordered(proof, &proof->host[i].trial, mitigation);
 		for (size_t i = 0; proof->candidate[c].place == AT_END && i < proof->count; i++)
 			for (size_t k = 0; k < proof->subject[i].end_count; k++)
@@ -587,7 +588,7 @@ static int find_mitigations(struct proof *proof)
 	return rc || !proof->has_changed ? rc : probe_all(proof, "the result");
 }
 
-static void judge(struct proof *proof)
+static void set_verdict(struct proof *proof)
 {
 	enum verdict worst = VERDICTS;
 
@@ -651,7 +652,7 @@ static int add_earlier(struct proof *proof)
 	return rc;
 }
 
-static int add_change(struct policy *policy, const struct records_place *place, uint32_t bit)
+static int add_to_policy(struct policy *policy, const struct records_place *place, uint32_t bit)
 {
 	if (!place->space)
 		return 0;
@@ -674,7 +675,7 @@ static int add_recorded(struct proof *proof)
 		const struct records_place *place = &records.place[i];
 
 		for (size_t k = 0; !rc && k < place->count; k++)
-			rc = add_change(
+			rc = add_to_policy(
 				&proof->result->policy, place,
 				MITIGATION_BIT(records.change[place->first + k].mitigation));
 	}
@@ -723,7 +724,7 @@ static int run(struct proof *proof, const size_t *spaces, size_t count)
 	rc = rc ? rc : set_host_places(proof);
 	rc = rc ? rc : find_mitigations(proof);
 	if (!rc)
-		judge(proof);
+		set_verdict(proof);
 	rc = rc ? rc : note_kept(proof);
 	rc = rc ? rc : make_policy(proof);
 	if (!rc && was_interrupted())

@@ -29,7 +29,7 @@ static const struct space *space_of(const struct inventory *inventory, const str
 	return NULL;
 }
 
-static const struct device *device_of(const struct space *space, int index)
+static const struct device *device_with_index(const struct space *space, int index)
 {
 	for (size_t i = 0; space && i < space->device_count; i++)
 		if (space->device[i].index == index)
@@ -37,11 +37,11 @@ static const struct device *device_of(const struct space *space, int index)
 	return NULL;
 }
 
-static int enter_place(const struct reading *reading, const struct ledger *ledger,
-		       struct records_place *place)
+static int open_place(const struct reading *reading, const struct ledger *ledger,
+		      struct records_place *place)
 {
 	const struct space *space = space_of(reading->inventory, &ledger->netns);
-	const struct device *device = device_of(space, ledger->index);
+	const struct device *device = device_with_index(space, ledger->index);
 
 	*place = (struct records_place){ .netns = ledger->netns,
 					 .netns_fd = -1,
@@ -64,14 +64,14 @@ static int enter_place(const struct reading *reading, const struct ledger *ledge
 	return place->netns_fd < 0 ? fail_errno(-errno, "cannot keep %s open", place->where) : 0;
 }
 
-static void leave_place(const struct records_place *place)
+static void close_place(const struct records_place *place)
 {
 	if (place->netns_fd >= 0)
 		close(place->netns_fd);
 }
 
 /* Notes what was changed and its former value. */
-static void describe(const json_t *record, struct records_change *change)
+static void set_former(const json_t *record, struct records_change *change)
 {
 	const json_t *former = json_object_get(record, "former");
 	static const char *const keys[] = { "feature", "sysctl", "name" };
@@ -116,7 +116,7 @@ static int add_changes(struct records *records, const struct ledger *ledger,
 			return rc;
 		if (change.mitigation == MITIGATION_NONE)
 			continue;
-		describe(record, &change);
+		set_former(record, &change);
 		rc = add_change(records, &change);
 		if (rc)
 			return rc;
@@ -141,14 +141,14 @@ static int read_place(const struct ledger *ledger, void *data)
 	struct records *records = reading->records;
 	struct records_place place = { .netns_fd = -1 };
 	size_t change_count = records->change_count, holding = records->holding;
-	int rc = ledger->is_past ? -ENOENT : enter_place(reading, ledger, &place);
+	int rc = ledger->is_past ? -ENOENT : open_place(reading, ledger, &place);
 
 	rc = rc ? rc : add_changes(records, ledger, &place);
 	if (!rc)
 		rc = add_place(records, &place);
 	if (!rc)
 		return 0;
-	leave_place(&place);
+	close_place(&place);
 	records->change_count = change_count;
 	records->holding = holding;
 	if (rc != -ENOENT && rc != -ENODEV)
@@ -177,7 +177,7 @@ int records_read(const struct inventory *inventory, bool drop, struct records *r
 void records_release(struct records *records)
 {
 	for (size_t i = 0; i < records->place_count; i++)
-		leave_place(&records->place[i]);
+		close_place(&records->place[i]);
 	free(records->place);
 	free(records->change);
 	records->place = NULL;

@@ -144,7 +144,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	[ "$status" = 1 ] || skip "they did not meet, 20 times; tests/unit/test_explain.c has the words"
 	cat "$WORK/out"
 	grep -q '^Cannot protect: 1 of 4 targets delivers damaged data still' "$WORK/out"
-	grep -q '^C cannot be protected: udp-merged v6: packets that GRO merges after somebody vouched' "$WORK/out"
+	grep -q '^C cannot be protected: udp-merged v6: packets that GRO merges after a device vouched' "$WORK/out"
 	grep -qE '^C +eth0 +DELIVERS CORRUPT +DELIVERS CORRUPT +reset$' "$WORK/out"
 	guard revert
 	unchanged

@@ -96,7 +96,7 @@ protected() {
 @test "without a policy both are put on, and that is said; by name just that; the policy by the kind of device" {
 	made ptp ""
 	ours ADD < <(truesum_config "$previous")
-	grep -q "no policy yet .* rx-off and reset are both put on" "$WORK/said"
+	grep -q "no policy yet .* new containers get rx-off and reset" "$WORK/said"
 	protected off yes
 	made ptp ""
 	ours ADD < <(truesum_config "$previous" '"mitigation": "reset"')
@@ -146,21 +146,21 @@ policy() {
 	made bridge "$BRIDGE"
 	truesum_config "$previous" >"$WORK/config"
 	ours CHECK <"$WORK/config"
-	error 101 "nothing is known of an ADD"
+	error 101 "there is no record of an ADD"
 	ours ADD <"$WORK/config"
 	ours CHECK <"$WORK/config"
 	[ "$status" = 0 ]
 	[ -z "$output$(cat "$WORK/said")" ]
 	world ip netns exec c1 ethtool -K eth0 rx on
 	ours CHECK <"$WORK/config"
-	error 100 "^eth0 is not protected any more: rx-off"
+	error 100 "^eth0 is no longer protected: rx-off"
 	jq -e '.details | test("guard run")' <<<"$output"
 	world ip netns exec c1 ethtool -K eth0 rx off
 	ours CHECK <"$WORK/config"
 	[ "$status" = 0 ]
 	world tc -n c1 filter del dev eth0 ingress
 	ours CHECK <"$WORK/config"
-	error 100 "^eth0 is not protected any more: reset"
+	error 100 "^eth0 is no longer protected: reset"
 	# Somebody else's filter in its place is none.
 	ours ADD <"$WORK/config"
 	ours CHECK <"$WORK/config"

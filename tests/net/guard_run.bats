@@ -91,12 +91,12 @@ world() {
 		# Not the ends of the host.
 		! ethtool -k hnew | grep -q "^rx-checksumming: off"
 		! tc filter show dev hnew ingress | grep -q tsum
-		grep -q "eth0 of new: protected: rx-off, reset ([0-9]* us after it came)" /run/log
+		grep -q "eth0 of new: protected: rx-off, reset ([0-9]* us after it appeared)" /run/log
 		kill $sleeper
 		stop
 		# It stays.
 		rx_is new off && has_reset new
-		grep -q "what is protected stays so" /run/log
+		grep -q "the protection stays on" /run/log
 	'
 }
 

@@ -90,8 +90,8 @@ static int parse_options(int argc, char **argv, struct request *request)
 
 /* ---- The log ---- */
 
-static const char *const kinds[EVENT_KINDS] = { "protected", "restored", "taken-off", "summary",
-						"trouble",   "proof",	 "state" };
+static const char *const kinds[GUARD_EVENTS] = { "protected", "restored", "taken-off", "summary",
+						 "trouble",   "proof",	  "state" };
 
 static const char *level_name(int level)
 {
@@ -109,7 +109,7 @@ static void set_text(json_t *object, const char *key, const char *text)
 	json_object_set_new(object, key, value ? value : json_null());
 }
 
-static void print_json(const struct event *event)
+static void print_json(const struct guard_event *event)
 {
 	json_t *object = json_pack("{s:s, s:s}", "event", kinds[event->kind], "level",
 				   level_name(event->level));
@@ -126,7 +126,7 @@ static void print_json(const struct event *event)
 	json_decref(object);
 }
 
-static void log_line(void *owner, const struct event *event)
+static void log_line(void *owner, const struct guard_event *event)
 {
 	const struct request *request = owner;
 

@@ -52,10 +52,11 @@ struct guard_daemon {
 };
 
 /* Logs an event that is not about a device. */
-__attribute__((format(printf, 4, 5))) static void
-log_line(struct guard_daemon *daemon, enum event_kind kind, int level, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void log_daemon(struct guard_daemon *daemon,
+							     enum guard_event_kind kind, int level,
+							     const char *format, ...)
 {
-	const struct event event = { .kind = kind, .level = level };
+	const struct guard_event event = { .kind = kind, .level = level };
 	char text[480];
 	va_list args;
 
@@ -114,15 +115,15 @@ static void log_policy(struct guard_daemon *daemon)
 						len ? ", " : "", mitigations,
 						daemon->policy.kind[i].name);
 	}
-	log_line(daemon, EVENT_STATE, LOG_INFO, "policy: containers get %s",
-		 *words ? words : "nothing, as they need nothing");
+	log_daemon(daemon, GUARD_STATE, LOG_INFO, "policy: containers get %s",
+		   *words ? words : "nothing, as they need nothing");
 }
 
 static void begin_policy(struct guard_daemon *daemon)
 {
-	struct event event = { .kind = EVENT_STATE,
-			       .level = LOG_WARNING,
-			       .mitigations = catalog_at(AT_END) };
+	struct guard_event event = { .kind = GUARD_STATE,
+				     .level = LOG_WARNING,
+				     .mitigations = catalog_at(AT_END) };
 	char words[96];
 
 	if (daemon->settings->ordered)
@@ -140,8 +141,8 @@ static void reload(struct guard_daemon *daemon)
 {
 	service_notify("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)(clock_ns() / 1000));
 	if (!daemon->settings->ordered && read_policy(daemon))
-		log_line(daemon, EVENT_TROUBLE, LOG_ERR,
-			 "cannot read the policy again, so nothing changes: %s", fail_text());
+		log_daemon(daemon, GUARD_TROUBLE, LOG_ERR,
+			   "cannot read the policy again, so nothing changes: %s", fail_text());
 	else if (!daemon->settings->ordered)
 		log_policy(daemon);
 	keeper_check(daemon->keeper, false);
@@ -150,7 +151,7 @@ static void reload(struct guard_daemon *daemon)
 
 /* ---- Status ---- */
 
-static int on_status(void *owner)
+static int update_status(void *owner)
 {
 	struct guard_daemon *daemon = owner;
 	struct keeper_tally tally;
@@ -171,21 +172,21 @@ static void log_report(struct guard_daemon *daemon, const struct prover_report *
 {
 	if (report->rc) {
 		snprintf(daemon->last_proof, sizeof(daemon->last_proof), "the last proof failed");
-		log_line(daemon, EVENT_PROOF, LOG_ERR, "the proof failed: %s", report->text);
+		log_daemon(daemon, GUARD_PROOF, LOG_ERR, "the proof failed: %s", report->text);
 		return;
 	}
 	if (!report->found) {
 		snprintf(daemon->last_proof, sizeof(daemon->last_proof), "nothing to prove on");
-		log_line(daemon, EVENT_PROOF, LOG_NOTICE,
-			 "nothing was proven: none of %zu containers could be probed%s%s",
-			 report->targets, *report->text ? "; " : "", report->text);
+		log_daemon(daemon, GUARD_PROOF, LOG_NOTICE,
+			   "nothing was proven: none of %zu containers could be probed%s%s",
+			   report->targets, *report->text ? "; " : "", report->text);
 		return;
 	}
 	snprintf(daemon->last_proof, sizeof(daemon->last_proof),
 		 "last proof: %s, %zu of %zu containers probed", verdict_names[report->verdict],
 		 report->found, report->targets);
-	log_line(
-		daemon, EVENT_PROOF, report->verdict == VERDICT_VERIFIED ? LOG_INFO : LOG_WARNING,
+	log_daemon(
+		daemon, GUARD_PROOF, report->verdict == VERDICT_VERIFIED ? LOG_INFO : LOG_WARNING,
 		"proven in %.1f s: %s; %zu of %zu containers probed, %zu of them with a mitigation%s%s",
 		report->seconds, verdict_names[report->verdict], report->found, report->targets,
 		report->kept, *report->text ? "; " : "", report->text);
@@ -197,12 +198,12 @@ static void on_proven(void *owner, const struct prover_report *report)
 
 	log_report(daemon, report);
 	if (report->written && read_policy(daemon))
-		log_line(daemon, EVENT_TROUBLE, LOG_ERR, "%s", fail_text());
+		log_daemon(daemon, GUARD_TROUBLE, LOG_ERR, "%s", fail_text());
 	else if (report->written)
 		log_policy(daemon);
 	prover_free(TAKE_PTR(daemon->prover));
 	keeper_pause(daemon->keeper, false);
-	on_status(daemon);
+	update_status(daemon);
 }
 
 static int prove(struct guard_daemon *daemon)
@@ -211,13 +212,13 @@ static int prove(struct guard_daemon *daemon)
 
 	if (daemon->prover || daemon->settings->ordered)
 		return 0;
-	log_line(daemon, EVENT_PROOF, LOG_INFO, "proving what helps here");
+	log_daemon(daemon, GUARD_PROOF, LOG_INFO, "proving what helps here");
 	rc = prover_start(daemon->loop, daemon->settings->policy, on_proven, daemon,
 			  &daemon->prover);
 	if (!rc)
 		keeper_pause(daemon->keeper, true);
 	else
-		log_line(daemon, EVENT_TROUBLE, LOG_ERR, "%s", fail_text());
+		log_daemon(daemon, GUARD_TROUBLE, LOG_ERR, "%s", fail_text());
 	return 0;
 }
 
@@ -247,7 +248,7 @@ static void on_appeared(void *owner)
 
 /* ---- Signals ---- */
 
-static int on_signal(void *owner, int signo)
+static int on_daemon_signal(void *owner, int signo)
 {
 	struct guard_daemon *daemon = owner;
 
@@ -256,8 +257,8 @@ static int on_signal(void *owner, int signo)
 		return 0;
 	}
 	service_notify("STOPPING=1");
-	log_line(daemon, EVENT_STATE, LOG_NOTICE,
-		 "ending; the protection stays on (`truesum guard revert` takes it off)");
+	log_daemon(daemon, GUARD_STATE, LOG_NOTICE,
+		   "ending; the protection stays on (`truesum guard revert` takes it off)");
 	loop_quit(daemon->loop, 0);
 	return 0;
 }
@@ -274,7 +275,7 @@ static int on_user(void *owner, uint32_t events)
 static int add_signals(struct guard_daemon *daemon)
 {
 	sigset_t set;
-	int rc = loop_add_signals(daemon->loop, on_signal, daemon);
+	int rc = loop_add_signals(daemon->loop, on_daemon_signal, daemon);
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
@@ -294,7 +295,7 @@ static int on_list(void *owner)
 	int rc = keeper_check(daemon->keeper, true);
 
 	if (rc)
-		log_line(daemon, EVENT_TROUBLE, LOG_ERR, "%s", fail_text());
+		log_daemon(daemon, GUARD_TROUBLE, LOG_ERR, "%s", fail_text());
 	return 0;
 }
 
@@ -305,8 +306,8 @@ static int add_timers(struct guard_daemon *daemon)
 				&daemon->list);
 
 	rc = rc ? rc
-		: loop_add_timer(daemon->loop, STATUS_EVERY_NS, STATUS_EVERY_NS, on_status, daemon,
-				 &daemon->status);
+		: loop_add_timer(daemon->loop, STATUS_EVERY_NS, STATUS_EVERY_NS, update_status,
+				 daemon, &daemon->status);
 	if (!rc && every && !daemon->settings->ordered)
 		rc = loop_add_timer(daemon->loop, every, every, on_schedule, daemon,
 				    &daemon->schedule);
@@ -330,7 +331,7 @@ static int open_all(struct guard_daemon *daemon)
 	return rc ? rc : keeper_new(daemon->loop, &settings, &daemon->keeper);
 }
 
-static int begin(struct guard_daemon *daemon)
+static int begin_work(struct guard_daemon *daemon)
 {
 	struct keeper_tally tally;
 	int rc = service_start(daemon->loop, &daemon->watchdog);
@@ -343,11 +344,11 @@ static int begin(struct guard_daemon *daemon)
 	if (rc)
 		return rc;
 	keeper_count(daemon->keeper, &tally);
-	log_line(daemon, EVENT_STATE, LOG_INFO,
-		 "ready: %zu container devices in %zu namespaces, %zu protected", tally.devices,
-		 tally.netns, tally.protected);
+	log_daemon(daemon, GUARD_STATE, LOG_INFO,
+		   "ready: %zu container devices in %zu namespaces, %zu protected", tally.devices,
+		   tally.netns, tally.protected);
 	service_notify("READY=1");
-	on_status(daemon);
+	update_status(daemon);
 	return daemon->has_policy ? 0 : prove(daemon);
 }
 
@@ -377,7 +378,7 @@ int daemon_run(const struct daemon_settings *settings)
 	if (rc)
 		return rc;
 	rc = open_all(&daemon);
-	rc = rc ? rc : begin(&daemon);
+	rc = rc ? rc : begin_work(&daemon);
 	rc = rc ? rc : loop_run(daemon.loop);
 	close_all(&daemon);
 	return rc;

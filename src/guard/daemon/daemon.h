@@ -17,13 +17,14 @@ struct daemon_settings {
 	uint32_t ordered;
 	uint64_t prove_every_ns; /* 0: not on a schedule */
 	size_t buffer; /* bytes, of the socket for events */
-	event_fn log; /* gets every event */
+	guard_event_fn log; /* gets every event */
 	void *owner;
 };
 
 /*
- * Runs until SIGTERM or SIGINT. SIGHUP reads the policy again, SIGUSR1 starts a proof. -EBUSY if another daemon
- * runs; other -errno with a sentence if it could not start or go on.
+ * Runs until SIGTERM or SIGINT; then 0. SIGHUP reads the policy again, SIGUSR1 starts a proof.
+ * -EBUSY with a sentence if another daemon runs on this host; other -errno with a sentence if it could not
+ * start or go on.
  */
 int daemon_run(const struct daemon_settings *settings);
 

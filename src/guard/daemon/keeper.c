@@ -24,6 +24,7 @@
 #include "guard/daemon/links.h"
 #include "guard/daemon/log.h"
 #include "guard/mitigate.h"
+#include "net/journal.h"
 #include "net/ledger.h"
 #include "net/netns_search.h"
 
@@ -66,7 +67,7 @@ static size_t ring_place(const struct queue *queue, size_t number)
 	return at < queue->capacity ? at : at - queue->capacity;
 }
 
-static bool grow(struct queue *queue)
+static bool grow_queue(struct queue *queue)
 {
 	size_t capacity = queue->capacity ? 2 * queue->capacity : 64;
 	struct task *more = malloc(capacity * sizeof(*more));
@@ -85,7 +86,7 @@ static bool grow(struct queue *queue)
 /* False: no memory. */
 static bool queue_put(struct queue *queue, struct task task)
 {
-	if (queue->count == queue->capacity && !grow(queue))
+	if (queue->count == queue->capacity && !grow_queue(queue))
 		return false;
 	queue->task[ring_place(queue, queue->count++)] = task;
 	return true;
@@ -236,7 +237,7 @@ static void enqueue_all(void *owner, struct netns_entry *netns)
 		enqueue(owner, netns, device);
 }
 
-static void on_gone(void *owner, struct netns_entry *netns)
+static void forget_devices(void *owner, struct netns_entry *netns)
 {
 	(void)owner;
 	while (netns->data)
@@ -248,7 +249,7 @@ static void on_overflow(void *owner)
 	struct keeper *keeper = owner;
 
 	log_event(keeper->settings.log,
-		  &(struct event){ .kind = EVENT_TROUBLE, .level = LOG_WARNING },
+		  &(struct guard_event){ .kind = GUARD_TROUBLE, .level = LOG_WARNING },
 		  "netlink events were lost in a flood: listing all devices again");
 }
 
@@ -260,7 +261,8 @@ static bool is_gone(int rc)
 }
 
 static void log_device(struct keeper *keeper, const struct netns_entry *netns,
-		       const struct kept_device *device, struct event event, const char *trouble)
+		       const struct kept_device *device, struct guard_event event,
+		       const char *trouble)
 {
 	event.netns = netns->name;
 	event.device = device->name;
@@ -277,20 +279,21 @@ static void log_trouble(struct keeper *keeper, const struct netns_entry *netns,
 	if (device->trouble == rc)
 		return;
 	device->trouble = rc;
-	log_device(keeper, netns, device, (struct event){ .kind = EVENT_TROUBLE, .level = LOG_ERR },
-		   fail_text());
+	log_device(keeper, netns, device,
+		   (struct guard_event){ .kind = GUARD_TROUBLE, .level = LOG_ERR }, fail_text());
 }
 
 static void log_put_on(struct keeper *keeper, const struct netns_entry *netns,
 		       const struct kept_device *device, uint32_t had)
 {
-	struct event event = { .kind = EVENT_PROTECTED,
-			       .level = LOG_INFO,
-			       .mitigations = device->has,
-			       .ns = device->appeared && !had ? clock_ns() - device->since : 0 };
+	struct guard_event event = { .kind = GUARD_PROTECTED,
+				     .level = LOG_INFO,
+				     .mitigations = device->has,
+				     .ns = device->appeared && !had ? clock_ns() - device->since
+								    : 0 };
 
 	if (had == device->has) {
-		event.kind = EVENT_RESTORED;
+		event.kind = GUARD_RESTORED;
 		event.level = LOG_WARNING;
 		event.ns = 0;
 	}
@@ -340,10 +343,10 @@ static int adjust(struct keeper *keeper, struct netns_entry *netns, struct kept_
 	if (rc)
 		return rc;
 	device->has &= wanted;
-	log_device(
-		keeper, netns, device,
-		(struct event){ .kind = EVENT_TAKEN_OFF, .level = LOG_INFO, .mitigations = extra },
-		NULL);
+	log_device(keeper, netns, device,
+		   (struct guard_event){
+			   .kind = GUARD_TAKEN_OFF, .level = LOG_INFO, .mitigations = extra },
+		   NULL);
 	return 0;
 }
 
@@ -488,7 +491,7 @@ static void adopt_all(struct keeper *keeper)
 	keeper->slow_searches = 0;
 	if (journal_kept_each(adopt, keeper))
 		log_event(keeper->settings.log,
-			  &(struct event){ .kind = EVENT_TROUBLE, .level = LOG_ERR },
+			  &(struct guard_event){ .kind = GUARD_TROUBLE, .level = LOG_ERR },
 			  "%s: this record cannot be read and is left alone, the others are "
 			  "taken over",
 			  fail_text());
@@ -559,7 +562,7 @@ int keeper_new(struct loop *loop, const struct keeper_settings *settings,
 					   .filter_gone = on_filter_gone,
 					   .listed = on_listed,
 					   .found = enqueue_all,
-					   .gone = on_gone,
+					   .gone = forget_devices,
 					   .overflowed = on_overflow,
 					   .drained = on_drained,
 					   .owner = keeper };

@@ -83,7 +83,7 @@ struct netns_search *links_search(struct links *links)
 	return links->search;
 }
 
-static int finish(struct links *links);
+static int after_reading(struct links *links);
 
 /* ---- Ways into namespaces ---- */
 
@@ -209,7 +209,7 @@ static int on_retry(void *owner)
 	if (!rc && netns_search_unresolved(links->search) && links->retry_ns <= RETRY_LAST_NS)
 		rc = loop_add_timer(links->loop, links->retry_ns, 0, on_retry, links,
 				    &links->retry);
-	return rc ? rc : finish(links);
+	return rc ? rc : after_reading(links);
 }
 
 static int on_names(void *owner, uint32_t events)
@@ -218,7 +218,7 @@ static int on_names(void *owner, uint32_t events)
 
 	(void)events;
 	try_names(links);
-	return finish(links);
+	return after_reading(links);
 }
 
 static int on_reread(void *owner)
@@ -228,7 +228,7 @@ static int on_reread(void *owner)
 
 	loop_remove(&links->reread);
 	rc = links->mounts_changed ? scan_mounts(links) : 0;
-	return rc ? rc : finish(links);
+	return rc ? rc : after_reading(links);
 }
 
 /*
@@ -249,10 +249,10 @@ static int on_mounts(void *owner, uint32_t events)
 	try_names(links);
 	if (names == links->name_count && since > SETTLED_NS) {
 		rc = scan_mounts(links);
-		return rc ? rc : finish(links);
+		return rc ? rc : after_reading(links);
 	}
 	rc = scan_mounts_soon(links);
-	return rc ? rc : finish(links);
+	return rc ? rc : after_reading(links);
 }
 
 static int on_tick(void *owner)
@@ -260,7 +260,7 @@ static int on_tick(void *owner)
 	struct links *links = owner;
 	int rc = netns_search_scan(links->search, NETNS_NEW_PROCESSES);
 
-	return rc ? rc : finish(links);
+	return rc ? rc : after_reading(links);
 }
 
 /* Searches for the way to a namespace whose known way no longer leads there. */
@@ -371,7 +371,7 @@ static bool read_link(const struct nlmsghdr *message, struct link_event *ret_eve
 	return true;
 }
 
-static bool is_pair(const char *kind)
+static bool is_pair_kind(const char *kind)
 {
 	return !strcmp(kind, "veth") || !strcmp(kind, "netkit");
 }
@@ -398,7 +398,7 @@ static void take_link(struct links *links, struct netns_entry *netns,
 	      *event.device.kind ? event.device.kind : "hardware");
 	links->hooks.link(links->hooks.owner, netns, &event.device);
 	/* IFLA_LINK_NETNSID is a number in the namespace of the message; only this one's numbers are known here. */
-	if (netns || event.peer_nsid < 0 || event.peer <= 0 || !is_pair(event.device.kind))
+	if (netns || event.peer_nsid < 0 || event.peer <= 0 || !is_pair_kind(event.device.kind))
 		return;
 	other = netns_of_nsid(links, event.peer_nsid);
 	event.device.index = event.peer;
@@ -521,7 +521,7 @@ static int list_if_lost(struct links *links)
 }
 
 /* Called when the events have been read or a search has ended. */
-static int finish(struct links *links)
+static int after_reading(struct links *links)
 {
 	int rc = search_ways(links);
 
@@ -537,7 +537,7 @@ static int on_events(void *owner, uint32_t events)
 	int rc = links_drain(links);
 
 	(void)events;
-	return rc ? rc : finish(links);
+	return rc ? rc : after_reading(links);
 }
 
 /* ---- Lists of all devices ---- */
@@ -601,7 +601,7 @@ static void on_found(void *owner, struct netns_entry *netns)
 	links->hooks.found(links->hooks.owner, netns);
 }
 
-static void on_gone(void *owner, struct netns_entry *netns)
+static void on_netns_gone(void *owner, struct netns_entry *netns)
 {
 	struct links *links = owner;
 
@@ -644,7 +644,7 @@ int links_list(struct links *links, bool in_steps)
 	if (rc || in_steps)
 		return rc ? rc : begin_steps(links);
 	list_some(links, SIZE_MAX);
-	return finish(links);
+	return after_reading(links);
 }
 
 static int on_step(void *owner)
@@ -656,7 +656,7 @@ static int on_step(void *owner)
 	list_some(links, STEP_NETNS);
 	if (links->to_list_count)
 		rc = begin_steps(links);
-	return rc ? rc : finish(links);
+	return rc ? rc : after_reading(links);
 }
 
 static int take_asked(const struct nlmsghdr *message, void *data)
@@ -710,7 +710,7 @@ static int open_events(size_t buffer, int *ret_fd)
 
 static int open_all(struct links *links, size_t buffer)
 {
-	const struct netns_search_hooks hooks = { on_found, on_gone, links };
+	const struct netns_search_hooks hooks = { on_found, on_netns_gone, links };
 	int rc = netns_search_new(&hooks, &links->search);
 
 	rc = rc ? rc : nl_open(-1, NETLINK_ROUTE, &links->nl);

@@ -16,20 +16,20 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-static const char *const done[EVENT_KINDS] = {
-	[EVENT_PROTECTED] = "protected",
-	[EVENT_RESTORED] = "put on again, as somebody had taken it off",
-	[EVENT_TAKEN_OFF] = "taken off",
-	[EVENT_TROUBLE] = "in trouble",
+static const char *const done[GUARD_EVENTS] = {
+	[GUARD_PROTECTED] = "protected",
+	[GUARD_RESTORED] = "put on again, as somebody had taken it off",
+	[GUARD_TAKEN_OFF] = "taken off",
+	[GUARD_TROUBLE] = "in trouble",
 };
 
-static void write_summary(struct event_log *log, enum event_kind kind)
+static void write_summary(struct event_log *log, enum guard_event_kind kind)
 {
 	char sentence[160], slowest[64] = "";
-	struct event event = { .kind = EVENT_SUMMARY,
-			       .level = kind == EVENT_TROUBLE ? LOG_ERR : LOG_INFO,
-			       .ns = log->slowest[kind],
-			       .sentence = sentence };
+	struct guard_event event = { .kind = GUARD_SUMMARY,
+				     .level = kind == GUARD_TROUBLE ? LOG_ERR : LOG_INFO,
+				     .ns = log->slowest[kind],
+				     .sentence = sentence };
 
 	if (!log->left_out[kind])
 		return;
@@ -49,13 +49,13 @@ static int on_second(void *owner)
 
 	loop_remove(&log->second);
 	log->lines = 0;
-	for (unsigned int kind = 0; kind < EVENT_KINDS; kind++)
-		write_summary(log, (enum event_kind)kind);
+	for (unsigned int kind = 0; kind < GUARD_EVENTS; kind++)
+		write_summary(log, (enum guard_event_kind)kind);
 	return 0;
 }
 
 /* Whether this second has room for another line about a device; else counts the event for the summary. */
-static bool has_room(struct event_log *log, const struct event *event)
+static bool has_room(struct event_log *log, const struct guard_event *event)
 {
 	if (!log->second)
 		loop_add_timer(log->loop, SECOND_NS, 0, on_second, log, &log->second);
@@ -67,10 +67,10 @@ static bool has_room(struct event_log *log, const struct event *event)
 	return false;
 }
 
-static void write_event(struct event_log *log, const struct event *facts, const char *text)
+static void write_event(struct event_log *log, const struct guard_event *facts, const char *text)
 {
 	char sentence[640], words[480], device[64] = "";
-	struct event event = *facts;
+	struct guard_event event = *facts;
 
 	term_printable(words, sizeof(words), text);
 	if (event.device && *event.device)
@@ -84,7 +84,7 @@ static void write_event(struct event_log *log, const struct event *facts, const 
 	log->write(log->owner, &event);
 }
 
-static void describe(const struct event *event, char *text, size_t size)
+static void describe_change(const struct guard_event *event, char *text, size_t size)
 {
 	char names[96], after[48] = "";
 
@@ -95,7 +95,7 @@ static void describe(const struct event *event, char *text, size_t size)
 	snprintf(text, size, "%s: %s%s", done[event->kind], names, after);
 }
 
-void log_event(struct event_log *log, const struct event *event, const char *format, ...)
+void log_event(struct event_log *log, const struct guard_event *event, const char *format, ...)
 {
 	char text[480];
 	va_list args;
@@ -107,7 +107,7 @@ void log_event(struct event_log *log, const struct event *event, const char *for
 		vsnprintf(text, sizeof(text), format, args);
 		va_end(args);
 	} else {
-		describe(event, text, sizeof(text));
+		describe_change(event, text, sizeof(text));
 	}
 	write_event(log, event, text);
 }

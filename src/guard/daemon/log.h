@@ -13,19 +13,19 @@ struct loop;
 
 #define LOG_LINES 20 /* about devices, in a second */
 
-enum event_kind {
-	EVENT_PROTECTED, /* a device got its mitigations */
-	EVENT_RESTORED, /* somebody had taken a mitigation off: it is on again */
-	EVENT_TAKEN_OFF, /* a mitigation that the policy no longer wants */
-	EVENT_SUMMARY, /* for the devices beyond LOG_LINES */
-	EVENT_TROUBLE, /* something could not be done */
-	EVENT_PROOF, /* a proof begins or ends */
-	EVENT_STATE, /* of the daemon */
-	EVENT_KINDS
+enum guard_event_kind {
+	GUARD_PROTECTED, /* a device got its mitigations */
+	GUARD_RESTORED, /* somebody had taken a mitigation off: it is on again */
+	GUARD_TAKEN_OFF, /* a mitigation that the policy no longer wants */
+	GUARD_SUMMARY, /* for the devices beyond LOG_LINES */
+	GUARD_TROUBLE, /* something could not be done */
+	GUARD_PROOF, /* a proof begins or ends */
+	GUARD_STATE, /* of the daemon */
+	GUARD_EVENTS
 };
 
-struct event {
-	enum event_kind kind;
+struct guard_event {
+	enum guard_event_kind kind;
 	int level; /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO */
 	const char *netns,
 		*device; /* may be NULL; `device` as the kernel has it, any byte but NUL */
@@ -34,16 +34,16 @@ struct event {
 	const char *sentence; /* all of that, printable; set by the log */
 };
 
-typedef void (*event_fn)(void *owner, const struct event *event);
+typedef void (*guard_event_fn)(void *owner, const struct guard_event *event);
 
 /* Set the first three members, the others are 0. */
 struct event_log {
 	struct loop *loop;
-	event_fn write;
+	guard_event_fn write;
 	void *owner;
 	unsigned int lines; /* in this second */
-	size_t left_out[EVENT_KINDS];
-	uint64_t slowest[EVENT_KINDS]; /* the largest `ns` of those left out */
+	size_t left_out[GUARD_EVENTS];
+	uint64_t slowest[GUARD_EVENTS]; /* the largest `ns` of those left out */
 	struct loop_source *second;
 };
 
@@ -51,7 +51,7 @@ struct event_log {
  * Writes the event with a sentence, after the names of its device and namespace. Without a format (NULL) the
  * sentence says what was done to the device.
  */
-void log_event(struct event_log *log, const struct event *event, const char *format, ...)
+void log_event(struct event_log *log, const struct guard_event *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Writes the summary that is still due. */

@@ -60,7 +60,7 @@ __attribute__((format(printf, 2, 3))) static void add_details(struct cni_error *
 /* ---- The environment ---- */
 
 /* The specification's form of container ids and network names: a letter or digit first, then . _ - too. */
-static bool is_name(const char *text)
+static bool is_cni_name(const char *text)
 {
 	for (const char *at = text; *at; at++)
 		if (!isalnum((unsigned char)*at) && (at == text || !strchr("._-", *at)))
@@ -114,7 +114,7 @@ static int take_environment(const struct cni_environment *environment, struct cn
 			 ifname ? "" : " CNI_IFNAME");
 		return -EINVAL;
 	}
-	if (!is_name(id))
+	if (!is_cni_name(id))
 		return refuse(error, "CNI_CONTAINERID", id,
 			      "it begins with a letter or digit, then . _ - are allowed too");
 	if (!is_ifname(ifname))
@@ -239,7 +239,7 @@ static int take_config(struct cni_request *request, struct cni_error *error)
 
 	if (rc)
 		return rc;
-	if (!network || !is_name(network)) {
+	if (!network || !is_cni_name(network)) {
 		cni_fail(error, CNI_CONFIG, "the network's \"name\" is '%.80s'",
 			 network ? network : "");
 		add_details(error, "it begins with a letter or digit, then . _ - are allowed too");

@@ -76,8 +76,8 @@ static void read_policy(struct admission *admission)
 		policy_read(POLICY_FILE, POLICY_THIS_KERNEL, &admission->policy) != 0;
 	if (!admission->is_unproven)
 		return;
-	catalog_words(catalog_at(AT_END), ", ", "", words, sizeof(words));
-	snprintf(sentence, sizeof(sentence), "%.200s; until then all of these are put on: %s",
+	catalog_words(catalog_at(AT_END), " and ", "", words, sizeof(words));
+	snprintf(sentence, sizeof(sentence), "%.200s; until then new containers get %s",
 		 fail_text(), words);
 	admission->say(sentence);
 }
@@ -179,7 +179,7 @@ static void work_release(struct work *work)
 		close(work->netns_fd);
 }
 
-static struct attachment_key key_of(const struct cni_request *request)
+static struct attachment_key cni_key(const struct cni_request *request)
 {
 	return (struct attachment_key){ request->network, request->container_id, request->ifname };
 }
@@ -194,7 +194,7 @@ static int answer_error(struct work *work, enum cni_code code, int rc)
 }
 
 /* Opens the container's namespace, which must not be this one: its devices are the host's. */
-static int enter(struct work *work)
+static int enter_container(struct work *work)
 {
 	const char *path = work->request->netns;
 	struct netns_id own;
@@ -219,7 +219,7 @@ static int enter(struct work *work)
 
 /* ---- ADD ---- */
 
-static int by_index(const void *one, const void *other)
+static int order_by_index(const void *one, const void *other)
 {
 	const struct link_info *a = one, *b = other;
 
@@ -245,17 +245,17 @@ static int find_devices(struct work *work, struct link_info *link, size_t *ret_c
 		if (!(link[count].flags & IFF_LOOPBACK))
 			count++;
 	}
-	qsort(link, count, sizeof(*link), by_index);
+	qsort(link, count, sizeof(*link), order_by_index);
 	*ret_count = count;
 	return 0;
 }
 
 static int do_add(struct work *work)
 {
-	const struct attachment_key key = key_of(work->request);
+	const struct attachment_key key = cni_key(work->request);
 	struct attachment *attachment = &work->attachment;
 	struct link_info link[CNI_DEVICES_MAX] = { 0 };
-	int rc = enter(work);
+	int rc = enter_container(work);
 
 	rc = rc ? rc : find_devices(work, link, &attachment->count);
 	if (rc)
@@ -286,7 +286,7 @@ static int do_add(struct work *work)
 
 /* ---- CHECK ---- */
 
-static int check_device(struct work *work, const struct attached_device *device)
+static int verify_device(struct work *work, const struct attached_device *device)
 {
 	const struct journal_place place = { .netns_fd = work->netns_fd,
 					     .netns = work->request->netns,
@@ -324,9 +324,9 @@ static int check_device(struct work *work, const struct attached_device *device)
 
 static int do_check(struct work *work)
 {
-	const struct attachment_key key = key_of(work->request);
+	const struct attachment_key key = cni_key(work->request);
 	struct attachment *attachment = &work->attachment;
-	int rc = enter(work);
+	int rc = enter_container(work);
 
 	if (rc)
 		return rc;
@@ -346,14 +346,14 @@ static int do_check(struct work *work)
 		return -ENOENT;
 	}
 	for (size_t i = 0; !rc && i < attachment->count; i++)
-		rc = check_device(work, &attachment->device[i]);
+		rc = verify_device(work, &attachment->device[i]);
 	return rc;
 }
 
 /* ---- DEL and GC ---- */
 
 /* Puts a device that still exists back as it was; removes the record of one that is gone. */
-static int forget_device(const struct work *work, const struct netns_id *netns, int index)
+static int drop_device(const struct work *work, const struct netns_id *netns, int index)
 {
 	struct journal_place place = { .netns_fd = work->netns_fd, .index = index };
 	struct link_info link;
@@ -372,7 +372,7 @@ static int forget_recorded(struct work *work, const struct attachment_key *key)
 	int rc = attachments_read(key, attachment), first = 0;
 
 	for (size_t i = 0; !rc && i < attachment->count; i++) {
-		int one = forget_device(work, &attachment->netns, attachment->device[i].index);
+		int one = drop_device(work, &attachment->netns, attachment->device[i].index);
 
 		first = first ? first : one;
 	}
@@ -388,15 +388,15 @@ static void forget_named(struct work *work)
 
 	for (size_t i = 0; work->nl && i < count; i++)
 		if (!link_get(work->nl, name[i], &link))
-			forget_device(work, &work->netns, link.index);
+			drop_device(work, &work->netns, link.index);
 }
 
 static int do_del(struct work *work)
 {
-	const struct attachment_key key = key_of(work->request);
+	const struct attachment_key key = cni_key(work->request);
 	int rc, removed;
 
-	if (work->request->netns && enter(work)) {
+	if (work->request->netns && enter_container(work)) {
 		/* It is gone already; or it is the host's, whose devices must stay as they are. */
 		nl_close(work->nl);
 		work->nl = NULL;
@@ -410,7 +410,7 @@ static int do_del(struct work *work)
 	return rc ? answer_error(work, CNI_IO, rc) : 0;
 }
 
-static int collect(const struct attachment_key *key, void *data)
+static int forget_if_invalid(const struct attachment_key *key, void *data)
 {
 	struct work *work = data;
 	int rc, removed;
@@ -424,7 +424,7 @@ static int collect(const struct attachment_key *key, void *data)
 
 static int do_gc(struct work *work)
 {
-	int rc = attachments_each(work->request->network, collect, work);
+	int rc = attachments_each(work->request->network, forget_if_invalid, work);
 
 	return rc ? answer_error(work, CNI_IO, rc) : 0;
 }
