@@ -13,7 +13,7 @@
  * (CHECKSUM_COMPLETE) follows the change, and a device's word (CHECKSUM_UNNECESSARY) is reset.
  */
 #include "bpf/kernel.h"
-#include "bpf/corrupt_record.h"
+#include "bpf/corrupt.h"
 
 #include <stdbool.h>
 

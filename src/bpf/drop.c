@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Loading drop.bpf.c, and the names of the reasons, whose numbers move between releases: see drop.h. */
+/*
+ * Loads drop.bpf.c: see drop.h. Names of the reasons come from the kernel's BTF, as their numbers differ
+ * between releases.
+ */
 #include "bpf/drop.h"
 
 #include <bpf/bpf.h>
@@ -15,6 +18,7 @@
 #include "base/fail.h"
 #include "base/trace.h"
 #include "bpf/drop.skel.h"
+#include "bpf/loader.h"
 
 #define PREFIX "SKB_DROP_REASON_"
 
@@ -24,7 +28,7 @@ struct drops {
 	const struct btf_type *reasons;
 };
 
-static void tell(struct drop_bpf *skeleton, const struct drops_of *of)
+static void set_constants(struct drop_bpf *skeleton, const struct drops_of *of)
 {
 	struct stat own;
 
@@ -45,7 +49,7 @@ static void tell(struct drop_bpf *skeleton, const struct drops_of *of)
 	skeleton->rodata->outer_port = of->outer_port;
 }
 
-static int load(struct drops *drops, const struct drops_of *of)
+static int load_drops(struct drops *drops, const struct drops_of *of)
 {
 	int id, rc;
 
@@ -59,7 +63,7 @@ static int load(struct drops *drops, const struct drops_of *of)
 	drops->skeleton = drop_bpf__open();
 	if (!drops->skeleton)
 		return fail_errno(-errno, "cannot open a BPF program");
-	tell(drops->skeleton, of);
+	set_constants(drops->skeleton, of);
 	rc = drop_bpf__load(drops->skeleton);
 	trace("bpf", "load drop: %d", rc);
 	if (!rc) {
@@ -69,32 +73,27 @@ static int load(struct drops *drops, const struct drops_of *of)
 	return rc ? fail_errno(rc, "cannot watch drops by skb:kfree_skb") : 0;
 }
 
-int drops_open(const struct drops_of *of, struct drops **ret_drops)
+int drop_open(const struct drops_of *of, struct drops **ret_drops)
 {
 	_cleanup_(drops_cleanup) struct drops *drops = calloc(1, sizeof(*drops));
 	int rc;
 
 	if (!drops)
 		return fail(-ENOMEM, "out of memory");
-	libbpf_set_print(NULL);
-	rc = load(drops, of);
+	loader_silence_libbpf();
+	rc = load_drops(drops, of);
 	if (!rc)
 		*ret_drops = TAKE_PTR(drops);
 	return rc;
 }
 
-void drops_close(struct drops *drops)
+void drop_close(struct drops *drops)
 {
 	if (!drops)
 		return;
 	drop_bpf__destroy(drops->skeleton);
 	btf__free(drops->btf);
 	free(drops);
-}
-
-void drops_cleanup(struct drops **drops)
-{
-	drops_close(*drops);
 }
 
 static const char *reason_name(const struct drops *drops, uint32_t reason)
@@ -111,7 +110,7 @@ static const char *reason_name(const struct drops *drops, uint32_t reason)
 	return "unknown";
 }
 
-int drops_each(const struct drops *drops, drops_fn fn, void *owner)
+int drop_each(const struct drops *drops, drops_fn fn, void *owner)
 {
 	int map = bpf_map__fd(drops->skeleton->maps.drops), rc;
 	struct drop_key key, next;

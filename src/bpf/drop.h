@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Where the kernel drops packets of ours, and why: the tracepoint skb:kfree_skb with its reason (kernel
- * 5.17). Only packets from or to one address of each family are looked at, in the open or inside of VXLAN
- * packets from or to one outer address. Other namespaces may have that address, too: who asks knows which
- * are meant. Where no namespace can be told, it was dropped while this process read it from a socket.
+ * Where the kernel drops a probe's packets, and why: the tracepoint skb:kfree_skb with its reason (kernel
+ * 5.17). Counts only packets from or to the peer, which has one address of each family, and those inside
+ * VXLAN packets from or to one outer address. Other namespaces may have the same address: the caller knows
+ * which namespaces it asks about. If a packet's namespace is not known, it was dropped while this process
+ * read it from a socket.
  */
 #ifndef TRUESUM_BPF_DROP_H
 #define TRUESUM_BPF_DROP_H
@@ -13,10 +14,10 @@
 struct drop_key {
 	__u32 reason; /* enum skb_drop_reason of this kernel */
 	__u32 netns; /* inode number of the namespace it was dropped in; 0: read by this process */
-	__u16 port; /* the port at that address, host order */
-	__u8 outbound; /* to the address, not from it */
+	__u16 port; /* the peer's, host order */
+	__u8 outbound; /* to the peer, not from it */
 	__u8 proto;
-	__u8 tunnelled; /* it was dropped with its outer headers on */
+	__u8 tunnelled; /* it was dropped with its outer headers still on */
 	__u8 pad[3]; /* 0 */
 };
 
@@ -24,9 +25,11 @@ struct drop_key {
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
+
 struct drops;
 
-/* Whose packets, in network order. */
+/* The peer's addresses, in network order. */
 struct drops_of {
 	uint8_t v4[4], v6[16];
 	int outer_family; /* of a tunnel's far end, AF_INET or AF_INET6; 0: no tunnel */
@@ -34,15 +37,18 @@ struct drops_of {
 	uint16_t outer_port; /* the UDP port that VXLAN packets are sent to; host order */
 };
 
-/* Starts to look. -EOPNOTSUPP with a sentence where this kernel has no such tracepoint, reasons or BTF. */
-int drops_open(const struct drops_of *of, struct drops **ret_drops);
-void drops_close(struct drops *drops);
-void drops_cleanup(struct drops **drops);
+/* Starts to count. -EOPNOTSUPP with a sentence if this kernel has no such tracepoint, reasons or BTF. */
+int drop_open(const struct drops_of *of, struct drops **ret_drops);
+void drop_close(struct drops *drops);
+DEFINE_CLEANUP(struct drops *, drops, drop_close)
 
-/* Calls `fn` for every key seen so far with its number of packets; `reason` as the kernel names it ("TCP_CSUM"). */
+/*
+ * Calls `fn` for every key seen so far, with its number of packets. `reason` is the kernel's name for it
+ * ("TCP_CSUM").
+ */
 typedef void (*drops_fn)(void *owner, const struct drop_key *key, const char *reason,
 			 uint64_t packets);
-int drops_each(const struct drops *drops, drops_fn fn, void *owner);
+int drop_each(const struct drops *drops, drops_fn fn, void *owner);
 #endif
 
 #endif

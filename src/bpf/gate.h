@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The programs around a probe's TAP: see gate.bpf.c. */
 #ifndef TRUESUM_BPF_GATE_H
 #define TRUESUM_BPF_GATE_H
@@ -6,26 +6,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct gate_programs;
+struct gate_bpf;
 
 struct gate_programs_settings {
-	bool vouching;
+	bool vouching; /* mark every packet as verified */
 	int tap, via; /* interface indices; via 0: packets enter by the TAP itself */
 	uint8_t peer_v4[4], peer_v6[16]; /* network order */
-	uint32_t
-		inner; /* `via` is a VXLAN device: where the inner frame begins in what enters; or 0 */
-	uint8_t far_mac[6]; /* then: where its forwarding entry leads to the TAP */
+	/* If `via` is a VXLAN device: offset of the inner frame in what enters. Otherwise 0. */
+	uint32_t inner;
+	uint8_t far_mac[6]; /* then: the MAC address whose forwarding entry leads to the TAP */
 };
 
-/* Loads them. -errno with a sentence where this kernel or user cannot. */
-int gate_programs_load(const struct gate_programs_settings *settings, struct gate_programs **ret);
-void gate_programs_free(struct gate_programs *programs);
+/* Loads them. -errno with a sentence if this kernel or user cannot. */
+int gate_programs_load(const struct gate_programs_settings *settings, struct gate_bpf **ret);
+void gate_programs_free(struct gate_bpf *programs);
 
-/* Their descriptors, the programs' own: for the TAP's ingress, and for the egress of `via`. */
-int gate_programs_in(const struct gate_programs *programs);
-int gate_programs_out(const struct gate_programs *programs);
+/* The descriptor, owned by `programs`, of the one for the TAP's ingress or (`out`) for the egress of `via`. */
+int gate_programs_fd(const struct gate_bpf *programs, bool out);
 
-/* Whether GRO merged segments from this port of the peer's (host order). False for NULL. */
-bool gate_programs_merged(const struct gate_programs *programs, uint16_t port);
+/* Whether GRO merged segments from this port of the peer (host order). False for NULL. */
+bool gate_programs_merged(const struct gate_bpf *programs, uint16_t port);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Loading the programs of mark.bpf.c: see mark.h. */
+/* Loads the programs of mark.bpf.c: see mark.h. */
 #include "bpf/mark.h"
 
 #include <bpf/bpf.h>
@@ -8,27 +8,22 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/trace.h"
+#include "bpf/loader.h"
 #include "bpf/mark.skel.h"
 #include "net/feature.h"
 
 struct marks {
-	struct mark_bpf *skeleton; /* NULL where nothing could be loaded */
+	struct mark_bpf *skeleton; /* NULL if nothing could be loaded */
 	bool can_emulate;
 	int load_error;
 };
 
-static const char *const names[MARK_PROGRAMS] = { "tsum_vouch", "tsum_honest", "tsum_reset",
-						  "tsum_veth_2016" };
+const char *const mark_names[MARK_PROGRAMS] = { "tsum_vouch", "tsum_honest", "tsum_reset",
+						"tsum_veth_2016" };
 
-const char *mark_name(enum mark_program program)
-{
-	return names[program];
-}
-
-static int load(bool emulate, struct mark_bpf **ret_skeleton)
+static int load_marks(bool emulate, struct mark_bpf **ret_skeleton)
 {
 	struct mark_bpf *skeleton = mark_bpf__open();
 	unsigned int bit = 0;
@@ -50,28 +45,28 @@ static int load(bool emulate, struct mark_bpf **ret_skeleton)
 	return rc;
 }
 
-/* Errors that say nothing about what the kernel can do. */
-static bool is_our_trouble(int rc)
+/* -EOPNOTSUPP with a sentence; `rc` is why nothing could be loaded. */
+static int fail_unsupported(int rc)
 {
-	return rc == -EPERM || rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE;
+	return fail(-EOPNOTSUPP, "BPF that marks packets (kernel 5.8 and later): %s",
+		    strerror(-rc));
 }
 
-int marks_open(struct marks **ret_marks)
+int mark_open(struct marks **ret_marks)
 {
 	struct marks *marks = calloc(1, sizeof(*marks));
 	int rc;
 
 	if (!marks)
 		return -ENOMEM;
-	/* Its own messages would only repeat, at length, what the error says. */
-	libbpf_set_print(NULL);
-	rc = load(true, &marks->skeleton);
+	loader_silence_libbpf();
+	rc = load_marks(true, &marks->skeleton);
 	marks->can_emulate = !rc;
-	if (!is_our_trouble(rc) && rc)
-		marks->load_error = rc = load(false, &marks->skeleton);
-	if (is_our_trouble(rc)) {
+	if (rc && !loader_failed_here(rc))
+		marks->load_error = rc = load_marks(false, &marks->skeleton);
+	if (loader_failed_here(rc)) {
 		free(marks);
-		return fail_errno(rc, "cannot load BPF programs (run as root)");
+		return loader_fail(rc);
 	}
 	*ret_marks = marks;
 	return 0;
@@ -83,45 +78,37 @@ int mark_load_reset(int *ret_fd)
 	const struct bpf_program *program;
 	int fd;
 
-	libbpf_set_print(NULL);
+	loader_silence_libbpf();
 	skeleton = mark_bpf__open();
 	if (!skeleton)
 		return fail_errno(-errno, "cannot read our own BPF programs");
 	program = skeleton->progs.tsum_reset;
-	fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, names[MARK_RESET], "Dual BSD/GPL",
+	fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, mark_names[MARK_RESET], "Dual BSD/GPL",
 			   bpf_program__insns(program), bpf_program__insn_cnt(program), NULL);
 	mark_bpf__destroy(skeleton);
-	trace("bpf", "load %s: %d", names[MARK_RESET], fd < 0 ? fd : 0);
-	if (is_our_trouble(fd))
-		return fail_errno(fd, "cannot load BPF programs (run as root)");
+	trace("bpf", "load %s: %d", mark_names[MARK_RESET], fd < 0 ? fd : 0);
+	if (loader_failed_here(fd))
+		return loader_fail(fd);
 	if (fd < 0)
-		return fail(-EOPNOTSUPP, "BPF that marks packets (kernel 5.8 and later): %s",
-			    strerror(-fd));
+		return fail_unsupported(fd);
 	*ret_fd = fd;
 	return 0;
 }
 
-void marks_close(struct marks *marks)
+void mark_close(struct marks *marks)
 {
 	if (!marks)
 		return;
-	if (marks->skeleton)
-		mark_bpf__destroy(marks->skeleton);
+	mark_bpf__destroy(marks->skeleton);
 	free(marks);
 }
 
-void marks_cleanup(struct marks **marks)
-{
-	marks_close(*marks);
-}
-
-int marks_fd(const struct marks *marks, enum mark_program program)
+int mark_fd(const struct marks *marks, enum mark_program program)
 {
 	if (!marks->skeleton)
-		return fail(-EOPNOTSUPP, "BPF that marks packets (kernel 5.8 and later): %s",
-			    strerror(-marks->load_error));
+		return fail_unsupported(marks->load_error);
 	if (program == MARK_VETH_2016 && !marks->can_emulate)
 		return fail(-EOPNOTSUPP, "BPF that reads the kernel's own structures (kernel 6.2)");
 	return bpf_program__fd(
-		bpf_object__find_program_by_name(marks->skeleton->obj, names[program]));
+		bpf_object__find_program_by_name(marks->skeleton->obj, mark_names[program]));
 }

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The programs of mark.bpf.c for user space, and what they share with it. */
 #ifndef TRUESUM_BPF_MARK_H
 #define TRUESUM_BPF_MARK_H
@@ -10,36 +10,40 @@
 	}
 
 enum mark_program {
-	MARK_VOUCH, /* vouch for every packet */
-	MARK_HONEST, /* vouch for every packet the switch did not damage */
-	MARK_RESET, /* take a claim back */
-	MARK_VETH_2016, /* what veth did before Linux 4.4, to be put on a veth's egress */
+	MARK_VOUCH, /* mark every packet as verified */
+	MARK_HONEST, /* mark every packet as verified that the switch did not damage */
+	MARK_RESET, /* take the mark back */
+	MARK_VETH_2016, /* what veth did before Linux 4.4; for a veth's egress */
 	MARK_PROGRAMS
 };
 
+#ifndef __bpf__
+#include "base/cleanup.h"
+
 struct marks;
 
-/*
- * Loads the programs. -EPERM with a sentence without privilege. A kernel that cannot run them is no
- * failure here: marks_fd() says so to whoever needs one.
- */
-int marks_open(struct marks **ret_marks);
-void marks_close(struct marks *marks);
-void marks_cleanup(struct marks **marks);
+/* The programs' names, as tc shows them. */
+extern const char *const mark_names[MARK_PROGRAMS];
 
 /*
- * The program's descriptor, which stays the marks'. -EOPNOTSUPP, with what is missing, where this
- * kernel cannot run it: MARK_VETH_2016 reads the receiving end's features, which needs kernel 6.2 and BTF.
+ * Loads the programs. -EPERM with a sentence without privilege. It is no failure if this kernel cannot run
+ * them: mark_fd() then says so for the program that is needed.
  */
-int marks_fd(const struct marks *marks, enum mark_program program);
+int mark_open(struct marks **ret_marks);
+void mark_close(struct marks *marks);
+DEFINE_CLEANUP(struct marks *, marks, mark_close)
 
 /*
- * Loads MARK_RESET alone, in a tenth of the time: it reads nothing of the kernel's own structures, so the
- * kernel's types need not be read. The descriptor is the caller's.
+ * The program's descriptor, owned by `marks`. -EOPNOTSUPP, with what is missing, if this kernel cannot run
+ * it: MARK_VETH_2016 reads the receiving end's features, which needs kernel 6.2 and BTF.
+ */
+int mark_fd(const struct marks *marks, enum mark_program program);
+
+/*
+ * Loads MARK_RESET alone, in a tenth of the time: that program reads no structures of the kernel, so the
+ * kernel's types (BTF) need not be read. The caller owns the descriptor.
  */
 int mark_load_reset(int *ret_fd);
-
-/* The program's name, as tc shows it. */
-const char *mark_name(enum mark_program program);
+#endif
 
 #endif

@@ -57,12 +57,12 @@ static int put_reset(struct mitigator *mitigator, struct journal *journal)
 
 	return rc ? rc
 		  : journal_bpf(journal, TC_INGRESS, RESET_PRIORITY, mitigator->reset_fd,
-				mark_name(MARK_RESET));
+				mark_names[MARK_RESET]);
 }
 
 static int holds_reset(const struct journal *journal, bool *ret_holds)
 {
-	*ret_holds = journal_has_bpf(journal, TC_INGRESS, mark_name(MARK_RESET));
+	*ret_holds = journal_has_bpf(journal, TC_INGRESS, mark_names[MARK_RESET]);
 	return 0;
 }
 

@@ -110,7 +110,7 @@ static int need_clsact(const struct ns *ns, int index)
 static int put_mark(const struct builder *b, const struct ns *ns, const char *device,
 		    enum tc_direction direction, uint16_t priority, enum mark_program program)
 {
-	int index, rc, fd = marks_fd(b->marks, program);
+	int index, rc, fd = mark_fd(b->marks, program);
 
 	if (fd < 0)
 		return fd;
@@ -118,7 +118,7 @@ static int put_mark(const struct builder *b, const struct ns *ns, const char *de
 	if (rc)
 		return rc;
 	rc = need_clsact(ns, index);
-	return rc ? rc : tc_bpf_attach(ns->nl, index, direction, priority, fd, mark_name(program));
+	return rc ? rc : tc_bpf_attach(ns->nl, index, direction, priority, fd, mark_names[program]);
 }
 
 /* A fresh namespace with nothing in it that could surprise: no address checks, no router search. */
@@ -213,7 +213,7 @@ static int put_2016(const struct builder *b, const struct ns *outside, const str
 	bool rxcsum = false;
 	int rc;
 
-	if (marks_fd(b->marks, MARK_VETH_2016) >= 0)
+	if (mark_fd(b->marks, MARK_VETH_2016) >= 0)
 		return put_mark(b, outside, VETH, TC_EGRESS, PRIORITY_VETH, MARK_VETH_2016);
 	rc = feature_get(container->fd, CONTAINER, "rx-checksum", &rxcsum);
 	return rc || !rxcsum ? rc

@@ -55,7 +55,7 @@ struct gate {
 	int ready_fd[2]; /* IPv4, IPv6; -1: no need to wait */
 	uint64_t opened_ns;
 	struct nl *nl;
-	struct gate_programs *programs;
+	struct gate_bpf *programs;
 	struct journal *journal;
 };
 
@@ -293,12 +293,12 @@ static int attach(struct gate *gate, const struct gate_settings *settings)
 	rc = rc ? rc : tc_clsact_add(gate->nl, gate->tap);
 	rc = rc ? rc
 		: tc_bpf_attach(gate->nl, gate->tap, TC_INGRESS, 1,
-				gate_programs_in(gate->programs), "tsum_gate");
+				gate_programs_fd(gate->programs, false), "tsum_gate");
 	if (rc || !settings->via)
 		return rc;
 	rc = journal_open(&place, "probe", settings->say, &gate->journal);
 	rc = rc ? rc
-		: journal_bpf(gate->journal, TC_EGRESS, 1, gate_programs_out(gate->programs),
+		: journal_bpf(gate->journal, TC_EGRESS, 1, gate_programs_fd(gate->programs, true),
 			      "tsum_gate_out");
 	return rc || !gate->outer ? rc : lead_into_tunnel(gate);
 }

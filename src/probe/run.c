@@ -443,7 +443,7 @@ static int judge_all(struct run *run)
 	if (!context)
 		return fail(-ENOMEM, "out of memory");
 	if (run->drops)
-		drops_each(run->drops, take_drop, &contexts);
+		drop_each(run->drops, take_drop, &contexts);
 	counter_read(-1, &host_after);
 	run->forwards_v4 = sysctl_is_on("/proc/sys/net/ipv4/ip_forward");
 	run->forwards_v6 = sysctl_is_on("/proc/sys/net/ipv6/conf/all/forwarding");
@@ -467,7 +467,7 @@ static void end_run(struct run *run)
 	loop_remove(&run->gate_source);
 	loop_remove(&run->tick);
 	loop_free(run->loop);
-	drops_close(run->drops);
+	drop_close(run->drops);
 	gate_close(run->gate);
 	free(run->progress);
 	free(run);
@@ -496,7 +496,7 @@ static int set_up(struct run *run, size_t count)
 	rc = gate_open(&run->settings->gate, &run->gate);
 	if (rc)
 		return rc;
-	run->probe->no_drop_reasons = drops_open(&gate_info(run->gate)->drops_of, &run->drops);
+	run->probe->no_drop_reasons = drop_open(&gate_info(run->gate)->drops_of, &run->drops);
 	rc = counter_read(-1, &run->host_before);
 	rc = rc ? rc : loop_new(&run->loop);
 	rc = rc ? rc : loop_add_signals(run->loop, interrupted, run);

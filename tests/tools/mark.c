@@ -19,9 +19,9 @@ static int attach(const char *device, enum tc_direction direction, const char *n
 	_cleanup_(marks_cleanup) struct marks *marks = NULL;
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 	struct link_info link;
-	int rc = marks_open(&marks), program = 0, fd;
+	int rc = mark_open(&marks), program = 0, fd;
 
-	while (program < MARK_PROGRAMS && strcmp(mark_name((enum mark_program)program), name) != 0)
+	while (program < MARK_PROGRAMS && strcmp(mark_names[program], name) != 0)
 		program++;
 	if (!rc && program == MARK_PROGRAMS)
 		rc = fail(-1, "no program %s", name);
@@ -29,7 +29,7 @@ static int attach(const char *device, enum tc_direction direction, const char *n
 	rc = rc ? rc : link_get(nl, device, &link);
 	if (rc)
 		return rc;
-	fd = marks_fd(marks, (enum mark_program)program);
+	fd = mark_fd(marks, (enum mark_program)program);
 	if (fd < 0)
 		return fd;
 	tc_clsact_add(nl, link.index);

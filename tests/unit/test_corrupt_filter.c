@@ -62,7 +62,7 @@ static size_t run_filter(const struct frame *frame, struct corrupt_state *ret_st
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->byte,
 		    .data_size_in = (uint32_t)frame->len, .data_out = after.byte,
 		    .data_size_out = sizeof(after.byte));
-	struct corrupt *corrupt;
+	struct corrupt_bpf *corrupt;
 	size_t changed = 0;
 
 	if (corrupt_load(&config, &corrupt)) {

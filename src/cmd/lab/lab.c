@@ -272,7 +272,7 @@ static int run_chosen(const struct lab_options *options, const struct axes *axes
 		fail(-EINVAL, "no cell is left: mesos and udp-nocheck exist on IPv4 only");
 		return usage();
 	}
-	if (marks_open(&marks))
+	if (mark_open(&marks))
 		return unknown();
 	settings->marks = marks;
 	code = options->live ? run_live(settings, cells, count)

@@ -56,7 +56,7 @@ struct run {
 	int netns_fd;
 	struct nl *nl;
 	struct journal *journal;
-	struct corrupt *corrupt;
+	struct corrupt_bpf *corrupt;
 	struct loop *loop;
 	struct loop_source *poll, *end;
 	uint64_t started_ns;

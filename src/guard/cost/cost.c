@@ -302,7 +302,7 @@ int cost_measure(const struct cost_settings *settings, struct cost_result *ret_r
 	_cleanup_(cost_sampler_cleanup) struct cost_sampler *sampler = NULL;
 	struct cost_result result = { .count = cost_row_count };
 	uint64_t from = clock_ns();
-	int rc = marks_open(&marks);
+	int rc = mark_open(&marks);
 
 	rc = rc ? rc : cost_sampler_new(&sampler);
 	if (rc)

@@ -122,7 +122,7 @@ static int put_program(const struct cost_site *site, const struct space *space, 
 		       uint16_t priority, enum mark_program program)
 {
 	struct link_info link;
-	int fd = marks_fd(site->marks, program), rc;
+	int fd = mark_fd(site->marks, program), rc;
 
 	if (fd < 0)
 		return fd;
@@ -130,7 +130,7 @@ static int put_program(const struct cost_site *site, const struct space *space, 
 	rc = rc ? rc : tc_clsact_add(space->nl, link.index);
 	return rc ? rc
 		  : tc_bpf_attach(space->nl, link.index, TC_INGRESS, priority, fd,
-				  mark_name(program));
+				  mark_names[program]);
 }
 
 static int build_wire(const struct cost_site *site)
