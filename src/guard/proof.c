@@ -101,14 +101,6 @@ static void list_candidates(struct proof *proof)
 
 /* ---- Places ---- */
 
-static const struct device *device_named(const struct space *space, const char *name)
-{
-	for (size_t i = 0; i < space->device_count; i++)
-		if (!strcmp(space->device[i].name, name))
-			return &space->device[i];
-	return NULL;
-}
-
 static size_t find_ends(const struct inventory *inventory, size_t space,
 			const struct device *ret_end[ENDS_MAX])
 {
@@ -160,7 +152,7 @@ static const struct space *own_space(const struct inventory *inventory)
 static int add_host_device(struct proof *proof, const char *name, enum catalog_place place)
 {
 	const struct space *own = own_space(proof->inventory);
-	const struct device *device = own ? device_named(own, name) : NULL;
+	const struct device *device = inventory_device(own, name, 0);
 
 	if (!device)
 		return fail(-ENODEV, "no device %.15s on this host", name);

@@ -14,6 +14,7 @@
 #include "guard/catalog.h"
 #include "net/inventory.h"
 #include "net/ledger.h"
+#include "net/netns_search.h"
 
 struct reading {
 	const struct inventory *inventory;
@@ -29,19 +30,11 @@ static const struct space *space_of(const struct inventory *inventory, const str
 	return NULL;
 }
 
-static const struct device *device_with_index(const struct space *space, int index)
-{
-	for (size_t i = 0; space && i < space->device_count; i++)
-		if (space->device[i].index == index)
-			return &space->device[i];
-	return NULL;
-}
-
 static int open_place(const struct reading *reading, const struct ledger *ledger,
 		      struct records_place *place)
 {
 	const struct space *space = space_of(reading->inventory, &ledger->netns);
-	const struct device *device = device_with_index(space, ledger->index);
+	const struct device *device = inventory_device(space, NULL, ledger->index);
 
 	*place = (struct records_place){ .netns = ledger->netns,
 					 .netns_fd = -1,
@@ -57,7 +50,7 @@ static int open_place(const struct reading *reading, const struct ledger *ledger
 		term_printable(place->device, sizeof(place->device),
 			       device ? device->name : ledger->device);
 	if (!space)
-		return netns_find(&ledger->netns, &place->netns_fd);
+		return netns_search_find(&ledger->netns, &place->netns_fd);
 	if (space->own)
 		return 0;
 	place->netns_fd = fcntl(space->fd, F_DUPFD_CLOEXEC, 0);

@@ -23,6 +23,7 @@
 #include "net/feature.h"
 #include "net/journal_part.h"
 #include "net/link.h"
+#include "net/netns_search.h"
 #include "net/vxlan.h"
 
 #define FOLDER JOURNAL_FOLDER
@@ -106,7 +107,7 @@ static int recover_one(const char *path, int fd, void *data)
 	rc = ledger_read(fd, &ledger);
 	if (rc)
 		return rc;
-	rc = ledger_is_placed(&ledger) ? netns_find(&ledger.netns, &netns_fd) : 0;
+	rc = ledger_is_placed(&ledger) ? netns_search_find(&ledger.netns, &netns_fd) : 0;
 	if (rc == -ENOENT) {
 		if (json_array_size(ledger.changes)) {
 			ledger_say_lost(&ledger, recovery->say);

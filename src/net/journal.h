@@ -10,7 +10,7 @@
  *
  * Network namespaces are recorded by identity, not by a path that may come to mean another one, and
  * devices by index, not by a name that may change. While the run lives it holds its namespace open, so
- * that it can always undo there. Afterwards the namespace is looked for (netns_find()). Where nothing
+ * that it can always undo there. Afterwards the namespace is looked for (netns_search_find()). Where nothing
  * leads to it, it is dead in all likelihood, and took the changes with it; or a socket or a device of
  * somebody's keeps it alive where nobody can go. No later attempt could do better, so that is told once,
  * with what may remain, and the record dropped.

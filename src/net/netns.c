@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Network namespaces and what is seen only from inside one: see netns.h. */
+/* Network namespaces, and sysctls as seen inside of one: see netns.h. */
 #include "net/netns.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -38,7 +37,7 @@ void netns_leave(const int *home)
 {
 	if (*home < 0)
 		return;
-	/* Staying in the wrong namespace would act on somebody's network: better to end here. */
+	/* In the wrong namespace the program would change somebody else's network: end here. */
 	if (setns(*home, CLONE_NEWNET) < 0)
 		abort();
 	close(*home);
@@ -71,7 +70,7 @@ int netns_open(const char *spec, int *ret_fd)
 		snprintf(path, sizeof(path), "/proc/%s/ns/net", spec);
 	else
 		snprintf(path, sizeof(path), "/run/netns/%s", spec);
-	/* Somebody's FIFO would block. */
+	/* O_NONBLOCK: opening a FIFO would block. */
 	fd = *spec ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
 	if (fd < 0 && *spec)
 		return fail_errno(-errno, "no network namespace '%s': cannot open %s", spec, path);
@@ -118,127 +117,6 @@ int netns_identify(int fd, struct netns_id *ret_id)
 bool netns_same(const struct netns_id *one, const struct netns_id *other)
 {
 	return one->dev == other->dev && one->ino == other->ino && one->cookie == other->cookie;
-}
-
-/* stat() first: most candidates are another one, and to open what is no namespace may have effects. */
-static int open_if_same(const char *path, const struct netns_id *sought, int *ret_fd)
-{
-	_cleanup_close_ int fd = -1;
-	struct netns_id id = { 0 };
-	struct stat st;
-
-	if (stat(path, &st) < 0 || st.st_dev != sought->dev || st.st_ino != sought->ino)
-		return -ENOENT;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || netns_identify(fd, &id) || !netns_same(&id, sought))
-		return -ENOENT;
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
-/* Tries FOLDER/ENTRY/SUFFIX for every entry of the folder. */
-static int find_in_folder(const char *folder, const char *suffix, const struct netns_id *sought,
-			  int *ret_fd)
-{
-	_cleanup_(cleanup_closedir) DIR *dir = opendir(folder);
-	const struct dirent *entry;
-	char path[PATH_MAX];
-
-	while (dir && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "%s/%s%s", folder, entry->d_name, suffix);
-		if (!open_if_same(path, sought, ret_fd))
-			return 0;
-	}
-	return -ENOENT;
-}
-
-void mountinfo_unescape(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++, to++) {
-		unsigned int code;
-
-		*to = *text;
-		if (*text != '\\' || sscanf(text + 1, "%3o", &code) != 1)
-			continue;
-		*to = (char)code;
-		text += 3;
-	}
-	*to = '\0';
-}
-
-/* Tries what is mounted as process /proc/PROCESS sees it; its paths begin behind `root`. */
-static int find_in_mounts(const char *process, const char *root, const struct netns_id *sought,
-			  int *ret_fd)
-{
-	_cleanup_fclose_ FILE *mounts = NULL;
-	_cleanup_free_ char *line = NULL;
-	char path[PATH_MAX], mounted[40];
-	size_t size = 0;
-	int rc = -ENOENT;
-
-	/* The fourth field names what is mounted, the fifth is where. */
-	snprintf(mounted, sizeof(mounted), " net:[%lu] ", (unsigned long)sought->ino);
-	snprintf(path, sizeof(path), "/proc/%s/mountinfo", process);
-	mounts = fopen(path, "re");
-	while (rc && mounts && getline(&line, &size, mounts) >= 0) {
-		char *where = strstr(line, mounted);
-
-		if (!where)
-			continue;
-		where += strlen(mounted);
-		where[strcspn(where, " ")] = '\0';
-		mountinfo_unescape(where);
-		snprintf(path, sizeof(path), "%s%s", root, where);
-		rc = open_if_same(path, sought, ret_fd);
-	}
-	return rc;
-}
-
-static bool same_mounts(const char *process)
-{
-	struct stat own, others;
-	char path[300];
-
-	snprintf(path, sizeof(path), "/proc/%s/ns/mnt", process);
-	return !stat("/proc/self/ns/mnt", &own) && !stat(path, &others) &&
-	       own.st_dev == others.st_dev && own.st_ino == others.st_ino;
-}
-
-/* Tries what a process is in (each of its threads), holds open, and has mounted. */
-static int find_in_process(const char *process, const struct netns_id *sought, int *ret_fd)
-{
-	char path[300], root[300];
-	int rc;
-
-	snprintf(path, sizeof(path), "/proc/%s/task", process);
-	rc = find_in_folder(path, "/ns/net", sought, ret_fd);
-	if (!rc)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%s/fd", process);
-	rc = find_in_folder(path, "", sought, ret_fd);
-	if (!rc || same_mounts(process))
-		return rc;
-	snprintf(root, sizeof(root), "/proc/%s/root", process);
-	return find_in_mounts(process, root, sought, ret_fd);
-}
-
-int netns_find(const struct netns_id *sought, int *ret_fd)
-{
-	_cleanup_(cleanup_closedir) DIR *processes = opendir("/proc");
-	const struct dirent *entry;
-
-	if (!find_in_mounts("self", "", sought, ret_fd))
-		return 0;
-	if (!processes)
-		return fail_errno(-errno, "cannot read /proc");
-	while ((entry = readdir(processes)))
-		if (*entry->d_name >= '0' && *entry->d_name <= '9' &&
-		    !find_in_process(entry->d_name, sought, ret_fd))
-			return 0;
-	return fail(-ENOENT, "no process, mount or descriptor leads to network namespace %lu",
-		    (unsigned long)sought->ino);
 }
 
 static int open_sysctl(const char *name, int flags)

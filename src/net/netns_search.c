@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Namespaces by number: see spaces.h. The kernel tells the number of a descriptor (RTM_GETNSID), never a
- * descriptor of a number; so what may lead to a namespace is looked at, and found are all that it leads to.
- * That the descriptor still has the number is also the proof that a way leads where it led before: a number
- * is a namespace's for its whole life, and its end is reported before the number is given out again.
+ * Finding namespaces: see netns_search.h.
+ *
+ * stat() says which namespace a way leads to, so only new ones are opened. A struct netns_search needs more: the
+ * kernel says which number a descriptor has (RTM_GETNSID), but gives no descriptor for a number. So everything
+ * that may lead to a namespace is looked at. The number also proves that a way still leads where it led before:
+ * a namespace keeps its number for life, and the kernel reports its end before it gives the number out again.
  */
 #include "net/netns_search.h"
 
@@ -22,16 +24,263 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/term.h"
-#include "net/inventory_part.h"
 #include "net/nl.h"
+#include "net/process.h"
 
+#define OWN_NETNS "/proc/thread-self/ns/net"
 #define BUCKETS 4096
 #define PROCESSES_BACK 64 /* looked at first: who is sought has just started */
 #define PROCESSES_AT_ONCE 4096 /* more than these at a time: all of /proc is read instead */
 #define SHORT_ID 12
+
+/* ---- Ways ---- */
+
+/* What a walk does with each way. */
+struct walk {
+	dev_t dev; /* nsfs: the kernel has one */
+	netns_way_fn fn;
+	void *data;
+};
+
+static int begin_walk(struct walk *walk, netns_way_fn fn, void *data)
+{
+	struct stat st;
+
+	if (stat(OWN_NETNS, &st) < 0)
+		return fail_errno(-errno, "cannot read " OWN_NETNS " (mount /proc)");
+	*walk = (struct walk){ st.st_dev, fn, data };
+	return 0;
+}
+
+/* Looks at FOLDER/ENTRY/SUFFIX for every entry of the folder. */
+static int walk_folder(const char *folder, const char *suffix, const struct walk *walk)
+{
+	_cleanup_(cleanup_closedir) DIR *dir = opendir(folder);
+	const struct dirent *entry;
+	char path[PATH_MAX];
+	struct stat st;
+	int rc = 0;
+
+	while (!rc && dir && (entry = readdir(dir))) {
+		struct netns_way way = { .path = path };
+
+		snprintf(path, sizeof(path), "%s/%s%s", folder, entry->d_name, suffix);
+		if (stat(path, &st) < 0 || st.st_dev != walk->dev)
+			continue;
+		way.ino = st.st_ino;
+		rc = walk->fn(&way, walk->data);
+	}
+	return rc;
+}
+
+/* In place: mountinfo has blanks, tabs, newlines and backslashes as three octal digits (proc(5)). */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++, to++) {
+		unsigned int code;
+
+		*to = *text;
+		if (*text != '\\' || sscanf(text + 1, "%3o", &code) != 1)
+			continue;
+		*to = (char)code;
+		text += 3;
+	}
+	*to = '\0';
+}
+
+static char *field(char *line, int number)
+{
+	while (number-- && *line) {
+		line += strcspn(line, " ");
+		line += *line == ' ';
+	}
+	return line;
+}
+
+/* Looks at what is mounted as process /proc/PROCESS sees it; its paths begin after `root`. */
+static int walk_mounts(const char *process, const char *root, const struct walk *walk)
+{
+	_cleanup_fclose_ FILE *mounts = NULL;
+	_cleanup_free_ char *line = NULL;
+	char path[PATH_MAX];
+	size_t size = 0;
+	int rc = 0;
+
+	snprintf(path, sizeof(path), "/proc/%s/mountinfo", process);
+	mounts = fopen(path, "re");
+	if (!mounts)
+		return fail_errno(-errno, "cannot read %s", path);
+	while (!rc && getline(&line, &size, mounts) >= 0) {
+		/* The fourth field names what is mounted, the fifth is where. */
+		const char *what = field(line, 3);
+		char *where = field(line, 4);
+		struct netns_way way = { .path = path };
+		unsigned long ino;
+
+		if (sscanf(what, "net:[%lu]", &ino) != 1)
+			continue;
+		way.ino = ino;
+		where[strcspn(where, " ")] = '\0';
+		unescape(where);
+		snprintf(path, sizeof(path), "%s%s", root, where);
+		rc = walk->fn(&way, walk->data);
+	}
+	return rc;
+}
+
+typedef int (*process_fn)(int proc, const char *process, const struct walk *walk);
+
+/* Calls `fn` for each process, with a descriptor of /proc and the process's folder there. */
+static int each_process(process_fn fn, const struct walk *walk)
+{
+	_cleanup_(cleanup_closedir) DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	int rc = 0;
+
+	if (!proc)
+		return fail_errno(-errno, "cannot read /proc");
+	while (!rc && (entry = readdir(proc)))
+		if (*entry->d_name >= '1' && *entry->d_name <= '9')
+			rc = fn(dirfd(proc), entry->d_name, walk);
+	return rc;
+}
+
+/* `process`: its folder, from the folder `proc`. */
+static int walk_process_at(int proc, const char *process, pid_t pid, const struct walk *walk)
+{
+	struct netns_way way = { .pid = pid };
+	char path[300];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/ns/net", process);
+	if (fstatat(proc, path, &st, 0) < 0 || st.st_dev != walk->dev)
+		return 0;
+	way.ino = st.st_ino;
+	return walk->fn(&way, walk->data);
+}
+
+static int walk_process(int proc, const char *process, const struct walk *walk)
+{
+	return walk_process_at(proc, process, (pid_t)strtol(process, NULL, 10), walk);
+}
+
+int netns_search_ways(enum netns_ways ways, netns_way_fn fn, void *data)
+{
+	struct walk walk;
+	int rc = begin_walk(&walk, fn, data);
+
+	if (rc)
+		return rc;
+	switch (ways) {
+	case NETNS_NAMES:
+		rc = walk_folder("/run/netns", "", &walk);
+		return rc ? rc : walk_folder("/run/docker/netns", "", &walk);
+	case NETNS_MOUNTS:
+		return walk_mounts("self", "", &walk);
+	case NETNS_PROCESSES:
+		return each_process(walk_process, &walk);
+	case NETNS_NEW_PROCESSES:
+		break;
+	}
+	return -EINVAL;
+}
+
+int netns_search_open_way(const struct netns_way *way)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat own, st;
+	char path[64];
+
+	/* Opening what is no namespace may have effects. */
+	if (way->path && (stat(way->path, &st) < 0 || stat(OWN_NETNS, &own) < 0))
+		return -errno;
+	if (way->path && st.st_dev != own.st_dev)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)way->pid);
+	fd = open(way->path ? way->path : path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET ? TAKE_FD(fd) : -ENOENT;
+}
+
+/* ---- Finding one again ---- */
+
+struct sought {
+	const struct netns_id *id;
+	int fd;
+};
+
+/* 1: found. */
+static int try_sought(const struct netns_way *way, void *data)
+{
+	_cleanup_close_ int fd = -1;
+	struct sought *sought = data;
+	struct netns_id id = { 0 };
+
+	if (way->ino != sought->id->ino)
+		return 0;
+	fd = netns_search_open_way(way);
+	if (fd < 0 || netns_identify(fd, &id) || !netns_same(&id, sought->id))
+		return 0;
+	sought->fd = TAKE_FD(fd);
+	return 1;
+}
+
+static bool same_mounts(const char *process)
+{
+	struct stat own, others;
+	char path[300];
+
+	snprintf(path, sizeof(path), "/proc/%s/ns/mnt", process);
+	return !stat("/proc/self/ns/mnt", &own) && !stat(path, &others) &&
+	       own.st_dev == others.st_dev && own.st_ino == others.st_ino;
+}
+
+/* All ways of a process: what its threads are in, what it holds open, what it has mounted. */
+static int walk_whole_process(int proc, const char *process, const struct walk *walk)
+{
+	char path[300];
+	int rc;
+
+	(void)proc;
+	snprintf(path, sizeof(path), "/proc/%s/task", process);
+	rc = walk_folder(path, "/ns/net", walk);
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "/proc/%s/fd", process);
+	rc = walk_folder(path, "", walk);
+	if (rc || same_mounts(process))
+		return rc;
+	snprintf(path, sizeof(path), "/proc/%s/root", process);
+	rc = walk_mounts(process, path, walk);
+	return rc < 0 ? 0 : rc; /* the process is gone, or out of reach */
+}
+
+int netns_search_find(const struct netns_id *id, int *ret_fd)
+{
+	struct sought sought = { .id = id, .fd = -1 };
+	struct walk walk = { id->dev, try_sought, &sought };
+	int rc = walk_mounts("self", "", &walk);
+
+	if (rc <= 0)
+		rc = each_process(walk_whole_process, &walk);
+	if (rc < 0)
+		return rc;
+	if (!rc)
+		return fail(-ENOENT,
+			    "no process, mount or descriptor leads to network namespace %lu",
+			    (unsigned long)id->ino);
+	*ret_fd = sought.fd;
+	return 0;
+}
+
+/* ---- The table of all namespaces ---- */
 
 struct netns_search {
 	struct netns_search_hooks hooks;
@@ -46,7 +295,7 @@ struct netns_search {
 	struct netns_entry *by_nsid[BUCKETS], *by_ino[BUCKETS];
 };
 
-int netns_search_new(const struct netns_search_hooks *hooks, struct netns_search **ret_spaces)
+int netns_search_new(const struct netns_search_hooks *hooks, struct netns_search **ret_search)
 {
 	struct netns_search *search = calloc(1, sizeof(*search));
 	struct stat st;
@@ -55,8 +304,8 @@ int netns_search_new(const struct netns_search_hooks *hooks, struct netns_search
 	if (!search)
 		return fail(-ENOMEM, "out of memory");
 	search->hooks = *hooks;
-	if (stat("/proc/thread-self/ns/net", &st) < 0)
-		rc = fail_errno(-errno, "cannot read /proc/thread-self/ns/net (mount /proc)");
+	if (stat(OWN_NETNS, &st) < 0)
+		rc = fail_errno(-errno, "cannot read " OWN_NETNS " (mount /proc)");
 	else
 		rc = nl_open(-1, NETLINK_ROUTE, &search->nl);
 	if (rc) {
@@ -66,11 +315,11 @@ int netns_search_new(const struct netns_search_hooks *hooks, struct netns_search
 	search->dev = st.st_dev;
 	search->own = st.st_ino;
 	search->own_nsid = NETNSA_NSID_NOT_ASSIGNED;
-	*ret_spaces = search;
+	*ret_search = search;
 	return 0;
 }
 
-static void free_space(struct netns_entry *entry)
+static void free_entry(struct netns_entry *entry)
 {
 	free(entry->path);
 	free(entry);
@@ -89,8 +338,6 @@ void netns_search_free(struct netns_search *search)
 	nl_close(search->nl);
 	free(search);
 }
-
-/* ---- The table ---- */
 
 static size_t bucket(uint64_t key)
 {
@@ -165,7 +412,7 @@ void netns_search_forget(struct netns_search *search, struct netns_entry *entry)
 		unlink_ino(search, entry);
 	else
 		search->unresolved--;
-	free_space(entry);
+	free_entry(entry);
 }
 
 size_t netns_search_unresolved(const struct netns_search *search)
@@ -173,8 +420,7 @@ size_t netns_search_unresolved(const struct netns_search *search)
 	return search->unresolved;
 }
 
-void netns_search_each(struct netns_search *search,
-		       void (*fn)(void *owner, struct netns_entry *entry), void *owner)
+void netns_search_each(struct netns_search *search, netns_entry_fn fn, void *owner)
 {
 	for (size_t i = 0; i < BUCKETS; i++) {
 		struct netns_entry *entry = search->by_nsid[i];
@@ -190,7 +436,7 @@ void netns_search_each(struct netns_search *search,
 
 /* ---- Numbers ---- */
 
-/* The number of what is open, given where it has none. Another may give it one at the same moment. */
+/* Gives the open namespace a number if it has none. Another process may do the same at that moment. */
 static int need_nsid(struct netns_search *search, int fd, bool *ret_had_none)
 {
 	char buffer[NL_REQUEST_SIZE];
@@ -208,10 +454,10 @@ static int need_nsid(struct netns_search *search, int fd, bool *ret_had_none)
 	return nl_nsid(search->nl, fd);
 }
 
-/* It may have one, too, which leads to nothing new. */
+/* This namespace may have a number for itself, which must not count as another namespace. */
 static void learn_own(struct netns_search *search)
 {
-	_cleanup_close_ int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
 	struct netns_entry *entry;
 
 	search->own_nsid = fd < 0 ? NETNSA_NSID_NOT_ASSIGNED : nl_nsid(search->nl, fd);
@@ -222,30 +468,31 @@ static void learn_own(struct netns_search *search)
 
 struct numbers {
 	int *nsid;
-	size_t count, capacity;
+	size_t count;
 };
 
 static int take_number(const struct nlmsghdr *message, void *data)
 {
 	struct numbers *numbers = data;
-	int nsid = nl_nsid_of(message);
+	int nsid = nl_nsid_of(message), *number;
 
 	if (nsid < 0)
 		return MNL_CB_OK;
-	if (numbers->count == numbers->capacity) {
-		size_t capacity = numbers->capacity ? 2 * numbers->capacity : 256;
-		int *more = realloc(numbers->nsid, capacity * sizeof(*more));
-
-		if (!more)
-			return MNL_CB_ERROR;
-		numbers->nsid = more;
-		numbers->capacity = capacity;
+	number = ARRAY_ADD(numbers->nsid, numbers->count);
+	if (!number) {
+		errno = ENOMEM;
+		return MNL_CB_ERROR;
 	}
-	numbers->nsid[numbers->count++] = nsid;
+	*number = nsid;
 	return MNL_CB_OK;
 }
 
-/* A dump leaves some out where numbers come and go meanwhile; the kernel refuses one that is nobody's. */
+static void forget_numbers(void *data)
+{
+	((struct numbers *)data)->count = 0;
+}
+
+/* A dump may miss numbers while others come and go. The kernel refuses a number that no namespace has. */
 static bool has_number(struct netns_search *search, const struct netns_entry *entry)
 {
 	char buffer[NL_REQUEST_SIZE];
@@ -274,7 +521,7 @@ int netns_search_check(struct netns_search *search, bool events_lost)
 
 	learn_own(search);
 	mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg));
-	rc = nl_talk(search->nl, request, take_number, &numbers);
+	rc = nl_dump(search->nl, request, take_number, forget_numbers, &numbers);
 	if (!rc) {
 		search->round++;
 		for (size_t i = 0; i < numbers.count; i++) {
@@ -290,56 +537,48 @@ int netns_search_check(struct netns_search *search, bool events_lost)
 	return rc;
 }
 
-/* ---- Ways ---- */
+/* ---- Looking where ways lead ---- */
 
 /* The container's id, the end of the path, or the process. */
-static void give_name(struct netns_entry *entry)
+static void set_name(struct netns_entry *entry)
 {
 	const char *slash = entry->path ? strrchr(entry->path, '/') : NULL;
-	struct space facts = { .pid = entry->pid };
+	struct process process;
 
 	if (slash) {
 		term_printable(entry->name, sizeof(entry->name), slash + 1);
 		return;
 	}
-	space_describe(&facts);
-	if (*facts.container)
+	process_read(entry->pid, &process);
+	if (*process.container)
 		snprintf(entry->name, sizeof(entry->name), "%.*s",
-			 strlen(facts.container) == 64 ? SHORT_ID : (int)sizeof(entry->name) - 1,
-			 facts.container);
+			 strlen(process.container) == 64 ? SHORT_ID : (int)sizeof(entry->name) - 1,
+			 process.container);
 	else
-		snprintf(entry->name, sizeof(entry->name), "%s[%d]", facts.comm, (int)entry->pid);
+		snprintf(entry->name, sizeof(entry->name), "%s[%d]", process.comm, (int)entry->pid);
 }
 
-/* A path leads there as long as it is mounted, a process until it ends: so a path is preferred. */
-static void learn_way(struct netns_entry *entry, const char *path, pid_t pid)
+/* A path is preferred: it leads there as long as it is mounted, a process only until it ends. */
+static void learn_way(struct netns_entry *entry, const struct netns_way *way)
 {
-	char *copy = path ? strdup(path) : NULL;
+	char *copy = way->path ? strdup(way->path) : NULL;
 
-	if ((path && !copy) || (pid && entry->path))
+	if ((way->path && !copy) || (way->pid && entry->path))
 		return;
 	free(entry->path);
 	entry->path = copy;
-	entry->pid = pid;
-	give_name(entry);
-}
-
-static int open_way(const char *path, pid_t pid)
-{
-	char of_process[64];
-
-	snprintf(of_process, sizeof(of_process), "/proc/%d/ns/net", (int)pid);
-	/* Somebody's FIFO would block. */
-	return open(path ? path : of_process, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	entry->pid = way->pid;
+	set_name(entry);
 }
 
 int netns_search_open(struct netns_search *search, struct netns_entry *entry, int *ret_fd)
 {
+	const struct netns_way way = { .path = entry->path, .pid = entry->pid };
 	_cleanup_close_ int fd = -1;
 
 	if (!entry->resolved)
 		return fail(-ENOENT, "nothing leads to %s", entry->name);
-	fd = open_way(entry->path, entry->pid);
+	fd = netns_search_open_way(&way);
 	if (fd >= 0 && nl_nsid(search->nl, fd) == entry->nsid) {
 		*ret_fd = TAKE_FD(fd);
 		return 0;
@@ -353,12 +592,12 @@ int netns_search_open(struct netns_search *search, struct netns_entry *entry, in
 	return fail(-ENOENT, "nothing leads to %s any more", entry->name);
 }
 
-static void resolve(struct netns_search *search, struct netns_entry *entry,
-		    const struct netns_id *id, const char *path, pid_t pid)
+static void set_resolved(struct netns_search *search, struct netns_entry *entry,
+			 const struct netns_id *id, const struct netns_way *way)
 {
 	struct netns_entry **chain = &search->by_ino[bucket(id->ino)];
 
-	learn_way(entry, path, pid);
+	learn_way(entry, way);
 	entry->id = *id;
 	entry->resolved = true;
 	entry->same_ino = *chain;
@@ -369,23 +608,23 @@ static void resolve(struct netns_search *search, struct netns_entry *entry,
 }
 
 /*
- * Of a namespace that is known only a better way is new. Another path may lead to another one that got the
- * inode of a dead one, whose end is still to be read.
+ * Whether this way says nothing new. If the namespace is known, only a better way is new. But a second path may
+ * lead to a new namespace with the inode number of a dead one whose end was not read yet.
  */
-static bool is_known(struct netns_search *search, ino_t ino, const char *path)
+static bool is_known(struct netns_search *search, const struct netns_way *way)
 {
-	struct netns_entry *entry = search->in_doubt ? NULL : get_by_ino(search, ino);
+	struct netns_entry *entry = search->in_doubt ? NULL : get_by_ino(search, way->ino);
 
-	if (!entry || !path)
+	if (!entry || !way->path)
 		return entry;
 	if (!entry->path)
-		learn_way(entry, path, 0);
-	return !strcmp(entry->path ? entry->path : path, path);
+		learn_way(entry, way);
+	return !strcmp(entry->path ? entry->path : way->path, way->path);
 }
 
 /*
- * Whether the entry may be of the namespace `id`. A namespace keeps its number: where it is another's, that
- * one is dead, and the event of its end is still to be read, or was lost.
+ * Whether the entry may be the namespace `id`. A namespace keeps its number: if the entry is another one, that
+ * one is dead, and the event of its end was not read yet or was lost.
  */
 static bool may_be(struct netns_search *search, struct netns_entry **entry,
 		   const struct netns_id *id)
@@ -401,23 +640,20 @@ static bool may_be(struct netns_search *search, struct netns_entry **entry,
 	return *entry;
 }
 
-static bool try_way(struct netns_search *search, int folder, const char *shown, const char *path,
-		    pid_t pid)
+static bool try_way(struct netns_search *search, const struct netns_way *way)
 {
 	_cleanup_close_ int fd = -1;
 	struct netns_entry *entry;
 	struct netns_id id;
-	struct stat st;
 	bool had_no_nsid;
 	int nsid;
 
-	if (fstatat(folder, shown, &st, 0) < 0 || st.st_dev != search->dev ||
-	    st.st_ino == search->own)
+	if (way->ino == search->own)
 		return false;
-	if (is_known(search, st.st_ino, path))
+	if (is_known(search, way))
 		return true;
-	fd = open_way(path, pid);
-	if (fd < 0 || ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+	fd = netns_search_open_way(way);
+	if (fd < 0)
 		return false;
 	nsid = need_nsid(search, fd, &had_no_nsid);
 	entry = nsid >= 0 && !netns_identify(fd, &id) ? netns_search_add(search, nsid) : NULL;
@@ -425,54 +661,25 @@ static bool try_way(struct netns_search *search, int folder, const char *shown, 
 		return false;
 	entry->had_no_nsid = had_no_nsid;
 	if (!entry->resolved)
-		resolve(search, entry, &id, path, pid);
+		set_resolved(search, entry, &id, way);
 	return true;
+}
+
+static int scan_way(const struct netns_way *way, void *data)
+{
+	try_way(data, way);
+	return 0;
 }
 
 bool netns_search_try_path(struct netns_search *search, const char *path)
 {
-	return try_way(search, AT_FDCWD, path, path, 0);
-}
+	struct netns_way way = { .path = path };
+	struct stat st;
 
-static bool try_process(struct netns_search *search, pid_t pid)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-	return try_way(search, AT_FDCWD, path, NULL, pid);
-}
-
-static char *field(char *line, int number)
-{
-	while (number-- && *line) {
-		line += strcspn(line, " ");
-		line += *line == ' ';
-	}
-	return line;
-}
-
-/* The fourth field names what is mounted, the fifth is where. */
-static int scan_mounts(struct netns_search *search)
-{
-	_cleanup_fclose_ FILE *mounts = fopen("/proc/self/mountinfo", "re");
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
-
-	if (!mounts)
-		return fail_errno(-errno, "cannot read /proc/self/mountinfo");
-	while (getline(&line, &size, mounts) >= 0) {
-		const char *what = field(line, 3);
-		char *where = field(line, 4);
-		unsigned long ino;
-
-		if (sscanf(what, "net:[%lu]", &ino) != 1 || ino == search->own)
-			continue;
-		where[strcspn(where, " ")] = '\0';
-		mountinfo_unescape(where);
-		if (!is_known(search, ino, where))
-			netns_search_try_path(search, where);
-	}
-	return 0;
+	if (stat(path, &st) < 0 || st.st_dev != search->dev)
+		return false;
+	way.ino = st.st_ino;
+	return try_way(search, &way);
 }
 
 /* The number given out last, as this PID namespace has it; 0: not known. */
@@ -487,15 +694,12 @@ static pid_t newest_pid(void)
 static int scan_processes(struct netns_search *search)
 {
 	pid_t newest = newest_pid();
-	_cleanup_(cleanup_closedir) DIR *proc = opendir("/proc");
-	const struct dirent *entry;
+	int rc;
 
-	if (!proc)
-		return fail_errno(-errno, "cannot read /proc");
 	learn_own(search);
-	while ((entry = readdir(proc)))
-		if (*entry->d_name >= '1' && *entry->d_name <= '9')
-			try_process(search, (pid_t)strtol(entry->d_name, NULL, 10));
+	rc = netns_search_ways(NETNS_PROCESSES, scan_way, search);
+	if (rc)
+		return rc;
 	search->last_pid = newest;
 	search->in_doubt = false;
 	return 0;
@@ -503,26 +707,26 @@ static int scan_processes(struct netns_search *search)
 
 static int scan_new_processes(struct netns_search *search)
 {
+	const struct walk walk = { search->dev, scan_way, search };
 	pid_t newest = newest_pid(), oldest = search->last_pid;
+	char process[32];
 
 	if (newest < oldest || newest - oldest > PROCESSES_AT_ONCE || !newest)
 		return scan_processes(search);
 	oldest = oldest < newest - PROCESSES_BACK ? oldest : newest - PROCESSES_BACK;
-	for (pid_t pid = newest; pid > 0 && pid > oldest; pid--)
-		try_process(search, pid);
+	for (pid_t pid = newest; pid > 0 && pid > oldest; pid--) {
+		snprintf(process, sizeof(process), "/proc/%d", (int)pid);
+		walk_process_at(AT_FDCWD, process, pid, &walk);
+	}
 	search->last_pid = newest;
 	return 0;
 }
 
 int netns_search_scan(struct netns_search *search, enum netns_ways ways)
 {
-	switch (ways) {
-	case NETNS_MOUNTS:
-		return scan_mounts(search);
-	case NETNS_PROCESSES:
+	if (ways == NETNS_PROCESSES)
 		return scan_processes(search);
-	case NETNS_NEW_PROCESSES:
+	if (ways == NETNS_NEW_PROCESSES)
 		return scan_new_processes(search);
-	}
-	return -EINVAL;
+	return netns_search_ways(ways, scan_way, search);
 }

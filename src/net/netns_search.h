@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finds network namespaces and keeps track of them.
+ * Finds network namespaces and keeps track of them: by path, process, inode and cookie, and number.
  *
  * A struct netns_search knows each namespace by the number that this namespace has for it (nsid), under
  * which netlink reports its events, and by a way into it: a path where it is mounted, or a process in it.
@@ -15,6 +15,41 @@
 #include <sys/types.h>
 
 #include "net/netns.h"
+
+/* ---- Ways into namespaces ---- */
+
+/* The kinds of ways. */
+enum netns_ways {
+	NETNS_NAMES, /* in /run/netns and /run/docker/netns */
+	NETNS_MOUNTS, /* everything that is mounted here */
+	NETNS_PROCESSES, /* what each process is in */
+	NETNS_NEW_PROCESSES, /* started since the last scan of processes; for netns_search_scan() only */
+};
+
+struct netns_way {
+	ino_t ino; /* of the namespace */
+	const char *path; /* leads there; NULL: `pid` does */
+	pid_t pid; /* a process in it; 0: `path` leads there */
+};
+
+/*
+ * Calls `fn` for each way of that kind, in no order, until it returns another value than 0, and returns that
+ * value. Several ways may lead to one namespace. -errno with a sentence if the ways cannot be listed.
+ */
+typedef int (*netns_way_fn)(const struct netns_way *way, void *data);
+int netns_search_ways(enum netns_ways ways, netns_way_fn fn, void *data);
+
+/* A descriptor, the caller's to close; -errno without a sentence. The way may lead elsewhere by now. */
+int netns_search_open_way(const struct netns_way *way);
+
+/*
+ * Finds a namespace again, by any way: a thread that is in it, a descriptor that a process holds, a mount (as
+ * `ip netns` and container runtimes make them), in other mount namespaces, too. -ENOENT with a sentence if there
+ * is none: the namespace is dead, or nothing here can reach it.
+ */
+int netns_search_find(const struct netns_id *sought, int *ret_fd);
+
+/* ---- Keeping track of all namespaces ---- */
 
 struct netns_search;
 
@@ -70,12 +105,6 @@ int netns_search_open(struct netns_search *search, struct netns_entry *entry, in
  * from now on. Returns whether the path leads to a network namespace other than this one.
  */
 bool netns_search_try_path(struct netns_search *search, const char *path);
-
-enum netns_ways {
-	NETNS_MOUNTS, /* everything that is mounted here */
-	NETNS_PROCESSES,
-	NETNS_NEW_PROCESSES, /* started since the last scan of processes */
-};
 
 /* Does the same for all ways of a kind. -errno with a sentence if they cannot be listed. */
 int netns_search_scan(struct netns_search *search, enum netns_ways ways);

@@ -16,14 +16,6 @@
 
 #define HOPS_MAX 8
 
-static const struct device *device_by_index(const struct space *space, int index)
-{
-	for (size_t i = 0; i < space->device_count; i++)
-		if (space->device[i].index == index)
-			return &space->device[i];
-	return NULL;
-}
-
 static int route_of(const struct space *space, const char *peer, struct route *ret_route)
 {
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
@@ -39,7 +31,7 @@ const struct device *reach_device(const struct inventory *inventory, size_t spac
 
 	if (route_of(here, family == AF_INET ? GATE_PEER_V4 : GATE_PEER_V6, &route))
 		return NULL;
-	return device_by_index(here, route.oif);
+	return inventory_device(here, NULL, route.oif);
 }
 
 static int no_way(char *why, size_t size, const struct space *space, const struct device *device,
@@ -74,7 +66,7 @@ static int reach_entrance(const struct space *own, const struct device *device,
 			  const struct route *route, const uint8_t *source, int family,
 			  int entrance, char *why, size_t size)
 {
-	const struct device *way_in = device_by_index(own, entrance);
+	const struct device *way_in = inventory_device(own, NULL, entrance);
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 	struct route forward = { 0 };
 	int rc;
@@ -132,7 +124,7 @@ int reach_gate(const struct inventory *inventory, size_t space, int family, int 
 				 peer);
 			return -EADDRINUSE;
 		}
-		device = device_by_index(here, route.oif);
+		device = inventory_device(here, NULL, route.oif);
 		other = device ? inventory_link(inventory, device, &at) : NULL;
 		if (!hop && device)
 			source = device_global_address(device, family);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "net/cgroup.h"
+#include "net/process.h"
 
 #define A "0f3c9a8d7e6b5a4f3e2d1c0b9a8f7e6d5c4b3a2f1e0d9c8b7a6f5e4d3c2b1a09"
 #define B "b1946ac92492d2347c6235b4d2611184a7bb0d8f6b1c9d2e3f4a5b6c7d8e9f00"
@@ -109,10 +109,10 @@ static void test_runtimes(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		struct cgroup_place place;
+		struct process place;
 
 		memset(&place, 'x', sizeof(place));
-		cgroup_parse(places[i].text, &place);
+		process_parse_cgroup(places[i].text, &place);
 		if (strcmp(place.container, places[i].container) ||
 		    strcmp(place.pod, places[i].pod))
 			fail_msg("%s -> container '%s', pod '%s'", places[i].text, place.container,
@@ -127,9 +127,9 @@ static void test_cut_off(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		for (size_t len = 0; len <= strlen(places[i].text); len++) {
 			_cleanup_free_ char *cut = strndup(places[i].text, len);
-			struct cgroup_place place;
+			struct process place;
 
-			cgroup_parse(cut, &place);
+			process_parse_cgroup(cut, &place);
 			assert_true(strlen(place.container) < sizeof(place.container));
 			assert_true(strlen(place.pod) < sizeof(place.pod));
 		}

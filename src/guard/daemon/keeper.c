@@ -455,7 +455,7 @@ static bool is_dead(struct keeper *keeper, const struct netns_id *id)
 
 	if (!netns_search_unresolved(links_search(keeper->links)))
 		return true;
-	return keeper->slow_searches++ < SLOW_SEARCHES_MAX && netns_find(id, &fd) == -ENOENT;
+	return keeper->slow_searches++ < SLOW_SEARCHES_MAX && netns_search_find(id, &fd) == -ENOENT;
 }
 
 /* Notes what a record says is on its device; drops the record if its namespace or device is gone. */

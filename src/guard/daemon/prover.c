@@ -46,24 +46,14 @@ static void ignore_recovery(enum journal_news news, const char *sentence)
 	(void)sentence;
 }
 
-static const struct device *end_of(const struct inventory *inventory,
-				   const struct proof_target *target)
-{
-	const struct space *space = &inventory->space[target->space];
-
-	for (size_t i = 0; i < space->device_count; i++)
-		if (!strcmp(space->device[i].name, target->device))
-			return &space->device[i];
-	return NULL;
-}
-
 /* Gives each kind of device that has a verdict a row in the policy, even if it needs nothing. */
 static void report_result(const struct inventory *inventory, struct proof_result *result,
 			  struct prover_report *report)
 {
 	for (size_t i = 0; i < result->target_count; i++) {
 		const struct proof_target *target = &result->target[i];
-		const struct device *device = end_of(inventory, target);
+		const struct device *device =
+			inventory_device(&inventory->space[target->space], target->device, 0);
 
 		if (inventory->space[target->space].own)
 			continue;

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Cgroup names: see cgroup.h. No runtime documents how it names them; what is told apart is one part of
- * the path at a time, against the table of what the runtimes do. A 64-digit name is a container's whoever
- * made it.
+ * Processes, from /proc: see process.h.
+ *
+ * No runtime documents how it names cgroups. Each part of the path is compared with a table of what the
+ * runtimes do; a name of 64 hexadecimal digits is a container's, whichever runtime made it.
  */
-#include "net/cgroup.h"
+#include "net/process.h"
 
 #include <ctype.h>
-#include <stdbool.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/term.h"
 
 #define ID_LEN 64
+#define KERNEL_THREAD 0x00200000 /* PF_KTHREAD, include/linux/sched.h */
 
 struct word {
 	const char *text;
@@ -95,7 +100,7 @@ static bool strip(const struct word *word, const char *prefix, const char *suffi
 }
 
 static void take_container(const struct word *before, const struct word *word,
-			   struct cgroup_place *place)
+			   struct process *process)
 {
 	struct word rest;
 
@@ -105,7 +110,7 @@ static void take_container(const struct word *before, const struct word *word,
 		if (!strip(word, patterns[i].prefix, patterns[i].suffix, &rest) ||
 		    !patterns[i].is(rest.text, rest.len))
 			continue;
-		snprintf(place->container, sizeof(place->container), "%.*s", (int)rest.len,
+		snprintf(process->container, sizeof(process->container), "%.*s", (int)rest.len,
 			 rest.text);
 		return;
 	}
@@ -126,7 +131,7 @@ static bool is_uid(const struct word *word)
 }
 
 /* pod<uid>, or kubepods[-<class>]-pod<uid>.slice with whatever before it. */
-static void take_pod(const struct word *word, struct cgroup_place *place)
+static void take_pod(const struct word *word, struct process *process)
 {
 	struct word rest = { NULL, 0 };
 
@@ -139,12 +144,12 @@ static void take_pod(const struct word *word, struct cgroup_place *place)
 	if (!is_uid(&rest))
 		return;
 	for (size_t i = 0; i < rest.len; i++)
-		place->pod[i] = (char)(rest.text[i] == '_' ? '-' : rest.text[i]);
-	place->pod[rest.len] = '\0';
+		process->pod[i] = (char)(rest.text[i] == '_' ? '-' : rest.text[i]);
+	process->pod[rest.len] = '\0';
 }
 
 /* containerd under systemd, told the wrong driver, writes "<slice>:cri-containerd:<id>" as one part. */
-static void take_path(const char *path, size_t len, struct cgroup_place *place)
+static void take_path(const char *path, size_t len, struct process *process)
 {
 	struct word before = { "", 0 };
 
@@ -155,26 +160,83 @@ static void take_path(const char *path, size_t len, struct cgroup_place *place)
 			at++;
 			word.len++;
 		}
-		take_container(&before, &word, place);
-		take_pod(&word, place);
+		take_container(&before, &word, process);
+		take_pod(&word, process);
 		before = word;
 	}
 }
 
-void cgroup_parse(const char *text, struct cgroup_place *ret_place)
+void process_parse_cgroup(const char *text, struct process *ret_process)
 {
-	struct cgroup_place place = { 0 };
+	struct process process = { 0 };
 
 	/* HIERARCHY:CONTROLLERS:PATH; the first hierarchy that knows a container is as good as any. */
-	while (*text && !*place.container) {
+	while (*text && !*process.container) {
 		size_t len = strcspn(text, "\n");
 		const char *path = memchr(text, ':', len);
 
 		path = path ? memchr(path + 1, ':', len - (size_t)(path + 1 - text)) : NULL;
 		if (path)
-			take_path(path + 1, len - (size_t)(path + 1 - text), &place);
+			take_path(path + 1, len - (size_t)(path + 1 - text), &process);
 		text += len;
 		text += *text == '\n';
 	}
-	*ret_place = place;
+	*ret_process = process;
+}
+
+/* Reads /proc/PID/NAME up to size - 1 bytes; false if it cannot be read. */
+static bool read_proc(pid_t pid, const char *name, char *text, size_t size)
+{
+	_cleanup_close_ int fd = -1;
+	size_t at = 0;
+	ssize_t len;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : 1;
+	while (len > 0 && at + 1 < size) {
+		len = read(fd, text + at, size - 1 - at);
+		at += len > 0 ? (size_t)len : 0;
+	}
+	text[at] = '\0';
+	return len >= 0;
+}
+
+void process_read(pid_t pid, struct process *ret_process)
+{
+	char comm[sizeof(ret_process->comm)], cgroup[16384];
+
+	if (!read_proc(pid, "cgroup", cgroup, sizeof(cgroup)))
+		*cgroup = '\0';
+	process_parse_cgroup(cgroup, ret_process);
+	if (!read_proc(pid, "comm", comm, sizeof(comm)))
+		*comm = '\0';
+	comm[strcspn(comm, "\n")] = '\0';
+	term_printable(ret_process->comm, sizeof(ret_process->comm), comm);
+}
+
+/* Field `number` of /proc/PID/stat; the second field, the name, may contain any bytes. */
+static bool stat_field(const char *text, int number, uint64_t *ret_value)
+{
+	const char *at = strrchr(text, ')');
+
+	for (int n = 2; at && n < number; n++)
+		at = strchr(at + 1, ' ');
+	if (at)
+		*ret_value = strtoull(at, NULL, 10);
+	return at;
+}
+
+bool process_started(pid_t pid, uint64_t *ret_started)
+{
+	char text[1024];
+	uint64_t flags;
+
+	if (!read_proc(pid, "stat", text, sizeof(text)) || !stat_field(text, 9, &flags) ||
+	    !stat_field(text, 22, ret_started))
+		return false;
+	if (flags & KERNEL_THREAD)
+		*ret_started = UINT64_MAX;
+	return true;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What is in a namespace: devices, addresses, default routes, by rtnetlink dumps over one socket in it, and
- * the drivers' names by ethtool's ioctl (its netlink has none). A dump that something changed under is
- * asked for again.
+ * A namespace's devices: see device.h. Devices, addresses and default routes come from rtnetlink dumps over
+ * one socket in the namespace, the drivers' names from ethtool's ioctl (ethtool netlink has none).
  */
+#include "net/device.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
@@ -18,25 +20,11 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "net/inventory_part.h"
+#include "base/array.h"
+#include "net/netns.h"
 #include "net/nl.h"
 
-struct reading {
-	struct contents contents;
-	size_t capacity;
-};
-
-void contents_free(struct contents *contents)
-{
-	free(contents->device);
-}
-
-static void reading_free(struct reading *reading)
-{
-	contents_free(&reading->contents);
-}
-
-/* A number of the attribute's own size, host order; 0 where it has another. */
+/* A number of the attribute's own size, host order; 0 if the size is another. */
 static uint32_t number(const struct nlattr *attr)
 {
 	switch (mnl_attr_get_payload_len(attr)) {
@@ -154,25 +142,17 @@ static void take_attribute(const struct nlattr *attr, struct device *device)
 static int take_device(const struct nlmsghdr *message, void *data)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(message);
-	struct reading *reading = data;
-	struct contents *contents = &reading->contents;
+	struct device_list *list = data;
 	const struct nlattr *attr;
 	struct device *device;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*ifi))
 		return MNL_CB_OK;
-	if (contents->device_count == reading->capacity) {
-		size_t capacity = reading->capacity ? reading->capacity * 2 : 4;
-
-		device = realloc(contents->device, capacity * sizeof(*device));
-		if (!device) {
-			errno = ENOMEM;
-			return MNL_CB_ERROR;
-		}
-		contents->device = device;
-		reading->capacity = capacity;
+	device = ARRAY_ADD(list->device, list->count);
+	if (!device) {
+		errno = ENOMEM;
+		return MNL_CB_ERROR;
 	}
-	device = &contents->device[contents->device_count++];
 	*device = (struct device){
 		.index = ifi->ifi_index,
 		.flags = ifi->ifi_flags,
@@ -198,18 +178,26 @@ struct device *device_find(struct device *device, size_t count, int index)
 	return count ? bsearch(&key, device, count, sizeof(key), by_index) : NULL;
 }
 
-/* IFA_LOCAL is the own address where IFA_ADDRESS is the other end's. */
+const uint8_t *device_global_address(const struct device *device, int family)
+{
+	for (size_t i = 0; i < device->address_count; i++)
+		if (device->address[i].family == family && device->address[i].scope < RT_SCOPE_LINK)
+			return device->address[i].address;
+	return NULL;
+}
+
+/* If both are there, IFA_LOCAL is this host's address and IFA_ADDRESS the other end's. */
 static int take_address(const struct nlmsghdr *message, void *data)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(message);
-	struct contents *contents = &((struct reading *)data)->contents;
+	struct device_list *list = data;
 	const struct nlattr *attr, *address = NULL;
 	struct device_address *to;
 	struct device *device;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*ifa))
 		return MNL_CB_OK;
-	device = device_find(contents->device, contents->device_count, (int)ifa->ifa_index);
+	device = device_find(list->device, list->count, (int)ifa->ifa_index);
 	if (!device || device->address_count == DEVICE_ADDRESSES_MAX)
 		return MNL_CB_OK;
 	mnl_attr_for_each(attr, message, sizeof(*ifa))
@@ -227,34 +215,34 @@ static int take_address(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-/* Where IPv6 is not in the kernel, the answer is IPv4's. */
+/* A kernel without IPv6 answers a question about its routes with those of IPv4. */
 static int take_route(const struct nlmsghdr *message, void *data)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(message);
-	struct contents *contents = &((struct reading *)data)->contents;
+	struct device_list *list = data;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*rtm) || rtm->rtm_dst_len ||
 	    rtm->rtm_table != RT_TABLE_MAIN || rtm->rtm_type != RTN_UNICAST)
 		return MNL_CB_OK;
-	contents->default_v4 |= rtm->rtm_family == AF_INET;
-	contents->default_v6 |= rtm->rtm_family == AF_INET6;
+	list->default_v4 |= rtm->rtm_family == AF_INET;
+	list->default_v6 |= rtm->rtm_family == AF_INET6;
 	return MNL_CB_OK;
 }
 
 static void forget_devices(void *data)
 {
-	((struct reading *)data)->contents.device_count = 0;
+	((struct device_list *)data)->count = 0;
 }
 
 static void forget_addresses(void *data)
 {
-	struct contents *contents = &((struct reading *)data)->contents;
+	struct device_list *list = data;
 
-	for (size_t i = 0; i < contents->device_count; i++)
-		contents->device[i].address_count = 0;
+	for (size_t i = 0; i < list->count; i++)
+		list->device[i].address_count = 0;
 }
 
-static int dump_devices(struct nl *nl, struct reading *reading)
+static int dump_devices(struct nl *nl, struct device_list *list)
 {
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = nl_request(buffer, RTM_GETLINK, NLM_F_DUMP);
@@ -262,53 +250,52 @@ static int dump_devices(struct nl *nl, struct reading *reading)
 
 	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
 	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	rc = nl_dump(nl, request, take_device, forget_devices, reading);
-	if (!rc && reading->contents.device_count)
-		qsort(reading->contents.device, reading->contents.device_count,
-		      sizeof(*reading->contents.device), by_index);
+	rc = nl_dump(nl, request, take_device, forget_devices, list);
+	if (!rc && list->count)
+		qsort(list->device, list->count, sizeof(*list->device), by_index);
 	return rc;
 }
 
-static int dump_addresses(struct nl *nl, struct reading *reading)
+static int dump_addresses(struct nl *nl, struct device_list *list)
 {
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = nl_request(buffer, RTM_GETADDR, NLM_F_DUMP);
 
 	mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg));
-	return nl_dump(nl, request, take_address, forget_addresses, reading);
+	return nl_dump(nl, request, take_address, forget_addresses, list);
 }
 
-static int dump_routes(struct nl *nl, struct reading *reading, uint8_t family)
+static int dump_routes(struct nl *nl, struct device_list *list, uint8_t family)
 {
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = nl_request(buffer, RTM_GETROUTE, NLM_F_DUMP);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(request, sizeof(*rtm));
 
 	rtm->rtm_family = family;
-	return nl_dump(nl, request, take_route, NULL, reading);
+	return nl_dump(nl, request, take_route, NULL, list);
 }
 
-static int dump_routes4(struct nl *nl, struct reading *reading)
+static int dump_routes4(struct nl *nl, struct device_list *list)
 {
-	return dump_routes(nl, reading, AF_INET);
+	return dump_routes(nl, list, AF_INET);
 }
 
-static int dump_routes6(struct nl *nl, struct reading *reading)
+static int dump_routes6(struct nl *nl, struct device_list *list)
 {
-	return dump_routes(nl, reading, AF_INET6);
+	return dump_routes(nl, list, AF_INET6);
 }
 
-static int (*const dumps[])(struct nl *nl, struct reading *reading) = {
+static int (*const dumps[])(struct nl *nl, struct device_list *list) = {
 	dump_devices,
 	dump_addresses,
 	dump_routes4,
 	dump_routes6,
 };
 
-static void read_drivers(struct contents *contents, int any_socket)
+static void read_drivers(struct device_list *list, int any_socket)
 {
-	for (size_t i = 0; i < contents->device_count; i++) {
-		struct device *device = &contents->device[i];
+	for (size_t i = 0; i < list->count; i++) {
+		struct device *device = &list->device[i];
 		struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
 		struct ifreq ifr = { .ifr_data = (char *)&info };
 
@@ -320,14 +307,19 @@ static void read_drivers(struct contents *contents, int any_socket)
 	}
 }
 
-int contents_read(const struct space *space, struct contents *ret_contents)
+static void list_release(struct device_list *list)
+{
+	free(list->device);
+}
+
+int device_list_read(int netns_fd, struct device_list *ret_list)
 {
 	_cleanup_(netns_leave) int home = -1;
 	_cleanup_close_ int any_socket = -1;
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
-	_cleanup_(reading_free) struct reading reading = { 0 };
-	socklen_t size = sizeof(reading.contents.cookie);
-	int rc = netns_enter(space->own ? -1 : space->fd, &home);
+	_cleanup_(list_release) struct device_list list = { 0 };
+	socklen_t size = sizeof(list.cookie);
+	int rc = netns_enter(netns_fd, &home);
 
 	rc = rc ? rc : nl_open(-1, NETLINK_ROUTE, &nl);
 	if (rc)
@@ -335,16 +327,15 @@ int contents_read(const struct space *space, struct contents *ret_contents)
 	any_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (any_socket < 0)
 		return fail_errno(-errno, "cannot open a socket");
-	/* Linux 5.14; as netns_identify(), without another way in and out. */
-	if (getsockopt(any_socket, SOL_SOCKET, SO_NETNS_COOKIE, &reading.contents.cookie, &size) <
-	    0)
-		reading.contents.cookie = 0;
+	/* Linux 5.14. netns_identify() would enter the namespace again. */
+	if (getsockopt(any_socket, SOL_SOCKET, SO_NETNS_COOKIE, &list.cookie, &size) < 0)
+		list.cookie = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(dumps); i++) {
-		rc = dumps[i](nl, &reading);
+		rc = dumps[i](nl, &list);
 		if (rc)
 			return rc;
 	}
-	read_drivers(&reading.contents, any_socket);
-	*ret_contents = TAKE(reading.contents, (struct contents){ 0 });
+	read_drivers(&list, any_socket);
+	*ret_list = TAKE(list, (struct device_list){ 0 });
 	return 0;
 }
