@@ -4,10 +4,11 @@
  * vouches for them.
  *
  * The checksum in a packet stays that of the undamaged payload. Where it is in the packet already,
- * that takes no more than leaving it alone. At egress it may be unfinished (CHECKSUM_PARTIAL): the field
- * holds the pseudo-header's sum, and whoever finishes it behind this hook adds the payload, damage
- * included. So what the damage adds is taken out of the field first, and the finished sum is the
- * undamaged payload's. At ingress nobody finishes such a sum, it is trusted: those are left alone.
+ * that takes no more than leaving it alone. At egress it may be unfinished (CHECKSUM_PARTIAL): the
+ * field holds the pseudo-header's sum, and whoever finishes it behind this hook adds the payload,
+ * damage included. So what the damage adds is taken out of the field first, and the finished sum is
+ * the undamaged payload's. At ingress nobody finishes such a sum, it is trusted: those are left
+ * alone.
  *
  * What others know about the undamaged packet is taken back: a device's sum over the whole packet
  * (CHECKSUM_COMPLETE) follows the change, and a device's word (CHECKSUM_UNNECESSARY) is reset.
@@ -45,8 +46,8 @@ const volatile bool status_readable = true;
 struct corrupt_config config;
 
 /*
- * The dead man's switch, CLOCK_MONOTONIC in ns: user space sets it on and on. The filter outlives a killed
- * process, but damages nothing from then on.
+ * The dead man's switch, CLOCK_MONOTONIC in ns: user space sets it on and on. The filter outlives a
+ * killed process, but damages nothing from then on.
  */
 volatile __u64 alive_until;
 
@@ -181,7 +182,7 @@ static __always_inline int find_transport(struct __sk_buff *skb, struct place *p
 }
 
 /* As packet/locate.c, but of the outermost headers only, and from an skb. */
-static __always_inline int find(struct __sk_buff *skb, struct place *place)
+static __always_inline int find_place(struct __sk_buff *skb, struct place *place)
 {
 	__u32 at = config.link_header, i;
 	__be16 type = skb->protocol;
@@ -282,7 +283,10 @@ static __always_inline enum sum_status sum_status(struct __sk_buff *skb, struct 
 	return config.unfinished_stays ? SUM_OUT_OF_REACH : SUM_OURS_TO_ADJUST;
 }
 
-/* Does not fail where a byte behind the field was just stored: the kernel made all up to there writable. */
+/*
+ * Does not fail where a byte behind the field was just stored: the kernel made all up to there
+ * writable.
+ */
 static __always_inline void take_out_of_seed(struct __sk_buff *skb, __u32 csum, __u32 gained)
 {
 	__u16 field;
@@ -331,11 +335,11 @@ __noinline int damage_window_at(struct __sk_buff *skb, __u32 payload, __u32 star
 }
 
 /*
- * How many bits of the payload changed, or negative where that failed at once. What was damaged before a
- * later window failed is damaged.
+ * How many bits of the payload changed, or negative where that failed at once. What was damaged
+ * before a later window failed is damaged.
  */
-static __always_inline int damage(struct __sk_buff *skb, const struct place *place, __u64 random,
-				  bool unfinished)
+static __always_inline int damage_in_place(struct __sk_buff *skb, const struct place *place,
+					   __u64 random, bool unfinished)
 {
 	__u32 zero = 0, start, len, i, changed = 0;
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
@@ -447,7 +451,7 @@ static __always_inline enum corrupt_fate treat(struct __sk_buff *skb, struct pla
 	if (config.vouch) {
 		fate = vouch(skb);
 	} else {
-		changed = damage(skb, place, random, status == SUM_OURS_TO_ADJUST);
+		changed = damage_in_place(skb, place, random, status == SUM_OURS_TO_ADJUST);
 		fate = changed < 0 ? CORRUPT_FAILED : changed ? CORRUPT_DONE : CORRUPT_UNCHANGED;
 		if (changed > 0) {
 			__sync_fetch_and_add(&state->bits, changed);
@@ -469,7 +473,7 @@ int truesum_corrupt(struct __sk_buff *skb)
 
 	if (bpf_ktime_get_ns() >= alive_until)
 		return TC_ACT_UNSPEC;
-	if (!counted || find(skb, &place) || !matches(&place))
+	if (!counted || find_place(skb, &place) || !matches(&place))
 		return TC_ACT_UNSPEC;
 	__sync_fetch_and_add(&counted->matched, 1);
 	fate = treat(skb, &place, counted);

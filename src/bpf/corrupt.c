@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Loads corrupt.bpf.c: see corrupt.h. The first try lets it read ip_summed. The second does without, for
- * kernels that have no bpf_cast_to_kern_ctx().
+ * Loads corrupt.bpf.c: see corrupt.h. The first try lets it read ip_summed. The second does
+ * without, for kernels that have no bpf_cast_to_kern_ctx().
  */
 #include "bpf/corrupt.h"
 

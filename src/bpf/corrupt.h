@@ -53,7 +53,10 @@ struct corrupt_state {
 
 struct corrupt_bpf;
 
-/* Loads the program without attaching it. -errno with a sentence: no privilege, no BPF, an old kernel. */
+/*
+ * Loads the program without attaching it. -errno with a sentence: no privilege, no BPF, an old
+ * kernel.
+ */
 int corrupt_load(const struct corrupt_config *config, struct corrupt_bpf **ret_corrupt);
 void corrupt_free(struct corrupt_bpf *corrupt);
 
@@ -61,8 +64,8 @@ void corrupt_free(struct corrupt_bpf *corrupt);
 int corrupt_fd(const struct corrupt_bpf *corrupt);
 
 /*
- * The program acts until CORRUPT_ALIVE_NS after the load or the latest call of this. From then on it lets
- * every packet pass uncounted, so that it stops by itself if this process is killed.
+ * The program acts until CORRUPT_ALIVE_NS after the load or the latest call of this. From then on
+ * it lets every packet pass uncounted, so that it stops by itself if this process is killed.
  */
 #define CORRUPT_ALIVE_NS UINT64_C(2000000000)
 void corrupt_keep_alive(struct corrupt_bpf *corrupt);

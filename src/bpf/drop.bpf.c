@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Counts dropped packets of the probe's peer by conversation, reason and namespace: see drop.h. The packet
- * is read as it is when it is dropped: its network header is set from IP's receive path on. A VXLAN packet
- * that did not get out of its outer headers is looked into.
+ * Counts dropped packets of the probe's peer by conversation, reason and namespace: see drop.h. The
+ * packet is read as it is when it is dropped: its network header is set from IP's receive path on.
+ * A VXLAN packet that did not get out of its outer headers is looked into.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
@@ -32,7 +32,7 @@ struct {
 	__type(value, __u64);
 } drops SEC(".maps");
 
-static __always_inline int same(const volatile __u8 *one, const __u8 *other, int len)
+static __always_inline int same_bytes(const volatile __u8 *one, const __u8 *other, int len)
 {
 	for (int i = 0; i < len; i++)
 		if (one[i] != other[i])
@@ -66,14 +66,14 @@ static __always_inline int see(const unsigned char *head, __u32 network, struct 
 	if (bpf_probe_read_kernel(ip, sizeof(ip), head + network))
 		return 0;
 	if (ip[0] >> 4 == 4) {
-		seen->from_peer = same(peer_v4, ip + 12, 4);
-		seen->to_peer = same(peer_v4, ip + 16, 4);
+		seen->from_peer = same_bytes(peer_v4, ip + 12, 4);
+		seen->to_peer = same_bytes(peer_v4, ip + 16, 4);
 		seen->proto = ip[9];
 		seen->fragment = (ip[6] & 0x1f) || ip[7];
 		seen->transport = network + (ip[0] & 15) * 4;
 	} else if (ip[0] >> 4 == 6) {
-		seen->from_peer = same(peer_v6, ip + 8, 16);
-		seen->to_peer = same(peer_v6, ip + 24, 16);
+		seen->from_peer = same_bytes(peer_v6, ip + 8, 16);
+		seen->to_peer = same_bytes(peer_v6, ip + 24, 16);
 		seen->proto = ip[6];
 		seen->transport = network + 40;
 		if (ip[6] == PROTO_FRAGMENT)
@@ -82,7 +82,10 @@ static __always_inline int see(const unsigned char *head, __u32 network, struct 
 	return seen->from_peer || seen->to_peer;
 }
 
-/* Where the inner IP header of a VXLAN packet from or to the tunnel's far end begins; 0: it is none. */
+/*
+ * Where the inner IP header of a VXLAN packet from or to the tunnel's far end begins; 0: it is
+ * none.
+ */
 static __always_inline __u32 find_inner(const unsigned char *head, __u32 network)
 {
 	__u32 udp = network + 40;
@@ -94,11 +97,11 @@ static __always_inline __u32 find_inner(const unsigned char *head, __u32 network
 		return 0;
 	if (outer_version == 4) {
 		if (ip[9] != PROTO_UDP || (ip[6] & 0x3f) || ip[7] ||
-		    !(same(outer_v4, ip + 12, 4) || same(outer_v4, ip + 16, 4)))
+		    !(same_bytes(outer_v4, ip + 12, 4) || same_bytes(outer_v4, ip + 16, 4)))
 			return 0;
 		udp = network + (ip[0] & 15) * 4;
 	} else if (ip[6] != PROTO_UDP ||
-		   !(same(outer_v6, ip + 8, 16) || same(outer_v6, ip + 24, 16))) {
+		   !(same_bytes(outer_v6, ip + 8, 16) || same_bytes(outer_v6, ip + 24, 16))) {
 		return 0;
 	}
 	if (bpf_probe_read_kernel(&port, sizeof(port), head + udp + 2) ||
@@ -120,7 +123,9 @@ static __always_inline __u32 netns_of(struct sk_buff *skb)
 	return BPF_CORE_READ(dev, nd_net.net, ns.inum);
 }
 
-/* What leaves a socket's queue is read by this process: a namespace's stack drops in nobody's name. */
+/*
+ * What leaves a socket's queue is read by this process: a namespace's stack drops in nobody's name.
+ */
 static __always_inline int reads(void)
 {
 	struct bpf_pidns_info info = { 0 };

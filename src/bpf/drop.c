@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Loads drop.bpf.c: see drop.h. Names of the reasons come from the kernel's BTF, as their numbers differ
- * between releases.
+ * Loads drop.bpf.c: see drop.h. Names of the reasons come from the kernel's BTF, as their numbers
+ * differ between releases.
  */
 #include "bpf/drop.h"
 

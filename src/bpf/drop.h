@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Where the kernel drops a probe's packets, and why: the tracepoint skb:kfree_skb with its reason (kernel
- * 5.17). Counts only packets from or to the peer, which has one address of each family, and those inside
- * VXLAN packets from or to one outer address. Other namespaces may have the same address: the caller knows
- * which namespaces it asks about. If a packet's namespace is not known, it was dropped while this process
- * read it from a socket.
+ * Where the kernel drops a probe's packets, and why: the tracepoint skb:kfree_skb with its reason
+ * (kernel 5.17). Counts only packets from or to the peer, which has one address of each family, and
+ * those inside VXLAN packets from or to one outer address. Other namespaces may have the same
+ * address: the caller knows which namespaces it asks about. If a packet's namespace is not known,
+ * it was dropped while this process read it from a socket.
  */
 #ifndef TRUESUM_BPF_DROP_H
 #define TRUESUM_BPF_DROP_H
@@ -37,14 +37,17 @@ struct drops_of {
 	uint16_t outer_port; /* the UDP port that VXLAN packets are sent to; host order */
 };
 
-/* Starts to count. -EOPNOTSUPP with a sentence if this kernel has no such tracepoint, reasons or BTF. */
+/*
+ * Starts to count. -EOPNOTSUPP with a sentence if this kernel has no such tracepoint, reasons or
+ * BTF.
+ */
 int drop_open(const struct drops_of *of, struct drops **ret_drops);
 void drop_close(struct drops *drops);
 DEFINE_CLEANUP(struct drops *, drops, drop_close)
 
 /*
- * Calls `fn` for every key seen so far, with its number of packets. `reason` is the kernel's name for it
- * ("TCP_CSUM").
+ * Calls `fn` for every key seen so far, with its number of packets. `reason` is the kernel's name
+ * for it ("TCP_CSUM").
  */
 typedef void (*drops_fn)(void *owner, const struct drop_key *key, const char *reason,
 			 uint64_t packets);

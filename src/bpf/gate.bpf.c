@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * At the ingress of a probe's TAP, behind GRO: notes of which conversations GRO merged segments; for a NIC
- * that vouches for what it did not check, marks every packet CHECKSUM_UNNECESSARY; and where packets are to
- * enter by another device (--via), hands them to its ingress. What leaves that device for the peer is
- * handed to the TAP. The peer's frames have neither IP options nor extension headers, but for fragments,
- * whose ports nobody asks for.
+ * At the ingress of a probe's TAP, behind GRO: notes of which conversations GRO merged segments;
+ * for a NIC that vouches for what it did not check, marks every packet CHECKSUM_UNNECESSARY; and
+ * where packets are to enter by another device (--via), hands them to its ingress. What leaves that
+ * device for the peer is handed to the TAP. The peer's frames have neither IP options nor extension
+ * headers, but for fragments, whose ports nobody asks for.
  *
- * Where that device is a VXLAN device, packets enter by the TAP all the same, in outer headers; and what
- * leaves for the peer is left to the device, addressed so that its outer packets leave by the TAP.
+ * Where that device is a VXLAN device, packets enter by the TAP all the same, in outer headers; and
+ * what leaves for the peer is left to the device, addressed so that its outer packets leave by the
+ * TAP.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -40,11 +41,11 @@ enum {
 };
 
 /*
- * QUERY fails unless the packet is UNNECESSARY, and else tells how many more sums than one are vouched for;
- * INC leaves PARTIAL and COMPLETE. In a tunnel packet there are two: a card that knows tunnels vouches for
- * both.
+ * QUERY fails unless the packet is UNNECESSARY, and else tells how many more sums than one are
+ * vouched for; INC leaves PARTIAL and COMPLETE. In a tunnel packet there are two: a card that knows
+ * tunnels vouches for both.
  */
-static __always_inline void vouch_for(struct __sk_buff *skb)
+static __always_inline void vouch_for_tunnel(struct __sk_buff *skb)
 {
 	if (bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) < 0)
 		bpf_csum_level(skb, BPF_CSUM_LEVEL_INC);
@@ -62,17 +63,20 @@ int tsum_gate(struct __sk_buff *skb)
 	    !bpf_skb_load_bytes(skb, inner + 14 + (type == bpf_htons(0x86dd) ? 40 : 20), &port,
 				sizeof(port))) {
 		number = bpf_ntohs(port);
-		/* The verifier of Linux 6.1 knows no bounds of what was swapped, the compiler no need of a mask. */
+		/*
+		 * The verifier of Linux 6.1 knows no bounds of what was swapped, the compiler no
+		 * need of a mask.
+		 */
 		barrier_var(number);
 		merged[number & 0xffff] = 1;
 	}
 	if (vouching)
-		vouch_for(skb);
+		vouch_for_tunnel(skb);
 	return via && !inner ? bpf_redirect(via, BPF_F_INGRESS) : TC_ACT_UNSPEC;
 }
 
-static __always_inline int holds(struct __sk_buff *skb, __u32 at, const volatile __u8 *address,
-				 int len)
+static __always_inline int bytes_are(struct __sk_buff *skb, __u32 at, const volatile __u8 *address,
+				     int len)
 {
 	__u8 bytes[16] = { 0 };
 
@@ -90,7 +94,8 @@ static __always_inline int asks_for_peer(struct __sk_buff *skb)
 
 	bpf_skb_load_bytes(skb, V6_NEXT, &next, 1);
 	bpf_skb_load_bytes(skb, V6_ICMP_TYPE, &type, 1);
-	return next == 58 && type == NEIGHBOUR_SOLICITATION && holds(skb, V6_TARGET, peer_v6, 16);
+	return next == 58 && type == NEIGHBOUR_SOLICITATION &&
+	       bytes_are(skb, V6_TARGET, peer_v6, 16);
 }
 
 SEC("tc")
@@ -101,13 +106,13 @@ int tsum_gate_out(struct __sk_buff *skb)
 
 	switch (bpf_ntohs((__u16)skb->protocol)) {
 	case 0x0800:
-		ours = holds(skb, V4_DST, peer_v4, 4);
+		ours = bytes_are(skb, V4_DST, peer_v4, 4);
 		break;
 	case 0x0806:
-		ours = holds(skb, ARP_TARGET, peer_v4, 4);
+		ours = bytes_are(skb, ARP_TARGET, peer_v4, 4);
 		break;
 	case 0x86dd:
-		ours = holds(skb, V6_DST, peer_v6, 16) || asks_for_peer(skb);
+		ours = bytes_are(skb, V6_DST, peer_v6, 16) || asks_for_peer(skb);
 		break;
 	}
 	if (!ours)

@@ -21,7 +21,10 @@ struct gate_programs_settings {
 int gate_programs_load(const struct gate_programs_settings *settings, struct gate_bpf **ret);
 void gate_programs_free(struct gate_bpf *programs);
 
-/* The descriptor, owned by `programs`, of the one for the TAP's ingress or (`out`) for the egress of `via`. */
+/*
+ * The descriptor, owned by `programs`, of the one for the TAP's ingress or (`out`) for the egress
+ * of `via`.
+ */
 int gate_programs_fd(const struct gate_bpf *programs, bool out);
 
 /* Whether GRO merged segments from this port of the peer (host order). False for NULL. */

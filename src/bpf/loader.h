@@ -5,12 +5,15 @@
 
 #include <stdbool.h>
 
-/* Called before a skeleton is opened: libbpf's own messages would only repeat the error, at length. */
+/*
+ * Called before a skeleton is opened: libbpf's own messages would only repeat the error, at length.
+ */
 void loader_silence_libbpf(void);
 
 /*
- * Whether loading failed for a reason that says nothing about what this kernel can do: no privilege, no
- * memory, too many open files. A program that needs less of the kernel would fail alike.
+ * Whether loading failed for a reason that says nothing about what this kernel can do: no
+ * privilege, no memory, too many open files. A program that needs less of the kernel would fail
+ * alike.
  */
 bool loader_failed_here(int rc);
 

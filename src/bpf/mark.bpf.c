@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * What somebody claims about a packet's checksum: tc programs that turn CHECKSUM_NONE into
- * CHECKSUM_UNNECESSARY ("vouch") or back ("reset"). None of them touches PARTIAL or COMPLETE, and all
- * let the next filter go on (TC_ACT_UNSPEC).
+ * CHECKSUM_UNNECESSARY ("vouch") or back ("reset"). None of them touches PARTIAL or COMPLETE, and
+ * all let the next filter go on (TC_ACT_UNSPEC).
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -20,7 +20,10 @@ const volatile __u32 rxcsum_bit = 0;
 /* Weak: a kernel before 6.2 lacks it, and still loads the programs that do without. */
 extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
 
-/* Not vouched for yet: QUERY fails unless the packet is UNNECESSARY; INC leaves PARTIAL and COMPLETE. */
+/*
+ * Not vouched for yet: QUERY fails unless the packet is UNNECESSARY; INC leaves PARTIAL and
+ * COMPLETE.
+ */
 static __always_inline void vouch_for(struct __sk_buff *skb)
 {
 	if (bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) < 0)
@@ -35,7 +38,9 @@ int tsum_vouch(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
-/* A NIC that vouches for good packets only: the wire's switch marks the damaged in the source MAC. */
+/*
+ * A NIC that vouches for good packets only: the wire's switch marks the damaged in the source MAC.
+ */
 SEC("tc")
 int tsum_honest(struct __sk_buff *skb)
 {

@@ -26,22 +26,22 @@ struct marks;
 extern const char *const mark_names[MARK_PROGRAMS];
 
 /*
- * Loads the programs. -EPERM with a sentence without privilege. It is no failure if this kernel cannot run
- * them: mark_fd() then says so for the program that is needed.
+ * Loads the programs. -EPERM with a sentence without privilege. It is no failure if this kernel
+ * cannot run them: mark_fd() then says so for the program that is needed.
  */
 int mark_open(struct marks **ret_marks);
 void mark_close(struct marks *marks);
 DEFINE_CLEANUP(struct marks *, marks, mark_close)
 
 /*
- * The program's descriptor, owned by `marks`. -EOPNOTSUPP, with what is missing, if this kernel cannot run
- * it: MARK_VETH_2016 reads the receiving end's features, which needs kernel 6.2 and BTF.
+ * The program's descriptor, owned by `marks`. -EOPNOTSUPP, with what is missing, if this kernel
+ * cannot run it: MARK_VETH_2016 reads the receiving end's features, which needs kernel 6.2 and BTF.
  */
 int mark_fd(const struct marks *marks, enum mark_program program);
 
 /*
- * Loads MARK_RESET alone, in a tenth of the time: that program reads no structures of the kernel, so the
- * kernel's types (BTF) need not be read. The caller owns the descriptor.
+ * Loads MARK_RESET alone, in a tenth of the time: that program reads no structures of the kernel,
+ * so the kernel's types (BTF) need not be read. The caller owns the descriptor.
  */
 int mark_load_reset(int *ret_fd);
 #endif

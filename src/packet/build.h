@@ -35,9 +35,9 @@ struct built {
 int build_frame(const struct build *build, uint8_t *frame, size_t size, struct built *ret_built);
 
 /*
- * Writes a fragment of a built frame, with identification `id`: `take` bytes of its IP payload from `start`
- * (a multiple of 8) on. It is the last fragment if it reaches the payload's end. -EMSGSIZE if `size` is too
- * small, -EINVAL if the frame has no such bytes.
+ * Writes a fragment of a built frame, with identification `id`: `take` bytes of its IP payload from
+ * `start` (a multiple of 8) on. It is the last fragment if it reaches the payload's end. -EMSGSIZE
+ * if `size` is too small, -EINVAL if the frame has no such bytes.
  */
 int build_fragment(const uint8_t *frame, const struct built *built, size_t start, size_t take,
 		   uint32_t id, uint8_t *fragment, size_t size, size_t *ret_len);
@@ -45,9 +45,9 @@ int build_fragment(const uint8_t *frame, const struct built *built, size_t start
 #define BUILD_NEIGHBOUR_MAX 96
 
 /*
- * If the Ethernet frame asks for the MAC address of `v4` (4 bytes; ARP, RFC 826) or of `v6` (16 bytes;
- * neighbour discovery, RFC 4861), writes the answer, which names `mac`, into `answer` (BUILD_NEIGHBOUR_MAX
- * bytes) and returns 0. -ENOENT if the frame is no such question.
+ * If the Ethernet frame asks for the MAC address of `v4` (4 bytes; ARP, RFC 826) or of `v6` (16
+ * bytes; neighbour discovery, RFC 4861), writes the answer, which names `mac`, into `answer`
+ * (BUILD_NEIGHBOUR_MAX bytes) and returns 0. -ENOENT if the frame is no such question.
  */
 int build_neighbour_answer(const uint8_t *frame, size_t len, const uint8_t *v4, const uint8_t *v6,
 			   const uint8_t mac[6], uint8_t *answer, size_t *ret_len);

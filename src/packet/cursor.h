@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A cursor over bytes from outside. This is the one place that compares the lengths a packet states with
- * the packet's real length: nothing from the cursor's end on is read. Inline, as every header of every
- * packet goes through here.
+ * A cursor over bytes from outside. This is the one place that compares the lengths a packet states
+ * with the packet's real length: nothing from the cursor's end on is read. Inline, as every header
+ * of every packet goes through here.
  */
 #ifndef TRUESUM_PACKET_CURSOR_H
 #define TRUESUM_PACKET_CURSOR_H

@@ -3,16 +3,18 @@
  * Damage patterns, for user space and for BPF.
  *
  * A pattern works on a window of at most DAMAGE_WINDOW bytes of the payload. Patterns that hit one
- * place draw which window; stuck bits, which hit everywhere, are applied to one window after another.
- * User space copies the payload through the window, corrupt.bpf.c does the same with an skb.
+ * place draw which window; stuck bits, which hit everywhere, are applied to one window after
+ * another. User space copies the payload through the window, corrupt.bpf.c does the same with an
+ * skb.
  *
- * No decision uses a packet's random number directly. Each draws its own value from it, so that these
- * stay independent: where the window lies, what is hit in it, and whether the packet was chosen at all.
+ * No decision uses a packet's random number directly. Each draws its own value from it, so that
+ * these stay independent: where the window lies, what is hit in it, and whether the packet was
+ * chosen at all.
  *
- * What BPF runs uses neither libc nor floating point, and is written for the verifier: every index into
- * the window is masked although it is in range already, every loop ends at a constant although it could
- * end at the length, and loops use arithmetic instead of branches, since a branch doubles what the
- * verifier has to walk with each turn.
+ * What BPF runs uses neither libc nor floating point, and is written for the verifier: every index
+ * into the window is masked although it is in range already, every loop ends at a constant although
+ * it could end at the length, and loops use arithmetic instead of branches, since a branch doubles
+ * what the verifier has to walk with each turn.
  */
 #include "packet/damage.h"
 
@@ -57,11 +59,12 @@ static __u32 damage_ones(__u32 byte)
 }
 
 /*
- * Where the window begins in a payload of `payload_len` bytes, for the patterns that damage one place: an
- * even offset; for a fixed flip, one such that the window covers the byte at spec->offset.
+ * Where the window begins in a payload of `payload_len` bytes, for the patterns that damage one
+ * place: an even offset; for a fixed flip, one such that the window covers the byte at
+ * spec->offset.
  *
- * Windows are aligned and each is as likely as it is long, so that every byte of the payload is equally
- * likely. Only a short last one is moved back, so that patterns that need room find it.
+ * Windows are aligned and each is as likely as it is long, so that every byte of the payload is
+ * equally likely. Only a short last one is moved back, so that patterns that need room find it.
  */
 static __u32 damage_window_start(const struct damage_spec *spec, __u64 random, __u32 payload_len)
 {
@@ -138,9 +141,10 @@ static __u32 damage_one_of(__u32 word, __u32 bit)
 }
 
 /*
- * Picks two 16-bit words that differ: draws the first, and takes the next different one from a drawn
- * place on as the second. Swapping them flips the bits in which they differ. Any one of these bits,
- * flipped in both, goes up in one word and down in the other. The Internet checksum sees neither.
+ * Picks two 16-bit words that differ: draws the first, and takes the next different one from a
+ * drawn place on as the second. Swapping them flips the bits in which they differ. Any one of these
+ * bits, flipped in both, goes up in one word and down in the other. The Internet checksum sees
+ * neither.
  */
 static __u32 damage_two_words(const struct damage_spec *spec, __u64 random,
 			      struct damage_window *window)
@@ -211,8 +215,8 @@ static __u32 damage_run(const struct damage_spec *spec, __u64 random, struct dam
 }
 
 /*
- * Damages the window by the pattern. `random` is damage_random() of this packet. Returns how many bits
- * changed.
+ * Damages the window by the pattern. `random` is damage_random() of this packet. Returns how many
+ * bits changed.
  */
 static __u32 damage_apply(const struct damage_spec *spec, __u64 random,
 			  struct damage_window *window)

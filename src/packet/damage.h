@@ -61,8 +61,8 @@ struct damage_window {
 #endif
 
 /*
- * The random number of the n-th packet that is damaged under a seed: 64 bits that depend on seed and
- * n only (splitmix64 of their combination).
+ * The random number of the n-th packet that is damaged under a seed: 64 bits that depend on seed
+ * and n only (splitmix64 of their combination).
  */
 DAMAGE_API __u64 damage_random(__u64 seed, __u64 n);
 
@@ -87,9 +87,9 @@ extern const char *const damage_wheres[DAMAGE_WHERES];
 int damage_by_name(const char *name);
 
 /*
- * Damages `payload` (len bytes) as the n-th packet under the spec's seed. Returns how many bits changed,
- * which is 0 if the pattern changes nothing here: the stuck bit has that value already, no two words
- * differ, the fixed offset lies outside. Bytes outside the payload are never touched.
+ * Damages `payload` (len bytes) as the n-th packet under the spec's seed. Returns how many bits
+ * changed, which is 0 if the pattern changes nothing here: the stuck bit has that value already, no
+ * two words differ, the fixed offset lies outside. Bytes outside the payload are never touched.
  */
 unsigned int damage_payload(const struct damage_spec *spec, uint64_t n, uint8_t *payload,
 			    size_t len);

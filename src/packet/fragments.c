@@ -2,17 +2,18 @@
 /*
  * Datagrams whose fragments are still coming.
  *
- * A hash table by addresses, protocol, identification and whether inside a tunnel. Each datagram has a
- * list of the pieces that came, by where they begin, with the sum of each. Pieces cannot overlap, so
- * a datagram is whole when their lengths add up to where the last one ends. All memory is taken at the
- * start, and used only as far as it is needed: when datagrams or pieces run out, the oldest datagram
- * gives way.
+ * A hash table by addresses, protocol, identification and whether inside a tunnel. Each datagram
+ * has a list of the pieces that came, by where they begin, with the sum of each. Pieces cannot
+ * overlap, so a datagram is whole when their lengths add up to where the last one ends. All memory
+ * is taken at the start, and used only as far as it is needed: when datagrams or pieces run out,
+ * the oldest datagram gives way.
  *
- * A datagram that is whole is forgotten but for the piece that completed it, so that a capture that has
- * every packet twice does not begin a second one that never becomes whole.
+ * A datagram that is whole is forgotten but for the piece that completed it, so that a capture that
+ * has every packet twice does not begin a second one that never becomes whole.
  *
  * Where pieces contradict each other, identifications may simply have come round after a loss: the
- * datagram starts anew with the later piece, but a sum over what comes then proves only that it is good.
+ * datagram starts anew with the later piece, but a sum over what comes then proves only that it is
+ * good.
  */
 #include "packet/fragments.h"
 
@@ -119,7 +120,7 @@ uint64_t fragments_waiting(const struct fragments *fragments)
 	return fragments->waiting_pieces;
 }
 
-static struct key key_of(const struct packet_judgement *judgement)
+static struct key datagram_key(const struct packet_judgement *judgement)
 {
 	struct key key = {
 		.id = judgement->fragment.id,
@@ -133,7 +134,7 @@ static struct key key_of(const struct packet_judgement *judgement)
 	return key;
 }
 
-static uint32_t *bucket_of(struct fragments *fragments, const struct key *key)
+static uint32_t *bucket_for(struct fragments *fragments, const struct key *key)
 {
 	uint64_t word[sizeof(*key) / sizeof(uint64_t)], hash = 0;
 
@@ -194,9 +195,9 @@ static void empty(struct fragments *fragments, struct datagram *datagram)
 		false;
 }
 
-static void drop(struct fragments *fragments, struct datagram *datagram)
+static void drop_datagram(struct fragments *fragments, struct datagram *datagram)
 {
-	uint32_t *at = bucket_of(fragments, &datagram->key);
+	uint32_t *at = bucket_for(fragments, &datagram->key);
 
 	empty(fragments, datagram);
 	while (&fragments->datagram[*at] != datagram)
@@ -219,13 +220,13 @@ static void drop_oldest(struct fragments *fragments, uint32_t keep, uint64_t *re
 		return;
 	if (!fragments->datagram[oldest].whole)
 		*ret_given_up += fragments->datagram[oldest].count;
-	drop(fragments, &fragments->datagram[oldest]);
+	drop_datagram(fragments, &fragments->datagram[oldest]);
 }
 
-static struct datagram *find(struct fragments *fragments, const struct key *key,
-			     uint64_t *ret_given_up)
+static struct datagram *find_datagram(struct fragments *fragments, const struct key *key,
+				      uint64_t *ret_given_up)
 {
-	uint32_t *bucket = bucket_of(fragments, key), at;
+	uint32_t *bucket = bucket_for(fragments, key), at;
 	struct datagram *datagram;
 
 	for (at = *bucket; at; at = fragments->datagram[at].hash_next)
@@ -262,21 +263,21 @@ static uint32_t take_piece(struct fragments *fragments, const struct datagram *d
 	return at;
 }
 
-static bool same(const struct piece *piece, const struct packet_fragment *fragment)
+static bool same_piece(const struct piece *piece, const struct packet_fragment *fragment)
 {
 	return piece->start == fragment->start && piece->len == fragment->len &&
 	       piece->sum == fragment->sum && piece->crc == fragment->crc;
 }
 
-enum place {
-	PLACE_NEW,
-	PLACE_KNOWN, /* it came before */
-	PLACE_CONTRADICTS,
+enum fit {
+	FIT_NEW,
+	FIT_KNOWN, /* it came before */
+	FIT_CONTRADICTS,
 };
 
 /* Where a fragment fits in; *ret_before is the piece that it comes behind, or NIL. */
-static enum place place(const struct fragments *fragments, const struct datagram *datagram,
-			const struct packet_fragment *fragment, uint32_t *ret_before)
+static enum fit fit_of(const struct fragments *fragments, const struct datagram *datagram,
+		       const struct packet_fragment *fragment, uint32_t *ret_before)
 {
 	uint32_t before = NIL, at = datagram->pieces, end = fragment->start + fragment->len;
 	const struct piece *piece = &fragments->piece[datagram->last_piece];
@@ -287,24 +288,24 @@ static enum place place(const struct fragments *fragments, const struct datagram
 	}
 	for (; at && fragments->piece[at].start < fragment->start; at = fragments->piece[at].next)
 		before = at;
-	if (at && same(&fragments->piece[at], fragment))
-		return PLACE_KNOWN;
+	if (at && same_piece(&fragments->piece[at], fragment))
+		return FIT_KNOWN;
 	if (at && fragments->piece[at].start < end)
-		return PLACE_CONTRADICTS;
+		return FIT_CONTRADICTS;
 	piece = &fragments->piece[before];
 	if (before && piece->start + (uint32_t)piece->len > fragment->start)
-		return PLACE_CONTRADICTS;
+		return FIT_CONTRADICTS;
 	if (datagram->total && (fragment->last || end > datagram->total))
-		return PLACE_CONTRADICTS;
+		return FIT_CONTRADICTS;
 	if (fragment->last && datagram->last_piece &&
 	    fragments->piece[datagram->last_piece].start >= fragment->start)
-		return PLACE_CONTRADICTS;
+		return FIT_CONTRADICTS;
 	*ret_before = before;
-	return PLACE_NEW;
+	return FIT_NEW;
 }
 
-static void insert(struct fragments *fragments, struct datagram *datagram,
-		   const struct packet_fragment *fragment, uint32_t before, uint32_t at)
+static void insert_piece(struct fragments *fragments, struct datagram *datagram,
+			 const struct packet_fragment *fragment, uint32_t before, uint32_t at)
 {
 	uint32_t *link = before ? &fragments->piece[before].next : &datagram->pieces;
 
@@ -333,8 +334,8 @@ static void insert(struct fragments *fragments, struct datagram *datagram,
 	}
 }
 
-static void judge_crc(const struct fragments *fragments, const struct datagram *datagram,
-		      struct packet_layer *layer)
+static void judge_datagram_crc(const struct fragments *fragments, const struct datagram *datagram,
+			       struct packet_layer *layer)
 {
 	uint32_t crc = 0;
 
@@ -343,8 +344,8 @@ static void judge_crc(const struct fragments *fragments, const struct datagram *
 	layer_judge_crc(layer, crc);
 }
 
-static void judge_sum(const struct fragments *fragments, const struct datagram *datagram,
-		      struct packet_layer *layer)
+static void judge_datagram_sum(const struct fragments *fragments, const struct datagram *datagram,
+			       struct packet_layer *layer)
 {
 	bool only_first = layer->kind == LAYER_UDPLITE && datagram->stored >> 16 &&
 			  datagram->stored >> 16 != datagram->total;
@@ -395,8 +396,8 @@ static bool judge_early(const struct datagram *datagram, struct packet_layer *la
 	return true;
 }
 
-static void judge(const struct fragments *fragments, const struct datagram *datagram,
-		  struct packet_judgement *judgement)
+static void judge_datagram(const struct fragments *fragments, const struct datagram *datagram,
+			   struct packet_judgement *judgement)
 {
 	struct packet_layer *layer = &judgement->layer[judgement->fragment.layer];
 
@@ -404,9 +405,9 @@ static void judge(const struct fragments *fragments, const struct datagram *data
 	layer->computed = 0;
 	if (!judge_early(datagram, layer, judgement->flow.family == AF_INET6)) {
 		if (layer->wide)
-			judge_crc(fragments, datagram, layer);
+			judge_datagram_crc(fragments, datagram, layer);
 		else
-			judge_sum(fragments, datagram, layer);
+			judge_datagram_sum(fragments, datagram, layer);
 	}
 	if (layer->verdict == SUM_BAD && datagram->doubtful) {
 		layer->verdict = SUM_UNKNOWN;
@@ -415,7 +416,7 @@ static void judge(const struct fragments *fragments, const struct datagram *data
 }
 
 /* The packet's verdict by its layers' again; what a tunnel carries stays unseen. */
-static void conclude(struct packet_judgement *judgement, bool tunnel)
+static void conclude_datagram(struct packet_judgement *judgement, bool tunnel)
 {
 	enum sum_verdict ended = tunnel ? SUM_UNKNOWN : SUM_NONE;
 
@@ -433,7 +434,7 @@ static void keep_last(struct fragments *fragments, struct datagram *datagram,
 	datagram->whole = true;
 	age_add(fragments, datagram);
 	at = take_piece(fragments, datagram, &(uint64_t){ 0 });
-	insert(fragments, datagram, fragment, NIL, at);
+	insert_piece(fragments, datagram, fragment, NIL, at);
 }
 
 static void start_anew(struct fragments *fragments, struct datagram *datagram)
@@ -449,20 +450,23 @@ int fragments_add(struct fragments *fragments, struct packet_judgement *judgemen
 	struct datagram *datagram;
 	struct key key;
 	uint32_t before = NIL, at;
-	enum place where;
+	enum fit where;
 
-	/* Nothing to judge; or a damaged IP header, which no receiver would take for its datagram's. */
+	/*
+	 * Nothing to judge; or a damaged IP header, which no receiver would take for its
+	 * datagram's.
+	 */
 	if (!fragment->is || fragment->kind == LAYER_KINDS || judgement->verdict == SUM_BAD)
 		return 0;
-	key = key_of(judgement);
-	datagram = find(fragments, &key, ret_given_up);
-	where = place(fragments, datagram, fragment, &before);
-	if (where == PLACE_KNOWN)
+	key = datagram_key(judgement);
+	datagram = find_datagram(fragments, &key, ret_given_up);
+	where = fit_of(fragments, datagram, fragment, &before);
+	if (where == FIT_KNOWN)
 		return 0;
 	if (datagram->whole) {
 		start_anew(fragments, datagram);
 		before = NIL;
-	} else if (where == PLACE_CONTRADICTS) {
+	} else if (where == FIT_CONTRADICTS) {
 		*ret_given_up += datagram->count;
 		start_anew(fragments, datagram);
 		datagram->doubtful = true;
@@ -471,20 +475,20 @@ int fragments_add(struct fragments *fragments, struct packet_judgement *judgemen
 	at = take_piece(fragments, datagram, ret_given_up);
 	if (!at) {
 		*ret_given_up += datagram->count + 1u;
-		drop(fragments, datagram);
+		drop_datagram(fragments, datagram);
 		return 0;
 	}
-	insert(fragments, datagram, fragment, before, at);
+	insert_piece(fragments, datagram, fragment, before, at);
 	fragments->waiting_pieces++;
-	if (where == PLACE_CONTRADICTS && datagram->doubtful) {
+	if (where == FIT_CONTRADICTS && datagram->doubtful) {
 		judgement->layer[fragment->layer].reason = REASON_FRAGMENTS_OVERLAP;
 		judgement->reason = REASON_FRAGMENTS_OVERLAP;
 		return 1;
 	}
 	if (!datagram->first || datagram->have != datagram->total)
 		return 0;
-	judge(fragments, datagram, judgement);
-	conclude(judgement, datagram->tunnel);
+	judge_datagram(fragments, datagram, judgement);
+	conclude_datagram(judgement, datagram->tunnel);
 	keep_last(fragments, datagram, fragment);
 	return 1;
 }

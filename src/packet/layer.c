@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Judges one sum. It is good if the sum of everything covered is all ones. If not, the field may hold
- * an unfinished sum, which a device was to finish; a table says what that looks like in each kind of
- * layer. Anything else is damage.
+ * Judges one sum. It is good if the sum of everything covered is all ones. If not, the field may
+ * hold an unfinished sum, which a device was to finish; a table says what that looks like in each
+ * kind of layer. Anything else is damage.
  */
 #include "packet/layer.h"
 
@@ -29,7 +29,7 @@ static const uint8_t rank[SUM_VERDICTS] = {
 };
 
 /* One's complement has two zeros. */
-static bool same_sum(uint32_t a, uint32_t b)
+static bool equal_sums(uint32_t a, uint32_t b)
 {
 	return a % 0xffff == b % 0xffff;
 }
@@ -51,9 +51,9 @@ static enum sum_reason unfinished_as(const struct packet_layer *layer, uint16_t 
 		return REASON_ZERO_FIELD;
 	if (!(form & FORM_PSEUDO))
 		return REASON_NONE;
-	if (same_sum(layer->stored, layer_pseudo(addresses, proto, len)))
+	if (equal_sums(layer->stored, layer_pseudo(addresses, proto, len)))
 		return REASON_PSEUDO;
-	if (same_sum(layer->stored, layer_pseudo(addresses, proto, 0)))
+	if (equal_sums(layer->stored, layer_pseudo(addresses, proto, 0)))
 		return REASON_PSEUDO_NO_LENGTH;
 	return REASON_NONE;
 }
@@ -74,7 +74,10 @@ void layer_judge(struct packet_layer *layer, uint16_t total, uint16_t addresses,
 		return;
 	}
 	layer->computed = (uint16_t)~csum_minus(total, (uint16_t)layer->stored);
-	/* In UDP, 0 means that there is no sum. And if all bytes are 0, their sum is 0 and ~0 is right. */
+	/*
+	 * In UDP, 0 means that there is no sum. And if all bytes are 0, their sum is 0 and ~0 is
+	 * right.
+	 */
 	if (!layer->computed &&
 	    (layer->kind == LAYER_UDP || layer->kind == LAYER_UDPLITE || !total))
 		layer->computed = 0xffff;
@@ -104,7 +107,7 @@ void layer_local_offload(struct packet_layer *layers, size_t count)
 		bool covers = layer->kind == LAYER_UDP || layer->kind == LAYER_GRE;
 
 		if (layer->verdict == SUM_BAD && covers && unfinished &&
-		    same_sum(csum_minus((uint16_t)layer->computed, change), layer->stored))
+		    equal_sums(csum_minus((uint16_t)layer->computed, change), layer->stored))
 			set_wrong(layer, REASON_LOCAL_OFFLOAD);
 		if (layer->verdict != SUM_ARTEFACT || layer->wide || layer->kind == LAYER_IPV4 ||
 		    layer->reason == REASON_LOCAL_OFFLOAD)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Judges one checksum when everything it covers has been added up, and all of a packet's together. */
+/*
+ * Judges one checksum when everything it covers has been added up, and all of a packet's together.
+ */
 #ifndef TRUESUM_PACKET_LAYER_H
 #define TRUESUM_PACKET_LAYER_H
 
@@ -19,9 +21,9 @@ static const uint8_t layer_field[LAYER_KINDS] = {
 uint16_t layer_pseudo(uint16_t addresses, uint8_t proto, uint32_t len);
 
 /*
- * Sets verdict, reason and computed of a layer whose kind and stored are set. `total` is the folded sum
- * of everything covered, including the field and the pseudo-header. `addresses`, `proto` and `len` are
- * the pseudo-header's, as for layer_pseudo(); 0 for kinds without one.
+ * Sets verdict, reason and computed of a layer whose kind and stored are set. `total` is the folded
+ * sum of everything covered, including the field and the pseudo-header. `addresses`, `proto` and
+ * `len` are the pseudo-header's, as for layer_pseudo(); 0 for kinds without one.
  */
 void layer_judge(struct packet_layer *layer, uint16_t total, uint16_t addresses, uint8_t proto,
 		 uint32_t len);
@@ -36,8 +38,8 @@ void layer_judge_crc(struct packet_layer *layer, uint32_t crc);
 void layer_local_offload(struct packet_layer *layers, size_t count);
 
 /*
- * The packet's verdict: the one that matters most among those on its layers and `ended`, the verdict on
- * the walk through its headers (SUM_NONE if that did not end early).
+ * The packet's verdict: the one that matters most among those on its layers and `ended`, the
+ * verdict on the walk through its headers (SUM_NONE if that did not end early).
  */
 enum sum_verdict layer_worst(enum sum_verdict ended, const struct packet_layer *layers,
 			     size_t count);

@@ -2,10 +2,10 @@
 /*
  * Where the headers of a frame lie.
  *
- * One cursor walks down the layers; each IP header moves the cursor's end to where that packet says it
- * ends, so that Ethernet padding is never taken for payload. A VXLAN payload is walked the same way,
- * and what lies in it counts only where it leads to a whole TCP or UDP header: the outer UDP header is
- * the answer otherwise.
+ * One cursor walks down the layers; each IP header moves the cursor's end to where that packet says
+ * it ends, so that Ethernet padding is never taken for payload. A VXLAN payload is walked the same
+ * way, and what lies in it counts only where it leads to a whole TCP or UDP header: the outer UDP
+ * header is the answer otherwise.
  */
 #include "packet/locate.h"
 
@@ -40,7 +40,7 @@ enum {
 	PROTO_SHIM6 = 140, /* RFC 5533 */
 };
 
-static int take_ethernet(struct cursor *cursor, uint16_t *ret_type)
+static int locate_ethernet(struct cursor *cursor, uint16_t *ret_type)
 {
 	const uint8_t *header = cursor_take(cursor, ETHERNET_LEN);
 	uint16_t type;
@@ -58,7 +58,7 @@ static int take_ethernet(struct cursor *cursor, uint16_t *ret_type)
 	return 0;
 }
 
-static int take_v4(struct cursor *cursor, struct packet_place *place)
+static int locate_v4(struct cursor *cursor, struct packet_place *place)
 {
 	size_t start = cursor->at, header_len, total_len;
 	const uint8_t *header = cursor_take(cursor, V4_LEN);
@@ -82,7 +82,7 @@ static int take_v4(struct cursor *cursor, struct packet_place *place)
 }
 
 /* One extension header (RFC 8200 section 4); *proto is what it was and becomes what follows. */
-static int take_extension(struct cursor *cursor, uint8_t *proto)
+static int locate_extension(struct cursor *cursor, uint8_t *proto)
 {
 	const uint8_t *header = cursor_take(cursor, EXTENSION_LEN);
 	size_t len;
@@ -101,7 +101,7 @@ static int take_extension(struct cursor *cursor, uint8_t *proto)
 	return 0;
 }
 
-static int take_v6(struct cursor *cursor, struct packet_place *place)
+static int locate_v6(struct cursor *cursor, struct packet_place *place)
 {
 	size_t start = cursor->at;
 	const uint8_t *header = cursor_take(cursor, V6_LEN);
@@ -114,7 +114,7 @@ static int take_v6(struct cursor *cursor, struct packet_place *place)
 	while (proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS ||
 	       proto == IPPROTO_FRAGMENT || proto == IPPROTO_AH || proto == PROTO_MOBILITY ||
 	       proto == PROTO_HIP || proto == PROTO_SHIM6) {
-		err = take_extension(cursor, &proto);
+		err = locate_extension(cursor, &proto);
 		if (err)
 			return err;
 	}
@@ -124,7 +124,7 @@ static int take_v6(struct cursor *cursor, struct packet_place *place)
 	return 0;
 }
 
-static int take_tcp(struct cursor *cursor, struct packet_place *place)
+static int locate_tcp(struct cursor *cursor, struct packet_place *place)
 {
 	size_t start = cursor->at, header_len;
 	const uint8_t *header = cursor_take(cursor, TCP_LEN);
@@ -142,7 +142,7 @@ static int take_tcp(struct cursor *cursor, struct packet_place *place)
 	return 0;
 }
 
-static int take_udp(struct cursor *cursor, struct packet_place *place)
+static int locate_udp(struct cursor *cursor, struct packet_place *place)
 {
 	size_t start = cursor->at, len;
 	const uint8_t *header = cursor_take(cursor, UDP_LEN);
@@ -160,27 +160,27 @@ static int take_udp(struct cursor *cursor, struct packet_place *place)
 }
 
 /* One Ethernet frame from the cursor on, which is left at its payload. */
-static int take_frame(struct cursor *cursor, struct packet_place *place)
+static int locate_frame(struct cursor *cursor, struct packet_place *place)
 {
 	uint16_t type;
 	int err;
 
-	err = take_ethernet(cursor, &type);
+	err = locate_ethernet(cursor, &type);
 	if (err)
 		return err;
 	if (type == ETHERTYPE_V4)
-		err = take_v4(cursor, place);
+		err = locate_v4(cursor, place);
 	else if (type == ETHERTYPE_V6)
-		err = take_v6(cursor, place);
+		err = locate_v6(cursor, place);
 	else
 		err = -ENOENT;
 	if (err)
 		return err;
 
 	if (place->proto == IPPROTO_TCP)
-		err = take_tcp(cursor, place);
+		err = locate_tcp(cursor, place);
 	else if (place->proto == IPPROTO_UDP)
-		err = take_udp(cursor, place);
+		err = locate_udp(cursor, place);
 	else
 		err = -ENOENT;
 	if (err)
@@ -191,7 +191,7 @@ static int take_frame(struct cursor *cursor, struct packet_place *place)
 }
 
 /* Steps over a VXLAN header; false where the place does not lead to one. */
-static bool take_vxlan(struct cursor *cursor, const struct packet_place *place)
+static bool locate_vxlan(struct cursor *cursor, const struct packet_place *place)
 {
 	const uint8_t *header;
 
@@ -207,12 +207,12 @@ int packet_locate(const uint8_t *frame, size_t len, struct packet_place *ret_pla
 	struct packet_place place = { 0 }, inner;
 	int err;
 
-	err = take_frame(&cursor, &place);
+	err = locate_frame(&cursor, &place);
 	if (err)
 		return err;
-	while (take_vxlan(&cursor, &place)) {
+	while (locate_vxlan(&cursor, &place)) {
 		inner = (struct packet_place){ .tunnelled = true };
-		if (take_frame(&cursor, &inner))
+		if (locate_frame(&cursor, &inner))
 			break;
 		place = inner;
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The parser of match expressions (match.h has the grammar): words apart, then one term after another.
- * Terms that can never hold together are refused here, as a filter that matches nothing would look like
- * a network that damages nothing.
+ * The parser of match expressions (match.h has the grammar): words apart, then one term after
+ * another. Terms that can never hold together are refused here, as a filter that matches nothing
+ * would look like a network that damages nothing.
  */
 #include "packet/match.h"
 
@@ -60,7 +60,7 @@ static int take_value(struct words *words, const char *what, const char **ret_va
 	return 0;
 }
 
-static int add(struct packet_match *match, const struct match_term *term)
+static int add_term(struct packet_match *match, const struct match_term *term)
 {
 	if (match->count == MATCH_TERMS)
 		return fail(-EINVAL, "a match has at most %d terms", MATCH_TERMS);
@@ -79,7 +79,7 @@ static int add_host(struct words *words, struct packet_match *match, enum match_
 	term.number = strchr(value, ':') ? 6 : 4;
 	if (inet_pton(term.number == 6 ? AF_INET6 : AF_INET, value, term.address) != 1)
 		return fail(-EINVAL, "'%s' is not an IP address", value);
-	return add(match, &term);
+	return add_term(match, &term);
 }
 
 static int add_port(struct words *words, struct packet_match *match, enum match_side side)
@@ -93,10 +93,13 @@ static int add_port(struct words *words, struct packet_match *match, enum match_
 	if (rc)
 		return rc;
 	term.number = (uint32_t)port;
-	return add(match, &term);
+	return add_term(match, &term);
 }
 
-/* A word that may stand alone or before what it qualifies: a family before host, a protocol before port. */
+/*
+ * A word that may stand alone or before what it qualifies: a family before host, a protocol before
+ * port.
+ */
 static int take_qualifier(struct words *words, struct packet_match *match, uint16_t *ret_kind)
 {
 	static const struct {
@@ -113,12 +116,12 @@ static int take_qualifier(struct words *words, struct packet_match *match, uint1
 		if (!skip(words, qualifiers[i].word))
 			continue;
 		*ret_kind = qualifiers[i].term.kind;
-		return add(match, &qualifiers[i].term);
+		return add_term(match, &qualifiers[i].term);
 	}
 	return -ENOENT;
 }
 
-static int unknown(const struct words *words)
+static int fail_at_word(const struct words *words)
 {
 	if (words->next == words->count)
 		return fail(-EINVAL, "the match ends where a term is expected");
@@ -143,11 +146,11 @@ static int take_term(struct words *words, struct packet_match *match)
 		return add_host(words, match, side);
 	if ((!qualified || qualifier == MATCH_PROTO) && skip(words, "port"))
 		return add_port(words, match, side);
-	return qualified && side == MATCH_EITHER ? 0 : unknown(words);
+	return qualified && side == MATCH_EITHER ? 0 : fail_at_word(words);
 }
 
 /* What a term says about the packet's family or protocol, or 0. */
-static uint32_t claims(const struct match_term *term, enum match_kind kind)
+static uint32_t asks_for(const struct match_term *term, enum match_kind kind)
 {
 	if (term->kind == kind || (kind == MATCH_FAMILY && term->kind == MATCH_HOST))
 		return term->number;
@@ -159,8 +162,8 @@ static int check_possible(const struct packet_match *match)
 	for (uint32_t i = 1; i < match->count; i++)
 		for (uint32_t j = 0; j < i; j++)
 			for (enum match_kind kind = MATCH_FAMILY; kind <= MATCH_PROTO; kind++) {
-				uint32_t one = claims(&match->term[i], kind);
-				uint32_t other = claims(&match->term[j], kind);
+				uint32_t one = asks_for(&match->term[i], kind);
+				uint32_t other = asks_for(&match->term[j], kind);
 
 				if (one && other && one != other)
 					return fail(-EINVAL,
@@ -184,7 +187,7 @@ int match_parse(const char *text, struct packet_match *ret_match)
 		if (rc || words.next == words.count)
 			break;
 		if (!skip(&words, "and"))
-			rc = unknown(&words);
+			rc = fail_at_word(&words);
 	}
 	rc = rc ? rc : check_possible(&match);
 	if (!rc)

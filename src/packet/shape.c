@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What damage looks like: see shape.h. One table by offset mod 64 holds all that is asked for, since
- * every smaller width divides 64: a residue's count is the sum of the rows that fall on it.
+ * What damage looks like: see shape.h. One table by offset mod 64 holds all that is asked for,
+ * since every smaller width divides 64: a residue's count is the sum of the rows that fall on it.
  */
 #include "packet/shape.h"
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Judges a packet, from the link layer inwards (walk.h explains the walk). This file has the steps around
- * IP: link layers, tags, labels, and the tunnels that carry frames or packets. Of these, only GRE has a
- * checksum; of the others it matters what comes next and, if a header says so, how long it is. Tables at
- * the end map link types to their first step, and steps to their functions.
+ * Judges a packet, from the link layer inwards (walk.h explains the walk). This file has the steps
+ * around IP: link layers, tags, labels, and the tunnels that carry frames or packets. Of these,
+ * only GRE has a checksum; of the others it matters what comes next and, if a header says so, how
+ * long it is. Tables at the end map link types to their first step, and steps to their functions.
  *
- * A tunnel over UDP is recognised by its port. Any program may use that port, so a header after UDP that
- * the tunnel's standard does not allow ends the walk, and that is no finding.
+ * A tunnel over UDP is recognised by its port. Any program may use that port, so a header after UDP
+ * that the tunnel's standard does not allow ends the walk, and that is no finding.
  *
- * Called for every packet of a capture: nothing is allocated, and only those fields of the judgement are
- * written that are set.
+ * Called for every packet of a capture: nothing is allocated, and only those fields of the
+ * judgement are written that are set.
  *
- * Sources: pcap-linktype(7), IEEE 802.3, 802.1Q, 802.1ad, RFC 1042, 1661, 1662, 1547, 2516, 3032, 4385;
- * 2784, 2890, 2637, 7348, 8926; drivers/net/vxlan (group policy).
+ * Sources: pcap-linktype(7), IEEE 802.3, 802.1Q, 802.1ad, RFC 1042, 1661, 1662, 1547, 2516, 3032,
+ * 4385; 2784, 2890, 2637, 7348, 8926; drivers/net/vxlan (group policy).
  */
 #include "packet/verdict.h"
 
@@ -168,7 +168,7 @@ static enum step walk_sll2(struct walk *walk)
 	return sll(cursor_be16(header + 8), cursor_be16(header));
 }
 
-/* The address family in the byte order, and by the number, of the system that captured. */
+/* An address family: in byte order and numbering of the system that captured. */
 static enum step walk_null(struct walk *walk)
 {
 	const uint8_t *header = cursor_take(&walk->cursor, 4);
@@ -204,7 +204,7 @@ static enum step walk_ppp_hdlc(struct walk *walk)
 	return STEP_PPP;
 }
 
-/* With or without address and control (ff 03), which no protocol number begins with. */
+/* With or without address and control (ff 03); no protocol number begins like that. */
 static enum step walk_ppp(struct walk *walk)
 {
 	const uint8_t *header;
@@ -251,18 +251,9 @@ static enum step walk_pppoe(struct walk *walk)
 	return STEP_PPP;
 }
 
-/* Labels down to the bottom of the stack, then IP, or a pseudowire, which stays closed (RFC 4385). */
-static enum step walk_mpls(struct walk *walk)
+/* By the IP version in the first four bits at the cursor; STEP_END: neither 4 nor 6. */
+static enum step step_of_version(const struct walk *walk)
 {
-	const uint8_t *label;
-
-	do {
-		label = cursor_take(&walk->cursor, 4);
-		if (!label)
-			return walk_short(walk, 4);
-	} while (!(label[2] & MPLS_BOTTOM));
-	if (!cursor_left(&walk->cursor))
-		return walk_short(walk, 1);
 	switch (walk->cursor.data[walk->cursor.at] >> 4) {
 	case 4:
 		return STEP_V4;
@@ -273,23 +264,35 @@ static enum step walk_mpls(struct walk *walk)
 	}
 }
 
+/*
+ * Labels down to the bottom of the stack, then IP, or a pseudowire (RFC 4385), which is not looked
+ * at.
+ */
+static enum step walk_mpls(struct walk *walk)
+{
+	const uint8_t *label;
+
+	do {
+		label = cursor_take(&walk->cursor, 4);
+		if (!label)
+			return walk_short(walk, 4);
+	} while (!(label[2] & MPLS_BOTTOM));
+	return cursor_left(&walk->cursor) ? step_of_version(walk) : walk_short(walk, 1);
+}
+
 static enum step walk_version(struct walk *walk)
 {
+	enum step step;
+
 	if (!cursor_left(&walk->cursor))
 		return walk_short(walk, 1);
-	switch (walk->cursor.data[walk->cursor.at] >> 4) {
-	case 4:
-		return STEP_V4;
-	case 6:
-		return STEP_V6;
-	default:
-		return walk_stop(walk, REASON_PROTOCOL);
-	}
+	step = step_of_version(walk);
+	return step == STEP_END ? walk_stop(walk, REASON_PROTOCOL) : step;
 }
 
 /* ---- Tunnels ---- */
 
-/* The sum covers the GRE header and everything behind it. */
+/* The sum covers the GRE header and everything after it. */
 static void judge_gre(struct walk *walk, struct packet_layer *layer, size_t start, uint16_t flags)
 {
 	size_t len = walk->end - start;
@@ -424,8 +427,10 @@ bool packet_link_known(uint32_t link)
 	return link < LINKS && links[link] != STEP_END;
 }
 
-/* Piece by piece: for more at once the compiler takes a string instruction, which is slow to start. */
-static void clear(struct packet_judgement *judgement)
+/*
+ * Field by field: for all at once the compiler uses a string instruction, which is slow to start.
+ */
+static void clear_judgement(struct packet_judgement *judgement)
 {
 	judgement->verdict = judgement->reason = judgement->layer_count = 0;
 	judgement->tunnelled = false;
@@ -448,7 +453,7 @@ void packet_judge(uint32_t link, const uint8_t *data, size_t captured, size_t le
 	};
 	enum step step;
 
-	clear(ret);
+	clear_judgement(ret);
 	step = packet_link_known(link) ? (enum step)links[link] : walk_stop(&walk, REASON_PROTOCOL);
 	while (step != STEP_END)
 		step = steps[step](&walk);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One verdict for every checksum in a packet: header by header from the link layer inwards, through
- * tags, tunnels and extension headers. Knows packets only: no files, no sockets.
+ * Judges every checksum in a packet: header by header from the link layer inwards, through tags,
+ * tunnels and extension headers. Knows packets only: no files, no sockets.
  */
 #ifndef TRUESUM_PACKET_VERDICT_H
 #define TRUESUM_PACKET_VERDICT_H
@@ -11,34 +11,34 @@
 #include <stdint.h>
 
 enum sum_verdict {
-	SUM_GOOD, /* stored and computed sum agree */
-	SUM_BAD, /* they differ: damaged on the way here */
-	SUM_ARTEFACT, /* not finished yet: the field holds what a device is to finish; harmless */
+	SUM_GOOD, /* stored and computed sums agree */
+	SUM_BAD, /* they differ: the packet was damaged on the way here */
+	SUM_ARTEFACT, /* unfinished: a device was to finish the sum later; harmless */
 	SUM_NONE, /* UDP over IPv4 without a checksum, GRE without one: nothing to check */
-	SUM_ILLEGAL_NONE, /* UDP over IPv6 without one, outside of tunnels (RFC 8200 section 8.1) */
+	SUM_ILLEGAL_NONE, /* UDP over IPv6 without one, outside tunnels (RFC 8200 section 8.1) */
 	SUM_TRUNCATED, /* the capture kept too few bytes */
 	SUM_UNKNOWN, /* see enum sum_reason */
 	SUM_VERDICTS
 };
 
-/* Why a verdict is what it is, where the verdict alone does not say. */
+/* Why a verdict is what it is, if the verdict alone does not say. */
 enum sum_reason {
 	REASON_NONE,
 	/* artefacts */
 	REASON_PSEUDO, /* the field is the folded pseudo-header sum (CHECKSUM_PARTIAL) */
-	REASON_PSEUDO_NO_LENGTH, /* ... with length 0, as large send offload wants it (NDIS, some NICs) */
+	REASON_PSEUDO_NO_LENGTH, /* ... with length 0, as some NICs want it for large send offload (NDIS) */
 	REASON_ZERO_FIELD, /* IPv4 header or TCP: the field is 0, left to the device */
-	REASON_LOCAL_OFFLOAD, /* outer UDP, right as soon as the inner sum is finished (LCO) */
+	REASON_LOCAL_OFFLOAD, /* an outer sum, right when the inner one is finished (LCO) */
 	/* unknown */
-	REASON_FRAGMENT, /* a fragment: judged when its datagram is whole */
-	REASON_FRAGMENTS_MISSING, /* its datagram never became whole */
+	REASON_FRAGMENT, /* a fragment: judged when its datagram is complete */
+	REASON_FRAGMENTS_MISSING, /* its datagram never became complete */
 	REASON_FRAGMENTS_OVERLAP, /* fragments that contradict each other */
 	REASON_IN_FRAGMENT, /* inside a tunnel packet that is fragmented */
 	REASON_MERGED, /* longer than any frame: merged by a device, the field is one segment's */
 	REASON_LENGTH, /* a length in the headers contradicts the packet */
-	REASON_PROTOCOL, /* a version, type or flag that no standard known here defines */
+	REASON_PROTOCOL, /* a version, type or flag that this program does not know */
 	REASON_ROUTING, /* an unfinished routing header hides the final destination */
-	REASON_LAYERS, /* more layers than are looked at */
+	REASON_LAYERS, /* more layers than PACKET_LAYERS */
 	SUM_REASONS
 };
 
@@ -55,7 +55,7 @@ enum layer_kind {
 	LAYER_KINDS
 };
 
-/* "ipv4", "tcp", ...: the JSON keys. "good", ..., "illegal-none". Sentences for the reasons. */
+/* "ipv4", "tcp", ... (JSON keys); "good", ..., "illegal-none"; phrases for the reasons. */
 extern const char *const layer_names[LAYER_KINDS];
 extern const char *const sum_verdict_names[SUM_VERDICTS];
 extern const char *const reason_words[SUM_REASONS];
@@ -70,51 +70,49 @@ struct packet_layer {
 	bool wide; /* stored and computed have 32 bits (SCTP), not 16 */
 	uint32_t offset; /* of the header */
 	uint32_t field; /* of the checksum field */
-	uint32_t stored; /* as in the packet, host order; 0 where truncated before it */
-	uint32_t computed; /* the right value of the field; 0 where none could be computed */
+	uint32_t stored; /* as in the packet, host order; 0 if truncated before it */
+	uint32_t computed; /* the right value of the field; 0 if none could be computed */
 };
 
-/* Who talks to whom, by the innermost IP header that was reached. */
+/* Addresses and ports, of the innermost IP header that was reached. */
 struct packet_flow {
 	uint8_t family; /* AF_INET, AF_INET6; 0: no IP header */
-	uint8_t proto; /* IPPROTO_...: what lies behind IP and its extension headers */
-	uint16_t src_port,
-		dst_port; /* host order; 0 where the protocol has none or it is cut off */
+	uint8_t proto; /* IPPROTO_...: what IP and its extension headers carry */
+	uint16_t src_port, dst_port; /* host order; 0 if the protocol has none or it is cut off */
 	uint8_t src[16], dst[16]; /* network order; IPv4: the first 4, the rest 0 */
 };
 
-/* A fragment of a datagram. What is needed to judge the datagram when all are there. */
+/* A fragment of a datagram: what is needed to judge the datagram when all are there. */
 struct packet_fragment {
-	bool is; /* this packet is one; what follows is set only then */
+	bool is; /* this packet is one; the other fields are set only then */
 	bool first, last;
 	bool cut; /* the capture kept too little of it: len bytes are not all summed */
-	bool tunnel; /* of the first: what it carries is a tunnel that would be looked into */
-	bool may_none; /* of the first: a tunnel's, so UDP may go without a checksum over IPv6 */
-	uint8_t kind; /* enum layer_kind of the transport, LAYER_KINDS: none of them */
+	bool tunnel; /* of the first: it carries a tunnel whose contents would be judged */
+	bool may_none; /* of the first: a tunnel, so UDP over IPv6 needs no checksum */
+	uint8_t kind; /* enum layer_kind of the transport; LAYER_KINDS: none of them */
 	uint16_t sum; /* csum of this fragment's bytes; UDP-Lite: of those it covers */
 	uint16_t pseudo; /* sum of the pseudo-header without the length; 0: none */
-	uint32_t
-		crc; /* crc32c of them where kind is LAYER_SCTP; its field taken as 0 in the first */
+	uint32_t crc; /* crc32c of them if kind is LAYER_SCTP; its field taken as 0 in the first */
 	uint32_t id; /* identification, host order */
 	uint32_t start, len; /* which bytes of the datagram's IP payload */
 	/*
-	 * Of the first: the checksum field. In the high half, where that has 16 bits: UDP's length,
-	 * UDP-Lite's coverage, GRE's flags.
+	 * Of the first: the checksum field. If that has 16 bits, the high half holds UDP's length,
+	 * UDP-Lite's coverage or GRE's flags.
 	 */
 	uint32_t stored;
 	uint32_t layer; /* index of the transport's layer in the judgement */
 };
 
 struct packet_judgement {
-	uint8_t verdict; /* the packet's: BAD, else UNKNOWN, TRUNCATED, ILLEGAL_NONE, ARTEFACT, GOOD, NONE */
-	uint8_t reason; /* why the walk ended early, or REASON_NONE; also where there is no layer */
+	uint8_t verdict; /* BAD, else UNKNOWN, TRUNCATED, ILLEGAL_NONE, ARTEFACT, GOOD, NONE */
+	uint8_t reason; /* why the walk ended early, or REASON_NONE; also without any layer */
 	bool tunnelled; /* the flow is an inner one */
 	uint8_t layer_count;
 	struct packet_flow flow;
-	uint32_t network; /* offset of the innermost IP header; what the flow speaks of */
-	uint32_t transport; /* offset of what lies behind it */
+	uint32_t network; /* offset of the innermost IP header, whose flow this is */
+	uint32_t transport; /* offset of what it carries */
 	uint32_t payload,
-		payload_len; /* behind the transport header; never beyond what was captured */
+		payload_len; /* after the transport header; never beyond what was captured */
 	uint32_t payload_full; /* its length by the headers */
 	uint32_t seq, ack; /* TCP, host order */
 	uint8_t tcp_flags;
@@ -144,8 +142,9 @@ bool packet_link_known(uint32_t link);
 
 /*
  * Judges one captured packet: `captured` bytes at `data`, of `len` that were on the wire. Never
- * fails, reads nothing outside of data, keeps nothing; thread-safe. Sources: RFC 791, 793, 768, 8200,
- * 3828, 792, 4443, 3376, 9260, 2784, 2003, 2473, 7348, 8926, 3032, 2516; include/net/checksum.h.
+ * fails, reads nothing outside these bytes, keeps nothing; thread-safe. Sources: RFC 791, 793, 768,
+ * 8200, 3828, 792, 4443, 3376, 9260, 2784, 2003, 2473, 7348, 8926, 3032, 2516;
+ * include/net/checksum.h.
  */
 void packet_judge(uint32_t link, const uint8_t *data, size_t captured, size_t len,
 		  struct packet_judgement *ret);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The walk through a packet's headers. Each header is a step: a function that judges what it can, moves
- * the cursor to the end of that header, and returns the next step. verdict.c has the table of steps and
- * those around IP (link layers, tags, tunnels); walk_ip.c has IP and what it carries.
+ * The walk through a packet's headers. Each header is a step: a function that judges what it can,
+ * moves the cursor to the end of that header, and returns the next step. verdict.c has the table of
+ * steps and those around IP (link layers, tags, tunnels); walk_ip.c has IP and what it carries.
  *
- * Two ends are kept apart: where the headers say that a packet ends, and where the capture does. A header
- * that reaches beyond the first contradicts the ones before it; one that reaches beyond the second was
- * truncated.
+ * Two ends are kept apart: where the headers say that a packet ends, and where the capture does. A
+ * header that reaches beyond the first contradicts the ones before it; one that reaches beyond the
+ * second was truncated.
  */
 #ifndef TRUESUM_PACKET_WALK_H
 #define TRUESUM_PACKET_WALK_H
@@ -118,8 +118,8 @@ static inline void walk_payload(struct walk *walk)
 }
 
 /*
- * A new layer for the header at the cursor; `stored` is read if it was captured. NULL, and the walk ends,
- * if there are too many.
+ * A new layer for the header at the cursor; `stored` is read if it was captured. NULL, and the walk
+ * ends, if there are too many.
  */
 static inline struct packet_layer *walk_layer(struct walk *walk, enum layer_kind kind)
 {

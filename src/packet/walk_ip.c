@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The steps of the walk from an IP header inwards: IPv4 and IPv6, IPv6 extension headers (and AH over
- * IPv4), the transports whose checksums cover an IP packet's payload, and fragments.
+ * The steps of the walk from an IP header inwards: IPv4 and IPv6, IPv6 extension headers (and AH
+ * over IPv4), the transports whose checksums cover an IP packet's payload, and fragments.
  *
- * IP headers say where the packet ends, who talks to whom, and which addresses the pseudo-header has. Large
- * send offload leaves their length 0 for the device to fill in, and a packet over 64 KiB that Linux carries
- * inside one host (BIG TCP) has no other: the packet then ends where the frame does.
+ * IP headers say where the packet ends, who talks to whom, and which addresses the pseudo-header
+ * has. Large send offload leaves their length 0 for the device to fill in, and a packet over 64 KiB
+ * that Linux carries inside one host (BIG TCP) has no other: the packet then ends where the frame
+ * does.
  *
- * Extension headers are stepped over. Three kinds matter to the sums after them: a jumbogram's length
- * (RFC 2675), a routing header's final destination (RFC 8200 section 8.1), and fragments.
+ * Extension headers are stepped over. Three kinds matter to the sums after them: a jumbogram's
+ * length (RFC 2675), a routing header's final destination (RFC 8200 section 8.1), and fragments.
  *
- * TCP's own header length does not matter to its sum: if that length makes no sense, the sum shows the
- * damage, and if the sum is good, the packet arrived as it was sent.
+ * TCP's own header length does not matter to its sum: if that length makes no sense, the sum shows
+ * the damage, and if the sum is good, the packet arrived as it was sent.
  */
 #include <endian.h>
 #include <errno.h>
@@ -120,8 +121,8 @@ static const struct protocol *protocol_of(const struct walk *walk)
 }
 
 /*
- * Tunnels over UDP, by port. They may go without a checksum over IPv6 (RFC 6935). STEP_END: what such a tunnel
- * carries is not looked at.
+ * Tunnels over UDP, by port. They may go without a checksum over IPv6 (RFC 6935). STEP_END: what
+ * such a tunnel carries is not looked at.
  */
 static const struct tunnel {
 	uint16_t port;
@@ -154,17 +155,17 @@ static enum step tunnel_step(uint16_t port)
 	return tunnel ? (enum step)tunnel->step : STEP_END;
 }
 
-static bool is_tunnel(uint16_t port)
+static bool is_tunnel_port(uint16_t port)
 {
 	return tunnel_of(port) != NULL;
 }
 
 /* ---- Transports ---- */
 
-/* For what is called with a constant kind: every packet comes through here. */
+/* For functions that are called with a constant kind, and by every packet. */
 #define SPECIALISED inline __attribute__((always_inline))
 
-static SPECIALISED bool pseudo(enum layer_kind kind)
+static SPECIALISED bool has_pseudo(enum layer_kind kind)
 {
 	return kind == LAYER_TCP || kind == LAYER_UDP || kind == LAYER_UDPLITE ||
 	       kind == LAYER_ICMP6;
@@ -185,7 +186,7 @@ static SPECIALISED void set_payload(struct walk *walk, size_t header_len)
 	judgement->payload_len = (uint32_t)(left - header_len);
 }
 
-static void take_tcp(struct walk *walk, const uint8_t *tcp)
+static void note_tcp(struct walk *walk, const uint8_t *tcp)
 {
 	struct packet_judgement *judgement = walk->judgement;
 	size_t header_len;
@@ -201,8 +202,8 @@ static void take_tcp(struct walk *walk, const uint8_t *tcp)
 	set_payload(walk, header_len);
 }
 
-/* Fills in ports and payload by what was captured of the header at the cursor, which stays. */
-static SPECIALISED void take_header(struct walk *walk, enum layer_kind kind)
+/* Sets ports and payload by what was captured of the header at the cursor, which does not move. */
+static SPECIALISED void note_header(struct walk *walk, enum layer_kind kind)
 {
 	struct packet_judgement *judgement = walk->judgement;
 	const uint8_t *header = walk->cursor.data + walk->cursor.at;
@@ -212,23 +213,24 @@ static SPECIALISED void take_header(struct walk *walk, enum layer_kind kind)
 		judgement->flow.dst_port = cursor_be16(header + 2);
 	}
 	if (kind == LAYER_TCP) {
-		take_tcp(walk, header);
+		note_tcp(walk, header);
 		return;
 	}
 	set_payload(walk, kind == LAYER_SCTP ? SCTP_LEN : UDP_LEN);
 }
 
 /*
- * A layer over what lies behind IP, of at least `min` bytes, with what its header says. NULL where the
- * walk ended: too many layers, too short.
+ * A new layer for the transport header at the cursor, of at least `min` bytes; sets ports and
+ * payload. NULL if the walk ended: too many layers, or too short.
  */
-static SPECIALISED struct packet_layer *begin(struct walk *walk, enum layer_kind kind, size_t min)
+static SPECIALISED struct packet_layer *begin_transport(struct walk *walk, enum layer_kind kind,
+							size_t min)
 {
 	struct packet_layer *layer = walk_layer(walk, kind);
 
 	if (!layer)
 		return NULL;
-	take_header(walk, kind);
+	note_header(walk, kind);
 	if (cursor_left(&walk->cursor) >= min)
 		return layer;
 	walk_short_layer(walk, layer, min);
@@ -236,8 +238,8 @@ static SPECIALISED struct packet_layer *begin(struct walk *walk, enum layer_kind
 }
 
 /* Judges the sum of `covered` bytes at the cursor; `len` is the pseudo-header's. */
-static SPECIALISED void judge(struct walk *walk, struct packet_layer *layer, enum layer_kind kind,
-			      size_t covered, size_t len)
+static SPECIALISED void judge_transport(struct walk *walk, struct packet_layer *layer,
+					enum layer_kind kind, size_t covered, size_t len)
 {
 	uint16_t addresses = 0, total = 0;
 	uint8_t proto = 0;
@@ -246,7 +248,7 @@ static SPECIALISED void judge(struct walk *walk, struct packet_layer *layer, enu
 		layer->verdict = SUM_TRUNCATED;
 		return;
 	}
-	if (pseudo(kind)) {
+	if (has_pseudo(kind)) {
 		if (walk->hidden) {
 			walk_stop_layer(walk, layer, REASON_ROUTING);
 			return;
@@ -259,19 +261,19 @@ static SPECIALISED void judge(struct walk *walk, struct packet_layer *layer, enu
 	}
 	total = csum_add(total, walk->cursor.data + walk->cursor.at, covered);
 	layer_judge(layer, total, addresses, proto, (uint32_t)len);
-	/* The frame's length may be more than the packet's: good is proof, bad is not. */
+	/* The frame may be longer than the packet: good is proof, bad is not. */
 	if (layer->verdict == SUM_BAD && walk->framed)
 		walk_stop_layer(walk, layer, REASON_LENGTH);
 }
 
 static enum step walk_tcp(struct walk *walk)
 {
-	struct packet_layer *layer = begin(walk, LAYER_TCP, TCP_LEN);
+	struct packet_layer *layer = begin_transport(walk, LAYER_TCP, TCP_LEN);
 	size_t len = walk->end - walk->cursor.at;
 
 	if (!layer)
 		return STEP_END;
-	judge(walk, layer, LAYER_TCP, len, len);
+	judge_transport(walk, layer, LAYER_TCP, len, len);
 	if (walk->ip_len > MERGED_MIN &&
 	    (layer->verdict == SUM_BAD || layer->reason == REASON_LENGTH))
 		walk_stop_layer(walk, layer, REASON_MERGED);
@@ -281,7 +283,7 @@ static enum step walk_tcp(struct walk *walk)
 static enum step walk_udp(struct walk *walk)
 {
 	size_t start = walk->cursor.at, len, whole = walk->end - start;
-	struct packet_layer *layer = begin(walk, LAYER_UDP, UDP_LEN);
+	struct packet_layer *layer = begin_transport(walk, LAYER_UDP, UDP_LEN);
 	uint16_t port = walk->judgement->flow.dst_port;
 
 	if (!layer)
@@ -292,17 +294,17 @@ static enum step walk_udp(struct walk *walk)
 	if (len < UDP_LEN || walk_limit(walk, start, len))
 		return walk_stop_layer(walk, layer, REASON_LENGTH);
 	if (layer->stored)
-		judge(walk, layer, LAYER_UDP, len, len);
-	else /* RFC 8200 section 8.1; RFC 6935: tunnels may */
-		layer->verdict = walk->v6 && !is_tunnel(port) ? SUM_ILLEGAL_NONE : SUM_NONE;
-	take_header(walk, LAYER_UDP);
+		judge_transport(walk, layer, LAYER_UDP, len, len);
+	else /* RFC 8200 section 8.1; RFC 6935 allows it to tunnels */
+		layer->verdict = walk->v6 && !is_tunnel_port(port) ? SUM_ILLEGAL_NONE : SUM_NONE;
+	note_header(walk, LAYER_UDP);
 	cursor_take(&walk->cursor, UDP_LEN);
 	return tunnel_step(port);
 }
 
 static enum step walk_udplite(struct walk *walk)
 {
-	struct packet_layer *layer = begin(walk, LAYER_UDPLITE, UDP_LEN);
+	struct packet_layer *layer = begin_transport(walk, LAYER_UDPLITE, UDP_LEN);
 	size_t len = walk->end - walk->cursor.at, covered;
 
 	if (!layer)
@@ -313,13 +315,13 @@ static enum step walk_udplite(struct walk *walk)
 	if (covered < UDP_LEN || covered > len)
 		return walk_stop_layer(walk, layer, REASON_LENGTH);
 	if (layer->stored)
-		judge(walk, layer, LAYER_UDPLITE, covered, len);
-	else /* RFC 3828 section 3.1: must not be */
+		judge_transport(walk, layer, LAYER_UDPLITE, covered, len);
+	else /* RFC 3828 section 3.1 forbids it */
 		layer->verdict = SUM_ILLEGAL_NONE;
 	return STEP_END;
 }
 
-/* Of nothing but zeros the right sum is ~0, although for any other message 0 is as right. */
+/* If a message is all zeros, its right sum is ~0. In any other, 0 is as right. */
 static void right_for_zeros(const struct walk *walk, struct packet_layer *layer, size_t len)
 {
 	const uint8_t *header = walk->cursor.data + walk->cursor.at;
@@ -333,12 +335,12 @@ static void right_for_zeros(const struct walk *walk, struct packet_layer *layer,
 static enum step walk_control(struct walk *walk)
 {
 	enum layer_kind kind = protocol_of(walk)->kind;
-	struct packet_layer *layer = begin(walk, kind, CONTROL_LEN);
+	struct packet_layer *layer = begin_transport(walk, kind, CONTROL_LEN);
 	size_t len = walk->end - walk->cursor.at;
 
 	if (!layer)
 		return STEP_END;
-	judge(walk, layer, kind, len, len);
+	judge_transport(walk, layer, kind, len, len);
 	right_for_zeros(walk, layer, len);
 	return STEP_END;
 }
@@ -354,7 +356,7 @@ static uint32_t sctp_crc(const uint8_t *data, size_t len)
 
 static enum step walk_sctp(struct walk *walk)
 {
-	struct packet_layer *layer = begin(walk, LAYER_SCTP, SCTP_LEN);
+	struct packet_layer *layer = begin_transport(walk, LAYER_SCTP, SCTP_LEN);
 	size_t len = walk->end - walk->cursor.at;
 
 	if (!layer)
@@ -371,7 +373,7 @@ static enum step walk_sctp(struct walk *walk)
 
 /* ---- Fragments ---- */
 
-/* What the first fragment's header says of the whole datagram: struct packet_fragment, `stored`. */
+/* Sets what the first fragment's header says about the whole datagram. */
 static void first_fragment(struct walk *walk, struct packet_fragment *fragment,
 			   struct packet_layer *layer)
 {
@@ -379,10 +381,10 @@ static void first_fragment(struct walk *walk, struct packet_fragment *fragment,
 	size_t left = cursor_left(&walk->cursor);
 	uint32_t high = 0;
 
-	take_header(walk, fragment->kind);
+	note_header(walk, fragment->kind);
 	if (fragment->kind == LAYER_UDP) {
 		fragment->tunnel = tunnel_step(walk->judgement->flow.dst_port) != STEP_END;
-		fragment->may_none = is_tunnel(walk->judgement->flow.dst_port);
+		fragment->may_none = is_tunnel_port(walk->judgement->flow.dst_port);
 	}
 	if ((fragment->kind == LAYER_UDP || fragment->kind == LAYER_UDPLITE) && left >= UDP_LEN)
 		high = cursor_be16(header + 4);
@@ -428,10 +430,10 @@ static enum step walk_fragment(struct walk *walk, uint32_t id, uint32_t start, b
 		return STEP_END;
 	if (!fragment->first)
 		layer->stored = 0;
-	if (pseudo(protocol->kind) && walk->hidden)
+	if (has_pseudo(protocol->kind) && walk->hidden)
 		return walk_stop_layer(walk, layer, REASON_ROUTING);
 	fragment->kind = protocol->kind;
-	if (pseudo(protocol->kind))
+	if (has_pseudo(protocol->kind))
 		fragment->pseudo = layer_pseudo(walk->addresses, walk->proto, 0);
 	if (protocol->kind == LAYER_SCTP)
 		fragment->crc = crc32c(0, data, left);
@@ -445,11 +447,11 @@ static enum step walk_fragment(struct walk *walk, uint32_t id, uint32_t start, b
 /* ---- Extension headers ---- */
 
 /*
- * Looks for an option of `len` bytes: 1, with where they are; 0 where there is none; -EBADMSG where the
- * options' lengths contradict the header's.
+ * Looks for an option of `len` bytes. Returns 1 and the option's data; 0 if there is none; -EBADMSG
+ * if the options' lengths contradict the header's.
  */
-static int find_option(const uint8_t *header, size_t header_len, uint8_t type, uint8_t len,
-		       const uint8_t **ret_option)
+static int find_v6_option(const uint8_t *header, size_t header_len, uint8_t type, uint8_t len,
+			  const uint8_t **ret_option)
 {
 	for (size_t at = 2; at < header_len;) {
 		if (!header[at]) { /* Pad1 */
@@ -467,11 +469,11 @@ static int find_option(const uint8_t *header, size_t header_len, uint8_t type, u
 	return 0;
 }
 
-/* A packet whose length is not in its header, and not in this option, is as long as the frame. */
+/* If neither the IP header nor this option has the packet's length, it is as long as the frame. */
 static enum step take_jumbo(struct walk *walk, const uint8_t *header, size_t header_len)
 {
 	const uint8_t *option;
-	int found = find_option(header, header_len, OPTION_JUMBO, 4, &option);
+	int found = find_v6_option(header, header_len, OPTION_JUMBO, 4, &option);
 	uint32_t len;
 
 	if (!found)
@@ -489,11 +491,13 @@ static void sum_addresses(struct walk *walk)
 	walk->addresses = csum_add(csum_add(0, walk->src, 16), walk->dst, 16);
 }
 
-/* A mobile node sends from where it is, and sums with its home address (RFC 6275 section 6.3). */
+/*
+ * A mobile node sends from another address, but sums with its home address (RFC 6275 section 6.3).
+ */
 static enum step take_home(struct walk *walk, const uint8_t *header, size_t header_len)
 {
 	const uint8_t *option;
-	int found = find_option(header, header_len, OPTION_HOME, 16, &option);
+	int found = find_v6_option(header, header_len, OPTION_HOME, 16, &option);
 
 	if (found < 0)
 		return walk_stop(walk, REASON_LENGTH);
@@ -504,8 +508,8 @@ static enum step take_home(struct walk *walk, const uint8_t *header, size_t head
 	return STEP_PROTOCOL;
 }
 
-/* While segments are left, the address in the header is not the one the sender summed. */
-static enum step take_route(struct walk *walk, const uint8_t *header, size_t header_len)
+/* While segments are left, the address in the header is not the one that the sender summed. */
+static enum step take_routing(struct walk *walk, const uint8_t *header, size_t header_len)
 {
 	size_t addresses = (header_len - UNIT) / 16, final;
 	uint8_t left = header[3];
@@ -519,7 +523,7 @@ static enum step take_route(struct walk *walk, const uint8_t *header, size_t hea
 			return walk_stop(walk, REASON_LENGTH);
 		final = addresses - 1;
 		break;
-	case ROUTE_SEGMENT: /* the first of the list is the last to be visited */
+	case ROUTE_SEGMENT: /* the list has the last to visit first */
 		if (addresses < header[4] + 1u)
 			return walk_stop(walk, REASON_LENGTH);
 		final = 0;
@@ -568,7 +572,7 @@ static enum step walk_extension(struct walk *walk)
 	else if (proto == IPPROTO_DSTOPTS)
 		step = take_home(walk, header, len);
 	else if (proto == IPPROTO_ROUTING)
-		step = take_route(walk, header, len);
+		step = take_routing(walk, header, len);
 	else if (proto == IPPROTO_FRAGMENT)
 		step = take_fragment(walk, header);
 	walk_payload(walk);
@@ -577,8 +581,8 @@ static enum step walk_extension(struct walk *walk)
 
 /* ---- IP ---- */
 
-/* From here on the judgement speaks of this IP packet, whose header begins at `start`. */
-static struct packet_flow *enter(struct walk *walk, size_t start, uint8_t family)
+/* From here on the judgement's flow is that of this IP packet, whose header begins at `start`. */
+static struct packet_flow *enter_ip(struct walk *walk, size_t start, uint8_t family)
 {
 	struct packet_judgement *judgement = walk->judgement;
 	struct packet_flow *flow = &judgement->flow;
@@ -598,8 +602,8 @@ static struct packet_flow *enter(struct walk *walk, size_t start, uint8_t family
 }
 
 /*
- * Takes the final destination of a source route whose pointer has not passed its last address (RFC
- * 791). -EBADMSG where the options make no sense.
+ * If a source route is not used up (its pointer has not passed its last address, RFC 791), its last
+ * address is the final destination. -EBADMSG if the options make no sense.
  */
 static int take_options(struct walk *walk, const uint8_t *option, const uint8_t *end)
 {
@@ -621,8 +625,8 @@ static int take_options(struct walk *walk, const uint8_t *option, const uint8_t 
 	return 0;
 }
 
-/* Behind the header: how long the packet is, and what is in it. */
-static enum step behind_v4(struct walk *walk, const struct v4 *v4, size_t start, size_t header_len)
+/* After the header: how long the packet is, and what is in it. */
+static enum step after_v4(struct walk *walk, const struct v4 *v4, size_t start, size_t header_len)
 {
 	size_t total = be16toh(v4->len);
 	uint16_t fragment = be16toh(v4->fragment);
@@ -646,8 +650,8 @@ static enum step behind_v4(struct walk *walk, const struct v4 *v4, size_t start,
 	return walk_protocol(walk);
 }
 
-/* Five words as this machine reads them, folded; not worth a call for every packet. */
-static uint16_t fold(uint64_t sum)
+/* Folds a sum of a few words as this machine reads them. Too little for a call of csum_add(). */
+static uint16_t fold_words(uint64_t sum)
 {
 	sum = (sum >> 32) + (sum & 0xffffffff);
 	sum = (sum >> 16) + (sum & 0xffff);
@@ -655,7 +659,7 @@ static uint16_t fold(uint64_t sum)
 	return be16toh((uint16_t)((sum >> 16) + sum));
 }
 
-/* The header's sum; that of its addresses goes to the pseudo-header. */
+/* Returns the header's sum; keeps that of its addresses for the pseudo-header. */
 static uint16_t sum_v4(struct walk *walk, const struct v4 *v4, size_t header_len)
 {
 	uint32_t word[sizeof(*v4) / 4];
@@ -664,8 +668,8 @@ static uint16_t sum_v4(struct walk *walk, const struct v4 *v4, size_t header_len
 
 	memcpy(word, v4, sizeof(word));
 	addresses = (uint64_t)word[3] + word[4];
-	walk->addresses = fold(addresses);
-	sum = fold(addresses + word[0] + word[1] + word[2]);
+	walk->addresses = fold_words(addresses);
+	sum = fold_words(addresses + word[0] + word[1] + word[2]);
 	return header_len == sizeof(*v4) ? sum : csum_add(sum, v4 + 1, header_len - sizeof(*v4));
 }
 
@@ -690,10 +694,10 @@ enum step walk_v4(struct walk *walk)
 		return walk_short_layer(walk, layer, header_len - sizeof(*v4));
 	layer_judge(layer, sum_v4(walk, v4, header_len), 0, 0, 0);
 	walk->proto = v4->proto;
-	flow = enter(walk, start, AF_INET);
+	flow = enter_ip(walk, start, AF_INET);
 	memcpy(flow->src, walk->src = v4->src, sizeof(v4->src));
 	memcpy(flow->dst, walk->dst = v4->dst, sizeof(v4->dst));
-	return behind_v4(walk, v4, start, header_len);
+	return after_v4(walk, v4, start, header_len);
 }
 
 enum step walk_v6(struct walk *walk)
@@ -707,7 +711,7 @@ enum step walk_v6(struct walk *walk)
 	if (be32toh(v6->version_class_flow) >> 28 != 6)
 		return walk_stop(walk, REASON_PROTOCOL);
 	walk->proto = v6->next;
-	flow = enter(walk, start, AF_INET6);
+	flow = enter_ip(walk, start, AF_INET6);
 	memcpy(flow->src, walk->src = v6->src, sizeof(v6->src));
 	memcpy(flow->dst, walk->dst = v6->dst, sizeof(v6->dst));
 	walk->addresses = csum_add(0, v6->src, 2 * sizeof(v6->src));

@@ -2,9 +2,10 @@
 /*
  * CRC32c: the choice of a variant, the portable one, and combining two CRCs.
  *
- * The register holds a polynomial over GF(2), least significant bit = x^31. The portable variant takes
- * eight bytes at once with eight tables: table n says what a byte adds to the register if n more bytes
- * follow it. It reads words as little-endian on every machine. The first use makes the tables, 8 KiB.
+ * The register holds a polynomial over GF(2), least significant bit = x^31. The portable variant
+ * takes eight bytes at once with eight tables: table n says what a byte adds to the register if n
+ * more bytes follow it. It reads words as little-endian on every machine. The first use makes the
+ * tables, 8 KiB.
  */
 #include "sum/crc32c.h"
 

@@ -13,7 +13,10 @@
  */
 uint32_t crc32c(uint32_t crc, const void *data, size_t len);
 
-/* The CRC of a message of two parts: `a` is the CRC of the first, `b` that of the second (len_b bytes). */
+/*
+ * The CRC of a message of two parts: `a` is the CRC of the first, `b` that of the second (len_b
+ * bytes).
+ */
 uint32_t crc32c_combine(uint32_t a, uint32_t b, uint64_t len_b);
 
 /* One way to compute it. For tests; everything else calls crc32c(). */

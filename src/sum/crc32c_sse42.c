@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * CRC32c with SSE4.2. The instruction takes 3 cycles but a new one can start in each, so three stretches
- * of the message go side by side. To join them, the first two are moved on by the length that follows:
- * a carry-less multiplication by x^(8 n - 33) and one more instruction that reduces the product, which
- * multiplies by x^32 on the way; the last x comes from products of reflected numbers being one bit short.
+ * CRC32c with SSE4.2. The instruction takes 3 cycles but a new one can start in each, so three
+ * stretches of the message go side by side. To join them, the first two are moved on by the length
+ * that follows: a carry-less multiplication by x^(8 n - 33) and one more instruction that reduces
+ * the product, which multiplies by x^32 on the way; the last x comes from products of reflected
+ * numbers being one bit short.
  */
 #ifdef __x86_64__
 

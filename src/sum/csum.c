@@ -2,8 +2,8 @@
 /*
  * The Internet checksum: the choice of a variant, and arithmetic with sums.
  *
- * Most of what is summed are headers, which are short. So up to SHORT bytes the portable variant adds
- * them, unless the chosen variant has an `add` of its own.
+ * Most of what is summed are headers, which are short. So up to SHORT bytes the portable variant
+ * adds them, unless the chosen variant has an `add` of its own.
  */
 #include "sum/csum.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Internet checksum (RFC 1071): one's complement sums of 16-bit big-endian words, at the speed of
- * memory. The first use chooses the fastest variant that this processor can run.
+ * The Internet checksum (RFC 1071): one's complement sums of 16-bit big-endian words, at the speed
+ * of memory. The first use chooses the fastest variant that this processor can run.
  */
 #ifndef TRUESUM_SUM_CSUM_H
 #define TRUESUM_SUM_CSUM_H
@@ -12,9 +12,9 @@
 
 /*
  * The folded, un-complemented one's complement sum of len bytes, continued from `sum` (0, or an
- * earlier result). An odd last byte is padded with zero on the right, as RFC 1071 says. The value is in
- * host byte order, as if the words had been read big-endian. `data` may be NULL if len is 0, and may lie at
- * any address. Nothing outside of it is read.
+ * earlier result). An odd last byte is padded with zero on the right, as RFC 1071 says. The value
+ * is in host byte order, as if the words had been read big-endian. `data` may be NULL if len is 0,
+ * and may lie at any address. Nothing outside of it is read.
  */
 uint16_t csum_add(uint16_t sum, const void *data, size_t len);
 
@@ -23,14 +23,15 @@ uint16_t csum_plus(uint16_t a, uint16_t b);
 uint16_t csum_minus(uint16_t a, uint16_t b);
 
 /*
- * The checksum field (complemented, host byte order) of a message in which a 16-bit word changed from
- * `before` to `after` (RFC 1624, equation 3).
+ * The checksum field (complemented, host byte order) of a message in which a 16-bit word changed
+ * from `before` to `after` (RFC 1624, equation 3).
  */
 uint16_t csum_update(uint16_t field, uint16_t before, uint16_t after);
 
 /*
  * The pseudo-header's sum (RFC 793, RFC 8200 section 8.1): addresses of 4 or 16 bytes each
- * (`addr_len`) in network order, the protocol number and the length of transport header and payload.
+ * (`addr_len`) in network order, the protocol number and the length of transport header and
+ * payload.
  */
 uint16_t csum_pseudo(const void *src, const void *dst, size_t addr_len, uint8_t proto,
 		     uint32_t l4_len);

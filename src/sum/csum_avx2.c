@@ -2,16 +2,17 @@
 /*
  * The Internet checksum with AVX2: two instructions for each 32 bytes loaded.
  *
- * One adds 64-bit lanes and loses their carries. How many were lost is told from how large the lane's
- * sum must be, and that need only be known roughly: a tree of vpavgw averages the 16-bit words of a
- * block of 8 vectors; 8 times the average of the words on top is the sum of the lane in units of 2^48,
- * but for rounding. Per block, cutting the words below makes it too small by less than 8 and rounding
- * up (1/2 at each of 3 levels) too large by at most 12. The carries are that estimate less what the
- * lane holds, in units of 2^16 (of 2^48): exact while the errors stay below half a unit, 2048 blocks.
+ * One adds 64-bit lanes and loses their carries. How many were lost is told from how large the
+ * lane's sum must be, and that need only be known roughly: a tree of vpavgw averages the 16-bit
+ * words of a block of 8 vectors; 8 times the average of the words on top is the sum of the lane in
+ * units of 2^48, but for rounding. Per block, cutting the words below makes it too small by less
+ * than 8 and rounding up (1/2 at each of 3 levels) too large by at most 12. The carries are that
+ * estimate less what the lane holds, in units of 2^16 (of 2^48): exact while the errors stay below
+ * half a unit, 2048 blocks.
  *
- * Vectors are aligned, as loads that cross a cache line cost two. What is before and behind is loaded
- * unaligned, inside the buffer, and masked. From an odd address on, aligned words have their bytes
- * swapped against the message; the ends are swapped to match, and the result is swapped back.
+ * Vectors are aligned, as loads that cross a cache line cost two. What is before and behind is
+ * loaded unaligned, inside the buffer, and masked. From an odd address on, aligned words have their
+ * bytes swapped against the message; the ends are swapped to match, and the result is swapped back.
  */
 
 #ifdef __x86_64__

@@ -2,16 +2,16 @@
 /*
  * The Internet checksum with AVX-512, in two ways that take two instructions for each 64 bytes.
  *
- * VNNI: vpdpwssd with a vector of ones adds pairs of signed 16-bit words to 32-bit lanes. Words become
- * signed by flipping their top bit, which takes 32768 from each: 2^20 a vector, given back at the end.
- * The 16 lanes together stay within 2^31 for LINES_AT_ONCE vectors and both ends.
+ * VNNI: vpdpwssd with a vector of ones adds pairs of signed 16-bit words to 32-bit lanes. Words
+ * become signed by flipping their top bit, which takes 32768 from each: 2^20 a vector, given back
+ * at the end. The 16 lanes together stay within 2^31 for LINES_AT_ONCE vectors and both ends.
  *
  * BW: 64-bit additions, the lost carries recovered from averages, as csum_avx2.c explains.
  *
  * Both go through the buffer by cache lines. The first and the last are loaded with a mask, so that
  * nothing outside the buffer is read; aligned as they are, no masked byte is in another page, which
- * would be slow. From an odd address on, words have their bytes swapped against the message, which is
- * undone at the end.
+ * would be slow. From an odd address on, words have their bytes swapped against the message, which
+ * is undone at the end.
  */
 
 #ifdef __x86_64__
@@ -148,8 +148,8 @@ VNNI static uint64_t sum_vnni(const void *data, size_t len)
 }
 
 /*
- * The folded sum, in the order of the message, of one in the machine's order plus `before`. Swapping the
- * bytes of a 16-bit word is multiplying by 2^8.
+ * The folded sum, in the order of the message, of one in the machine's order plus `before`.
+ * Swapping the bytes of a 16-bit word is multiplying by 2^8.
  */
 static inline uint16_t folded(uint32_t below_2_23, uint32_t before)
 {
@@ -168,8 +168,8 @@ VNNI static __attribute__((noinline)) uint16_t add_long_vnni(uint32_t sum, const
 }
 
 /*
- * In memory, where they are operands; made in registers they take two instructions apiece. Not const and
- * "used", so that the compiler does not make them from what it knows.
+ * In memory, where they are operands; made in registers they take two instructions apiece. Not
+ * const and "used", so that the compiler does not make them from what it knows.
  */
 static uint16_t sign[LINE / 2] __attribute__((aligned(64), used)) = { [0 ... 31] = 0x8000 };
 static uint16_t ones[LINE / 2] __attribute__((aligned(64), used)) = { [0 ... 31] = 1 };
@@ -181,7 +181,9 @@ VNNI static inline __m512i add_part(__m512i lanes, const uint8_t *at, size_t len
 	__mmask64 mask = _bzhi_u64(~0ULL, (unsigned int)len);
 	__m512i words = _mm512_maskz_loadu_epi8(mask, at);
 
-	/* What the flipped signs take from each lane is given back beforehand: no lane is negative. */
+	/*
+	 * What the flipped signs take from each lane is given back beforehand: no lane is negative.
+	 */
 	words = _mm512_xor_si512(words, _mm512_load_si512(sign));
 	lanes = _mm512_add_epi32(lanes, _mm512_load_si512(start));
 	return _mm512_dpwssd_epi32(lanes, words, _mm512_load_si512(ones));

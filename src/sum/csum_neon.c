@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The Internet checksum on arm64: one instruction adds the 16-bit words of a vector by pairs to 32-bit
- * lanes. A lane grows by at most 2 * 65535 a vector and is moved to 64 bits before it can overflow.
+ * The Internet checksum on arm64: one instruction adds the 16-bit words of a vector by pairs to
+ * 32-bit lanes. A lane grows by at most 2 * 65535 a vector and is moved to 64 bits before it can
+ * overflow.
  */
 
 #if defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

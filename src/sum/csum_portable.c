@@ -2,10 +2,10 @@
 /*
  * The Internet checksum on any processor.
  *
- * A one's complement sum does not depend on the byte order in which its words are read, as long as the
- * result is read the same way (RFC 1071 section 2 B). Nor does it depend on how wide the words are: 2^16 - 1
- * divides 2^64 - 1. So this adds whole 64-bit words as the machine reads them, and adds each carry again.
- * Only the folded result is swapped.
+ * A one's complement sum does not depend on the byte order in which its words are read, as long as
+ * the result is read the same way (RFC 1071 section 2 B). Nor does it depend on how wide the words
+ * are: 2^16 - 1 divides 2^64 - 1. So this adds whole 64-bit words as the machine reads them, and
+ * adds each carry again. Only the folded result is swapped.
  */
 #include <endian.h>
 #include <string.h>

@@ -2,19 +2,20 @@
 /*
  * What the Internet checksum can see: see detect.h.
  *
- * A flip of bit b changes the sum by 2^b or -2^b modulo M = 65535, b being 0..15 for the place in the
- * big-endian 16-bit word (its column). The checksum sees a set of flips unless these add up to 0.
+ * A flip of bit b changes the sum by 2^b or -2^b modulo M = 65535, b being 0..15 for the place in
+ * the big-endian 16-bit word (its column). The checksum sees a set of flips unless these add up to
+ * 0.
  *
- * How probable is a sum of 0? Let p(w) be the probability that one flip changes the sum by w, and g(k) the
- * probability that a packet has k flips. With x as a place holder, the change by one flip has the
- * generating function F(x) = sum over w of p(w) x^w, and that by a packet G(F(x)), with
- * G(z) = sum over k of g(k) z^k. Averaging over the M-th roots of unity x = exp(2 pi i j / M) picks the
- * exponents that are multiples of M:
+ * How probable is a sum of 0? Let p(w) be the probability that one flip changes the sum by w, and
+ * g(k) the probability that a packet has k flips. With x as a place holder, the change by one flip
+ * has the generating function F(x) = sum over w of p(w) x^w, and that by a packet G(F(x)), with
+ * G(z) = sum over k of g(k) z^k. Averaging over the M-th roots of unity x = exp(2 pi i j / M) picks
+ * the exponents that are multiples of M:
  *
  *	P = 1/M sum over j of G(F(exp(2 pi i j / M)))
  *
- * The term for j = 0 is 1, and those for j and M - j are conjugates, so that their sum is twice the real
- * part. All terms are at most 1, so the error of P is that of rounding, below 1e-13.
+ * The term for j = 0 is 1, and those for j and M - j are conjugates, so that their sum is twice the
+ * real part. All terms are at most 1, so the error of P is that of rounding, below 1e-13.
  */
 #include "sum/detect.h"
 

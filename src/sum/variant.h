@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The variants of both sums for different processors, and what the Internet checksum's share. For src/sum;
- * everything else finds them in csum_variants[] and crc32c_variants[].
+ * The variants of both sums for different processors, and what the Internet checksum's share. For
+ * src/sum; everything else finds them in csum_variants[] and crc32c_variants[].
  */
 #ifndef TRUESUM_SUM_VARIANT_H
 #define TRUESUM_SUM_VARIANT_H
@@ -29,7 +29,9 @@ static inline uint64_t csum_carry(uint64_t a, uint64_t b)
 	return sum + carry;
 }
 
-/* To 16 bits. Each step adds the upper and the lower half, and the carry ends up in the upper one. */
+/*
+ * To 16 bits. Each step adds the upper and the lower half, and the carry ends up in the upper one.
+ */
 static inline uint16_t csum_fold(uint64_t sum)
 {
 	uint32_t half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
@@ -38,8 +40,9 @@ static inline uint16_t csum_fold(uint64_t sum)
 }
 
 /*
- * The sum of bytes at `data`, from one of aligned words. If the address is odd, the bytes of these words
- * are swapped against the message. Swapping multiplies by 2^8, which modulo 2^64 - 1 is a rotation.
+ * The sum of bytes at `data`, from one of aligned words. If the address is odd, the bytes of these
+ * words are swapped against the message. Swapping multiplies by 2^8, which modulo 2^64 - 1 is a
+ * rotation.
  */
 static inline uint64_t csum_unswap(uint64_t sum, const void *data)
 {
