@@ -29,7 +29,7 @@
 #define BITS_FEW 8 /* if no more differ, packets are copies without other evidence */
 #define TARGETS_TRIED 64 /* for a packet in each of the two ways: many may be damaged alike */
 
-/* What is compared of a packet, damaged or not. */
+/* The part of a packet that is compared. */
 struct piece {
 	const uint8_t *segment; /* transport header and payload */
 	uint32_t len, header; /* bytes of both, and of the header */

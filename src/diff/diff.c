@@ -2,16 +2,16 @@
 /*
  * Compares two captures: see diff.h.
  *
- * 1. Every packet before is put under a hash of what a hop leaves alone (view.c), every packet
- *    after is looked up there, and each packet is used once. Equal pairs teach which flow became
- *    which (flow.c).
+ * 1. Every packet before is indexed by a hash of what a hop leaves alone (view.c), every packet
+ *    after is looked up there, and each packet is used once. The pairs of equal packets tell which
+ *    flow became which (flow.c).
  * 2. Packets without an equal are compared by TCP stream, and by how near they are (left.c).
  *
  * In step 1 only the packets before cost memory, some 70 bytes each; step 2 needs a few hundred
- * for each packet that is left. The bytes of a mapped capture are read where they are. Of a
- * stream, step 1 keeps the bytes of the packets after that are left, and the capture before is
- * read a second time to keep_bytes those that are left of it: up to KEEP_MAX for both. Packets
- * beyond that count as lost or new, and as not compared.
+ * bytes for each packet that is left. Bytes of a mapped capture stay where they are. If `after` is
+ * a stream, step 1 keeps the bytes of its packets that are left; if `before` is one, it is read a
+ * second time to keep those of its packets that are left. Both together keep up to KEEP_MAX;
+ * packets beyond that count as lost or new, and as not compared.
  *
  * Nothing outside the innermost IP packet is compared, and a field that hops may rewrite only if
  * a checksum says that it is wrong. Fragments are packets of their own: a hop that fragments or
@@ -84,10 +84,7 @@ static int memory_short(int rc)
 	return rc == -ENOMEM ? fail(rc, "not enough memory to compare the captures") : rc;
 }
 
-/*
- * A copy that lives as long as the comparison. NULL: too much is kept already, or memory is
- * short.
- */
+/* A copy that lives as long as the comparison; NULL if KEEP_MAX is reached or memory is short. */
 static const uint8_t *keep_bytes(struct comparison *comparison, const uint8_t *data, size_t len)
 {
 	struct block *block = comparison->kept;
@@ -121,7 +118,7 @@ static int add_packet(struct diff_list *list, const struct diff_packet *packet)
 
 /* ---- Reading ---- */
 
-/* Shows every packet of the capture to visit(); if the capture breaks off, those before that. */
+/* Shows the packets of a capture to visit(), up to where it breaks off if it does. */
 static int read_packets(struct comparison *comparison, enum diff_side side,
 			int (*visit)(void *comparison, const struct pass_packet *packet))
 {
@@ -209,10 +206,7 @@ static int make_index(struct comparison *comparison)
 
 /* ---- Equal packets ---- */
 
-/*
- * Takes the packet before with this hash whose flow fits best out of the index; false: there is
- * none.
- */
+/* Removes the packet with this hash whose flow fits best from the index; false: there is none. */
 static bool take_equal(struct comparison *comparison, uint64_t hash, uint32_t flow,
 		       uint32_t *ret_before)
 {
@@ -239,7 +233,7 @@ static bool take_equal(struct comparison *comparison, uint64_t hash, uint32_t fl
 	return true;
 }
 
-/* Leaves a packet after to step 2. */
+/* Keeps a packet after for step 2. */
 static int leave_after(struct comparison *comparison, const struct diff_packet *packet)
 {
 	struct diff_packet left = *packet;
@@ -318,7 +312,7 @@ static int add_after(void *owner, const struct pass_packet *shown)
 
 /* ---- What is left ---- */
 
-/* Lists the packets before that have no equal. */
+/* Lists the packets before that have no equal, with the matched packets around them. */
 static int list_left(struct diff_work *work)
 {
 	const struct diff_list *before = &work->before;

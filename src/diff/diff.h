@@ -3,6 +3,9 @@
  * Which bits changed on the way: diff_captures() compares two captures of the same traffic,
  * before and after a hop; diff_find_copies() compares damaged packets with undamaged copies in
  * the same capture.
+ *
+ * In this folder `before` and `after` are the two captures. "A packet before" is a packet of the
+ * capture before, "a flow after" a flow of the capture after.
  */
 #ifndef TRUESUM_DIFF_DIFF_H
 #define TRUESUM_DIFF_DIFF_H

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Judges the packets that have no equal: see left.h. In this order; each step takes what it can
- * explain:
+ * Judges the packets that have no equal: see left.h. Each step takes the packets it can explain:
  *
- * 1. Suspects: an equal packet with a checksum that has gone bad. Something changed that is not
- *    compared.
- * 2. Strays: an equal packet whose flow differs from that of all others around it. Its addresses
- *    changed.
- * 3. TCP segments all bytes of which were there before, but cut differently.
+ * 1. Suspects: a packet has an equal, but its checksum has become bad. A byte changed that the
+ *    search for equals does not compare.
+ * 2. Strays: a packet has an equal, but another flow than all packets around it. Its addresses or
+ *    ports changed.
+ * 3. TCP segments that were cut differently: all their bytes are in the capture before.
  * 4. Near packets: changed packets, found by the parts that the damage left alone.
  * 5. TCP segments that were cut differently and changed, too.
  *
@@ -16,7 +15,7 @@
  * segments that overlap it; if several do, because the range was sent again, the one with the
  * fewest flips is taken. Sequence numbers are compared modulo 2^32: in a flow of more than 4 GiB,
  * a segment of the round before is one more that overlaps, and loses. A segment is lost unless
- * all of its bytes were found, so the ranges that were found are kept.
+ * all of its bytes are found, so the ranges that were found are recorded.
  *
  * Near packets (4): damage leaves some part of a packet alone. So every packet before gets
  * several independent keys: its place in the stream, its identification, either half of its
@@ -45,8 +44,8 @@
 #define SEGMENTS_TRIED 512 /* in search of those that overlap */
 
 #define WALK_MAX 16 /* packets tried for one key */
-#define WALK_POOR 2 /* ... if nearly all were in vain so far */
-#define CREDIT 1000000 /* packets tried before WALK_POOR applies */
+#define WALK_POOR 2 /* ... if few of those tried so far were pairs */
+#define CREDIT 1000000 /* so many packets are tried before WALK_POOR applies */
 #define CREDIT_PAIR 512 /* so many more for each pair that is found */
 #define PLACE_SLACK 1024 /* packets by which places may be off, from reordering and loss */
 #define PLACE_NEAR 256
@@ -113,7 +112,7 @@ static int add_changed_packet(struct diff_work *work, uint32_t before,
 	return record_change(work->diff, &change);
 }
 
-/* Adds a pair of packets that differ; its flips go into the shape. */
+/* Adds two packets that differ, and their flips to the shape. */
 static int add_pair(struct diff_work *work, struct diff_pair *pair, uint32_t before,
 		    const struct diff_packet *after)
 {
@@ -174,7 +173,7 @@ static void compare_flows(const struct packet_flow *was, const struct packet_flo
 	diff_delta_add(delta, NULL, DIFF_TRANSPORT, 0, was_ports, is_ports, sizeof(is_ports));
 }
 
-/* A stray was counted as the same: takes that back. */
+/* A stray was counted as unchanged: corrects the counts. */
 static int judge_strays(struct diff_work *work)
 {
 	const struct diff_link *link;
@@ -222,7 +221,7 @@ struct range {
 struct cover {
 	struct diff_view view;
 	uint32_t flow;
-	size_t first; /* of its ranges, in stream->found */
+	size_t first; /* its ranges begin there in stream->found */
 	uint32_t covered; /* bytes */
 	bool recut; /* by more than one segment, or one of another place or length */
 	uint32_t before; /* the first packet that covers it */
@@ -319,10 +318,7 @@ static size_t segment_from(const struct stream *stream, uint32_t flow, uint64_t 
 	return from;
 }
 
-/*
- * Compares `len` bytes of a packet's payload from `at` on with a segment's from `from`, if
- * captured.
- */
+/* Compares `len` bytes from `at` on in the payload with those from `from` on in a segment. */
 static void compare_segment(const struct cover *cover, uint32_t at, const struct segment *segment,
 			    uint32_t from, uint32_t len, struct shape *shape,
 			    struct diff_delta *delta)
@@ -339,9 +335,7 @@ static void compare_segment(const struct cover *cover, uint32_t at, const struct
 			       cover->view.data + cover->view.payload + at, both);
 }
 
-/*
- * The best segment for the bytes from `at` on, and for how many of them. SIZE_MAX: there is none.
- */
+/* The best segment for the bytes from `at` on, and how many it has. SIZE_MAX: there is none. */
 static size_t best_segment(const struct stream *stream, const struct cover *cover, uint32_t at,
 			   uint32_t *ret_len)
 {
@@ -426,7 +420,7 @@ static int cover_packet(struct stream *stream, struct cover *cover, struct shape
 
 /* ---- Streams: judging packets ---- */
 
-/* No device cuts or merges a packet that is bad: if its payload is undamaged, its header is not. */
+/* No device cuts or merges bad packets. So if the payload is undamaged, the header is damaged. */
 static bool has_bad_sum(const struct diff_view *view)
 {
 	return view->ip.verdict == SUM_BAD || view->sum.verdict == SUM_BAD;
@@ -444,7 +438,7 @@ static void count_bad_sum(struct cover *cover)
 		       is, sizeof(was));
 }
 
-/* Covers the packet again, for the shape, and adds the change. */
+/* Covers the packet again to add its flips to the shape, and adds the change. */
 static int add_covered(struct stream *stream, struct cover *cover, const struct diff_packet *packet)
 {
 	int rc;
@@ -459,10 +453,7 @@ static int add_covered(struct stream *stream, struct cover *cover, const struct 
 				  cover->view.bad, cover->recut);
 }
 
-/*
- * Judges a packet after: either it is done, or its ranges are dropped again. `changed`: it may be
- * changed.
- */
+/* Marks a packet after done if it is covered. `changed`: even if some of its bytes changed. */
 static int judge_segment(struct stream *stream, struct diff_packet *packet, bool changed)
 {
 	struct cover cover = { .flow = packet->flow };
@@ -500,7 +491,7 @@ static int by_segment(const void *a, const void *b)
 	return (one->from > other->from) - (one->from < other->from);
 }
 
-/* Marks the segments done whose bytes were all found. */
+/* Marks a segment done if all of its bytes were found. */
 static void finish_segments(struct stream *stream)
 {
 	const struct range *found = stream->found;
@@ -576,7 +567,7 @@ static uint64_t near_key_bytes(enum near_key kind, uint64_t a, const uint8_t *da
 	return diff_hash(diff_hash(kind + 1, &a, sizeof(a)), data, len);
 }
 
-/* The key of the last bytes after the link header, without zeros that may fill up the frame. */
+/* The key of the last bytes, without zeros that may fill up the frame. False: too few bytes. */
 static bool tail_key(const struct diff_view *view, uint64_t *ret_key)
 {
 	uint32_t end = view->captured;
@@ -592,8 +583,8 @@ static bool tail_key(const struct diff_view *view, uint64_t *ret_key)
 }
 
 /*
- * The keys of a view, with `flow` (row DIFF_FLOW_NONE: none) in the place of its own. Returns a
- * bit for each that it has.
+ * The keys of a packet whose flow after is `flow`, in row `row` (DIFF_FLOW_NONE: in no row). Returns
+ * a bit for each key that it has.
  */
 static unsigned int near_keys(const struct diff_view *view, const struct packet_flow *flow,
 			      uint32_t row, uint64_t keys[KEYS])
@@ -653,7 +644,7 @@ static int index_left(struct near *near)
 	return rc;
 }
 
-/* How much evidence the places of the two in their captures are. */
+/* How much evidence the places of the two packets in their captures give. */
 static unsigned int place_of(const struct diff_left *left, uint32_t number)
 {
 	const int64_t at = (int64_t)number + 1, previous = left->previous, next = left->next;
@@ -705,7 +696,7 @@ static void try_near(struct near *near, uint32_t number)
 	near->best_left = number;
 }
 
-/* Whether the packets after from here on are too far away from this packet before. */
+/* Whether this packet before is too far back for all packets after that are still to come. */
 static bool is_past(const struct near *near, uint32_t number)
 {
 	const struct diff_left *left = &near->work->left[number];

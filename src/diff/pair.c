@@ -3,11 +3,11 @@
  * Whether a packet after is a changed packet of before: see pair.h.
  *
  * Evidence is counted in bits. The checksum field is the best evidence: damage on the way leaves
- * it alone, and NAT changes it by exactly as much as it changes addresses and ports (RFC 1624),
- * so the packet before tells what the field must hold. If a device computed the sum after the
- * damage, only sequence numbers, the IP identification and the places in the captures are left. A
- * wrong pair is a false alarm: unless the packet's own checksum shows that it is damaged, more
- * evidence is needed.
+ * it alone, and NAT changes it by exactly as much as it changes addresses and ports (RFC 1624).
+ * So the field's value after can be computed from the packet before. If a device computed the
+ * checksum after the damage, only sequence numbers, the IP identification and the places in the
+ * captures are left. A wrong pair is a false alarm: unless the packet's own checksum shows that it
+ * is damaged, more evidence is needed.
  *
  * Hops rewrite the IP header, addresses and ports. So those are compared only if a checksum shows
  * that something there is damaged.
@@ -24,7 +24,7 @@
 #define TCP_SYN 0x02
 #define TCP_HEADER 20
 
-#define SPARSE_SHARE 4 /* at most every fourth bit differs */
+#define SPARSE_SHARE 4 /* at most one bit in four differs */
 #define NEAR_SHARE 8
 #define NEAR_BYTES_MIN 16
 #define EQUAL_BYTES_MIN 32
@@ -36,17 +36,17 @@ enum evidence {
 	EVIDENCE_ID = 16,
 	EVIDENCE_FLOW = 8,
 	EVIDENCE_BYTES = 8, /* most bits of a payload are equal */
-	EVIDENCE_PAYLOAD = 16, /* all of a longer one */
+	EVIDENCE_PAYLOAD = 16, /* all bits of a longer one */
 	/* How much is enough. */
 	ENOUGH_EQUAL = 24,
 	ENOUGH_BAD = 24, /* known to be damaged */
 	ENOUGH_UNSEEN = 32,
-	ENOUGH_HEADER = 48, /* only a header differs: could be sent twice */
+	ENOUGH_HEADER = 48, /* only a header differs: it may have been sent twice */
 };
 
 /* ---- What differs ---- */
 
-/* Parts in the order of the packet. */
+/* The order of the parts in a packet. */
 static unsigned int rank(uint8_t where)
 {
 	return where == DIFF_NETWORK ? 0 : where == DIFF_TRANSPORT ? 1 : 2;
@@ -108,10 +108,7 @@ static bool is_run(const struct diff_delta *delta)
 	return delta->end - delta->first <= RUN_MAX;
 }
 
-/*
- * Widens [first, end) to what differs in a range that begins `offset` bytes after the view's
- * transport.
- */
+/* Widens the run to what differs in a range that begins `offset` bytes after `transport`. */
 static void widen_run(struct diff_delta *delta, uint32_t offset, const uint8_t *was,
 		      const uint8_t *is, uint32_t len)
 {
@@ -129,10 +126,7 @@ static void widen_run(struct diff_delta *delta, uint32_t offset, const uint8_t *
 		delta->end = offset + len;
 }
 
-/*
- * Compares a range of transport header and payload; the latter begins `payload` bytes after
- * `transport`.
- */
+/* Compares a range. `offset` and `payload`, where the payload begins, count from `transport`. */
 static void compare_range(struct diff_pair *pair, uint32_t offset, uint32_t payload,
 			  const uint8_t *was, const uint8_t *is, uint32_t len)
 {
@@ -182,7 +176,7 @@ static bool is_other(const uint8_t *was, const uint8_t *is, uint32_t len, uint32
 	return last - first > RUN_MAX;
 }
 
-/* False: they are different packets; then not all bytes are compared. */
+/* False: they are different packets, and not all of their bytes were compared. */
 static bool compare_bytes(struct diff_pair *pair)
 {
 	const struct diff_view *before = pair->before, *after = pair->after;
@@ -199,10 +193,7 @@ static bool compare_bytes(struct diff_pair *pair)
 	return true;
 }
 
-/*
- * TCP if options were removed or added: compares the fixed header, and the options that both
- * have.
- */
+/* For TCP whose options were removed or added. */
 static void compare_around_options(struct diff_pair *pair)
 {
 	const struct diff_view *before = pair->before, *after = pair->after;
@@ -235,9 +226,7 @@ static uint16_t sum_of_ports(const struct packet_flow *flow)
 	return csum_plus(flow->src_port, flow->dst_port);
 }
 
-/*
- * What the checksum field before holds, or should hold if it is unfinished. False: there is none.
- */
+/* The checksum before, or what it will be if it is unfinished. False: there is none. */
 static bool sum_before(const struct diff_view *before, uint32_t *ret_field)
 {
 	*ret_field =
@@ -246,10 +235,7 @@ static bool sum_before(const struct diff_view *before, uint32_t *ret_field)
 	       before->sum.verdict != SUM_ILLEGAL_NONE;
 }
 
-/*
- * What the checksum field after must hold if only masked bytes changed, and addresses and ports
- * to `flow`.
- */
+/* The checksum after if only masked bytes changed, and addresses and ports became `flow`. */
 static bool sum_due(const struct diff_pair *pair, const struct packet_flow *flow,
 		    uint32_t *ret_field)
 {
@@ -348,10 +334,7 @@ static void count_header_sum(struct diff_pair *pair, const uint8_t *was, const u
 		count_field(&pair->delta, DIFF_NETWORK, 10, 2, ip->computed, ip->stored);
 }
 
-/*
- * Bytes of an IP header that no hop changes in a packet that it forwards whole (4, 5:
- * identification).
- */
+/* Bytes of an IP header that hops leave alone if they forward the packet whole. */
 static const uint8_t fixed4[] = { 0, 2, 3, 4, 5, 6, 7, 9 }, fixed6[] = { 4, 5, 6 };
 
 static void compare_network(struct diff_pair *pair, bool like)
@@ -397,7 +380,7 @@ static bool count_masked(struct diff_pair *pair)
 	return true;
 }
 
-/* The checksum field is damaged if the other differences do not explain that the sum is wrong. */
+/* The checksum field is damaged if no other difference explains why the sum is wrong. */
 static void compare_sum(struct diff_pair *pair)
 {
 	const struct diff_view *after = pair->after;
@@ -469,7 +452,7 @@ static void weigh(struct diff_pair *pair)
 			  (after->sum.verdict == SUM_BAD && before->sum.verdict != SUM_BAD);
 }
 
-/* Compares what is not compared byte by byte. */
+/* Compares the fields that a hop may rewrite. */
 static void compare_rest(struct diff_pair *pair, bool like)
 {
 	pair->evidence = 0;
@@ -498,7 +481,7 @@ static bool compare_as(struct diff_pair *pair, enum layout layout)
 	return may_pair(&pair->delta);
 }
 
-/* A damaged type decides what is masked: masks in both packets what is masked in either. */
+/* A damaged type makes the masks differ: masks in both packets what is masked in either. */
 static bool compare_masked(struct diff_pair *pair, enum layout layout)
 {
 	struct diff_view before = *pair->before, after = *pair->after;
@@ -551,7 +534,7 @@ bool diff_pair_compare(struct diff_pair *pair)
 		may_be = compare_masked(pair, layout);
 	pair->before = before;
 	pair->after = after;
-	/* Headers that make no sense any more. */
+	/* Its headers make no sense any more. */
 	if (layout == LAYOUT_LIKE && (!after->flow.family || !after->parsed))
 		pair->newly_bad = before->parsed;
 	pair->accepted = may_be && is_accepted(pair);
