@@ -85,13 +85,13 @@ $(BUILD)/bpf/%.bpf.o: src/bpf/%.bpf.c
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst -,_,$*)_bpf >$@
 
-# The report's style sheet as a C string.
-$(BUILD)/gen/report_css.h: src/cmd/lab/report.css
+# The style sheet of the lab's page as a C string.
+$(BUILD)/gen/page_css.h: src/cmd/lab/page.css
 	@mkdir -p $(@D)
-	$(Q)printf '/* made from %s */\nstatic const char report_css[] =\n' $< >$@
+	$(Q)printf '/* made from %s */\nstatic const char page_css[] =\n' $< >$@
 	$(Q)sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< >>$@ && echo ';' >>$@
 
-$(BUILD)/obj/cmd/lab/report.o: $(BUILD)/gen/report_css.h
+$(BUILD)/obj/cmd/lab/page.o: $(BUILD)/gen/page_css.h
 
 deps:
 	$(Q)tools/install-packages $(PACKAGES_BUILD)
@@ -175,7 +175,7 @@ fuzz: deps-test
 		rm -r $$new; done
 
 LINTFLAGS = $(filter-out -fsanitize% -fno-sanitize%,$(ALLCFLAGS))
-lint: $(SKELS) $(BUILD)/gen/report_css.h
+lint: $(SKELS) $(BUILD)/gen/page_css.h
 	@echo "lint"
 	$(Q)tests/lint $(LINTFLAGS)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A run's cells laid out for people: a row a way in (topology, protocol, NIC), a column a behaviour
- * with a mitigation, IPv4 and IPv6 side by side in each place. Rows of one group stand together; a
- * group is a protocol and, where the run varies it for any topology, a NIC model.
+ * A run's cells as a table: a row is a way in (topology, protocol, NIC), a column is a behaviour with a
+ * mitigation; IPv4 and IPv6 stand side by side in each place. Rows of one group stand together: a
+ * group is a protocol and, if the run has several NIC models for a topology, a NIC model.
  */
 #ifndef TRUESUM_LAB_GRID_H
 #define TRUESUM_LAB_GRID_H
@@ -16,47 +16,44 @@
 
 enum grid_family { GRID_V4, GRID_V6, GRID_FAMILIES };
 
-/* What stands in one row and column: a cell a family, NULL where the run has none. */
+/* A row and column: a cell for each family, NULL if the run has none. */
 struct grid_place {
 	const struct lab_cell *cell[GRID_FAMILIES];
+	bool apart; /* both are there, but one text does not fit both: another verdict, caught by
+		     * another, or only one differs from what is expected */
 };
 
 struct grid_row {
 	const struct topology *topology;
 	enum proto proto;
 	enum nic nic;
-	bool opens_group;
+	char heading
+		[40]; /* of the group that this row opens: "TCP", "UDP, NIC lying"; else empty */
 	struct grid_place place[GRID_COLUMNS]; /* the first `column_count` are used */
 };
 
 struct grid_column {
 	enum behaviour behaviour;
 	enum mitigation mitigation;
+	char name[32]; /* "veth-2016 + rx-off" */
 };
 
 struct grid {
-	struct grid_row *rows;
-	size_t row_count;
 	struct grid_column columns[GRID_COLUMNS];
 	size_t column_count;
+	int column_of[BEHAVIOURS][MITIGATIONS]; /* index in `columns`; -1: the run has none */
 	bool has_family[GRID_FAMILIES];
 	bool proto_varies, nic_varies; /* then the groups have headings */
+	struct lab_counts counts;
+	size_t row_count;
+	struct grid_row rows[];
 };
 
-/* The cells must outlive the grid. */
-int grid_build(const struct lab_cell *cells, size_t count, struct grid *ret_grid);
-void grid_free(struct grid *grid);
+/* The caller frees *ret_grid with free(); the cells must live as long. -ENOMEM, with a sentence. */
+int grid_build(const struct lab_cell *cells, size_t count, struct grid **ret_grid);
 
-/* The two cells are told in one text: judged alike, caught by the same, both or neither as known. */
-bool grid_agree(const struct grid_place *place);
-
-/* "veth-2016 + rx-off". */
-void grid_column_name(const struct grid_column *column, char *text, size_t size);
-
-/* The heading of the group that the row opens: "TCP", "UDP, NIC: lying". Empty where there is one group. */
-void grid_group_name(const struct grid *grid, const struct grid_row *row, char *text, size_t size);
-
-/* Which column has this behaviour and mitigation; -1 where the run has none. */
-int grid_column_of(const struct grid *grid, enum behaviour behaviour, enum mitigation mitigation);
+/* "veth-2016 + rx-off", "native". */
+void grid_column_name(enum behaviour behaviour, enum mitigation mitigation, char *text,
+		      size_t size);
 
 #endif

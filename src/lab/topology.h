@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ways into a container, as a table. What a row means is built by site.c.
+ * The topologies, that is the ways into a container: a table, and building a row of it in fresh namespaces.
  *
- *   sender S --- wire (two ports joined by truesum's switch) --- host H --- container C
+ *   sender S --- wire (two ports, joined by lab/wire.h) --- host H --- container C
  */
 #ifndef TRUESUM_LAB_TOPOLOGY_H
 #define TRUESUM_LAB_TOPOLOGY_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "lab/cell.h"
+#include "lab/run.h"
 
-/* How the receiver hangs on the host. */
+/* How the receiver is connected to the host. */
 enum attach {
 	ATTACH_NONE, /* the receiver is the host itself */
 	ATTACH_ROUTED, /* a veth pair, routed */
-	ATTACH_NESTED, /* a second veth pair behind the first container */
+	ATTACH_NESTED, /* a second veth pair from that container into another one */
 	ATTACH_BRIDGE, /* a veth pair on a bridge the host routes to */
-	ATTACH_L2BRIDGE, /* a veth pair on a bridge that has the wire as a port */
+	ATTACH_L2BRIDGE, /* a veth pair on a bridge; the wire is another port of it */
 	ATTACH_SHARED, /* a veth pair; the container has the host's address, tc redirects its ports */
 	ATTACH_MACVLAN, /* a macvlan device on the wire */
 	ATTACH_IPVLAN, /* an ipvlan (L2) device on the wire */
 };
 
-/* What the sender's packets travel in. */
+/* What carries the sender's packets. */
 enum carrier {
 	CARRIER_ETHERNET,
 	CARRIER_VXLAN, /* outer UDP checksum zero */
@@ -32,11 +33,11 @@ enum carrier {
 	CARRIER_VETH, /* the sender is a container on the same host */
 };
 
-/* Who else verifies on the host, before the container. */
+/* What verifies on the host, before the container does. */
 enum host_check {
 	HOST_CHECK_NONE,
-	HOST_CHECK_NAT, /* conntrack does not translate what it finds INVALID */
-	HOST_CHECK_RULE, /* a rule drops what conntrack finds INVALID */
+	HOST_CHECK_NAT, /* conntrack, which does not translate an INVALID packet */
+	HOST_CHECK_RULE, /* a rule that drops ctstate INVALID */
 	HOST_CHECK_OUTER_UDP, /* the tunnel's outer UDP checksum */
 };
 
@@ -46,18 +47,31 @@ struct topology {
 	enum attach attach;
 	enum carrier carrier;
 	enum host_check host_check;
-	enum nic nic; /* the NIC model where none is asked for */
-	bool container_dials; /* the container connects out; the damaged data are the replies */
+	enum nic nic; /* the NIC model, unless the user names one */
+	bool container_dials; /* the container connects to the sender; the replies are damaged */
 	bool v4_only;
 	bool no_conntrack_checksum; /* nf_conntrack_checksum = 0 */
 	const char *
-		rules; /* nftables in H; {C} stands for the container's address, {P} for the port */
+		rules; /* nftables in H, where {C} is the container's address, {P} the port, {F} the family */
 };
 
 extern const struct topology topologies[];
 extern const size_t topology_count;
 
-/* Their names, NULL-terminated, in the table's order. */
-const char *const *topology_names(void);
+/* A topology that was built. Closing the descriptors takes it down. */
+struct site {
+	int sender, host, receiver; /* namespaces; in `bare` the receiver is the host */
+	int middle; /* a namespace in between; -1 if there is none */
+	int sender_port, host_port; /* the wire's two ports (net/port.h) */
+	char dial[48]; /* the address that the connecting side connects to */
+};
+
+/*
+ * Builds the key's topology with its NIC model, behaviour and mitigation, for a server on `port`. -EOPNOTSUPP
+ * if this kernel lacks a part, with a sentence that names it. After a failure nothing is left.
+ */
+int topology_build(const struct cell_key *key, uint16_t port, const struct marks *marks,
+		   struct site *ret_site);
+void topology_close(struct site *site);
 
 #endif

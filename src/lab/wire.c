@@ -2,11 +2,11 @@
 /*
  * The wire: see wire.h.
  *
- * A frame is read with its virtio_net_hdr, perhaps damaged, and written on. What the host's NIC claims
- * about it is not decided here but by tc programs at the host's port; the switch only tells the honest
- * NIC which frames it damaged, in the source MAC address, which nobody else looks at. For a host that
- * gets sums unfinished the checksum field is replaced by the pseudo-header's sum, as a hypervisor's
- * guest leaves it, and the header says where the rest is to be put.
+ * The switch reads a frame with its virtio_net_hdr from one port, may damage it, and writes it to the other. tc programs
+ * at the host's port decide what the host's NIC claims about it. The honest NIC must know which frames are
+ * damaged: the switch marks these in the source MAC address, which has no other use here. If the host is to get
+ * unfinished sums, the switch replaces the checksum with the pseudo-header's sum, as a hypervisor's
+ * guest does, and the virtio_net_hdr says where the finished sum belongs.
  */
 #include "lab/wire.h"
 
@@ -19,27 +19,27 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/loop.h"
 #include "bpf/mark.h"
 #include "net/port.h"
-#include "packet/locate.h"
 #include "packet/damage.h"
+#include "packet/locate.h"
 #include "sum/csum.h"
 
 #define FRAME_MAX (65536 + 256) /* a GSO super-packet of a sender that is a container */
-#define FRAMES_A_ROUND 32 /* then the other wires get their turn */
+#define FRAMES_A_ROUND 32 /* then it is the other wires' turn */
 #define TCP_SYN 0x02
 
 struct wire {
 	struct wire_settings settings;
 	struct loop_source *from_sender, *from_host;
-	struct wire_counts counts;
 	bool window;
 	bool has_first;
 	uint32_t first; /* TCP sequence number of the sender's first data byte */
-	uint64_t damage_number; /* how many segments the pattern was asked to damage */
+	uint64_t damage_number; /* how many segments were in the window so far */
 };
 
-/* One buffer for all wires: a frame is written on before the next is read. */
+/* One buffer serves all wires, as a frame is written before the next one is read. */
 static union {
 	struct virtio_net_hdr header;
 	uint8_t bytes[PORT_HEADER + FRAME_MAX];
@@ -56,7 +56,7 @@ static void leave_unfinished(const struct packet_place *place, size_t len)
 		csum_pseudo(addresses, addresses + size, size, place->proto,
 			    (uint32_t)(place->payload - place->transport + place->payload_len));
 
-	/* UDP without a checksum has nothing to finish. */
+	/* UDP without a checksum stays as it is. */
 	if (buffer.header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM || place->csum + 2 > len ||
 	    (place->proto == IPPROTO_UDP && !frame[place->csum] && !frame[place->csum + 1]))
 		return;
@@ -75,19 +75,20 @@ static bool same_sum(uint16_t a, uint16_t b)
 	return difference == 0 || difference == 0xffff;
 }
 
-static bool damage(struct wire *wire, uint8_t *payload, size_t len)
+/* Damages `len` bytes and sets what became of the segment. */
+static void damage_segment(struct wire *wire, uint8_t *bytes, size_t len,
+			   struct wire_segment *segment)
 {
 	static const uint8_t damaged_mac[6] = MARK_DAMAGED_MAC;
-	uint16_t before = csum_add(0, payload, len);
+	uint16_t before = csum_add(0, bytes, len);
 
-	if (!damage_payload(&wire->settings.damage, wire->damage_number++, payload, len)) {
-		wire->counts.unchanged++;
-		return false;
-	}
-	wire->counts.damaged++;
-	wire->counts.unseen += same_sum(before, csum_add(0, payload, len));
+	segment->damaged =
+		damage_payload(&wire->settings.damage, wire->damage_number++, bytes, len);
+	segment->unchanged = !segment->damaged;
+	if (!segment->damaged)
+		return;
+	segment->unseen = same_sum(before, csum_add(0, bytes, len));
 	memcpy(frame + 6, damaged_mac, sizeof(damaged_mac));
-	return true;
 }
 
 static void take_segment(struct wire *wire, const struct packet_place *place)
@@ -100,7 +101,7 @@ static void take_segment(struct wire *wire, const struct packet_place *place)
 		.payload_len = place->payload_len,
 	};
 
-	/* The observer looks for the messages in it; their beginning is enough. */
+	/* The first bytes are enough to find the messages in it. */
 	segment.payload = original;
 	memcpy(original, payload,
 	       place->payload_len < sizeof(original) ? place->payload_len : sizeof(original));
@@ -109,13 +110,13 @@ static void take_segment(struct wire *wire, const struct packet_place *place)
 						     place->network };
 		size_t start = from[wire->settings.damage.where];
 
-		segment.damaged =
-			damage(wire, frame + start, place->payload + place->payload_len - start);
+		damage_segment(wire, frame + start, place->payload + place->payload_len - start,
+			       &segment);
 	}
 	wire->settings.on_segment(wire->settings.owner, &segment);
 }
 
-static void look_at(struct wire *wire, size_t len)
+static void inspect_frame(struct wire *wire, size_t len)
 {
 	struct packet_place place;
 
@@ -133,8 +134,10 @@ static void look_at(struct wire *wire, size_t len)
 		leave_unfinished(&place, len);
 }
 
-/* Moves what one port has to the other. A port whose device is down or full loses the frame: so does
- * a real one. */
+/*
+ * Moves frames from one port to the other, at most FRAMES_A_ROUND. If the other port's device is down or full, the
+ * frame is lost, as on a real wire.
+ */
 static void forward(struct wire *wire, int from, int to, bool towards_host)
 {
 	for (int i = 0; i < FRAMES_A_ROUND; i++) {
@@ -143,7 +146,7 @@ static void forward(struct wire *wire, int from, int to, bool towards_host)
 		if (len <= PORT_HEADER)
 			return;
 		if (towards_host)
-			look_at(wire, (size_t)len - PORT_HEADER);
+			inspect_frame(wire, (size_t)len - PORT_HEADER);
 		if (write(to, buffer.bytes, (size_t)len) < 0)
 			continue;
 	}
@@ -173,7 +176,7 @@ int wire_open(struct loop *loop, const struct wire_settings *settings, struct wi
 	int rc;
 
 	if (!wire)
-		return -ENOMEM;
+		return fail(-ENOMEM, "no memory for the wire");
 	wire->settings = *settings;
 	rc = loop_add_fd(loop, settings->sender_port, EPOLLIN, on_sender, wire, &wire->from_sender);
 	rc = rc ? rc
@@ -198,9 +201,4 @@ void wire_close(struct wire *wire)
 void wire_set_window(struct wire *wire, bool open)
 {
 	wire->window = open;
-}
-
-struct wire_counts wire_counts(const struct wire *wire)
-{
-	return wire->counts;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The wire: the switch that joins the sender's port to the host's, forwards every frame, and while
- * the damage window is open damages every data segment on its way from the sender to the host.
+ * The wire: a switch that joins the sender's port to the host's and forwards every frame. While the damage window is
+ * open, it damages every data segment from the sender to the host.
  */
 #ifndef TRUESUM_LAB_WIRE_H
 #define TRUESUM_LAB_WIRE_H
@@ -10,30 +10,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/loop.h"
 #include "packet/damage.h"
 
-/* A data segment (TCP or UDP with payload, of the cell's port) about to cross towards the host. */
+struct loop; /* base/loop.h */
+
+/* A data segment (TCP or UDP with payload, of the cell's port) that is about to cross to the host. */
 struct wire_segment {
 	bool tcp;
-	uint64_t stream_offset; /* TCP: place of its first byte in what the sender sends */
-	const uint8_t *payload; /* as sent: not yet damaged */
+	uint64_t stream_offset; /* TCP: where its first byte is in what the sender sends */
+	const uint8_t *payload; /* as sent; of a long one only the first 512 bytes */
 	size_t payload_len;
-	bool damaged; /* is going to be */
+	bool damaged; /* damaged on the wire */
+	bool unseen; /* damaged, but its checksum is still right */
+	bool unchanged; /* in the window, but the pattern could not change it */
 };
 
 typedef void (*wire_segment_fn)(void *owner, const struct wire_segment *segment);
 
-struct wire_counts {
-	uint32_t damaged; /* segments */
-	uint32_t unseen; /* of them, those whose sum is unchanged by the damage */
-	uint32_t unchanged; /* segments in the window that the pattern could not change */
-};
-
 struct wire_settings {
-	int sender_port, host_port; /* stay the caller's */
+	int sender_port, host_port; /* the caller closes them */
 	uint16_t port; /* the server's */
-	bool partial; /* hand sums over unfinished: VIRTIO_NET_HDR_F_NEEDS_CSUM */
+	bool partial; /* leave sums unfinished: VIRTIO_NET_HDR_F_NEEDS_CSUM */
 	struct damage_spec damage;
 	wire_segment_fn on_segment;
 	void *owner;
@@ -41,9 +38,11 @@ struct wire_settings {
 
 struct wire;
 
+/* -errno, with a sentence. */
 int wire_open(struct loop *loop, const struct wire_settings *settings, struct wire **ret_wire);
 void wire_close(struct wire *wire);
+
+/* Opens or closes the damage window. */
 void wire_set_window(struct wire *wire, bool open);
-struct wire_counts wire_counts(const struct wire *wire);
 
 #endif

@@ -37,7 +37,7 @@ live() {
 @test "UDP: the damaged lines are missing for good" {
 	live routed --proto udp --behaviour native --window 3
 	[ "$status" -eq 0 ]
-	[[ "$output" == *"3 lines never came"* ]]
+	[[ "$output" == *"3 lines never arrived"* ]]
 }
 
 @test "a terminal gets colour and a line of counters, or no colour with NO_COLOR" {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the lab expects of a cell against what real kernels did (tests/data/oracle.tsv), also of
+ * Compares what the lab expects of a cell with what real kernels did (tests/data/oracle.tsv), also for
  * topologies that the kernel under test cannot build.
  */
 #include <setjmp.h>
@@ -13,7 +13,8 @@
 
 #include <cmocka.h>
 
-#include "lab/expect.h"
+#include "lab/judge.h"
+#include "lab/run.h"
 #include "lab/topology.h"
 
 enum { TOPOLOGY, FAMILY, PROTO, NIC, BEHAVIOUR, MITIGATION, VERDICT, FIELDS };
@@ -70,7 +71,7 @@ static void check_row(char *fields[FIELDS])
 		if (*fields[BEHAVIOUR] != '*' && strcmp(fields[BEHAVIOUR], behaviour_names[b]))
 			continue;
 		key.behaviour = (enum behaviour)b;
-		expected = expect(&key, false);
+		expected = judge_expect(&key, false);
 		if (expected.verdict != known)
 			fail_msg("%s %s %s %s: expected %s, real kernels: %s", fields[TOPOLOGY],
 				 fields[PROTO], fields[NIC], behaviour_names[b],
@@ -96,7 +97,7 @@ static void test_oracle(void **state)
 	assert_true(rows > 40);
 }
 
-/* Compensating flips: bare, routed, DNAT; nobody can see them, whatever is done about it. */
+/* Compensating flips: no kernel can notice them, with any mitigation. */
 static void test_unseen(void **state)
 {
 	(void)state;
@@ -105,10 +106,10 @@ static void test_unseen(void **state)
 			struct cell_key key = { .topology = &topologies[t],
 						.family = AF_INET,
 						.mitigation = (enum mitigation)m };
-			struct expectation expected = expect(&key, true);
+			struct expectation expected = judge_expect(&key, true);
 
 			assert_int_equal(expected.verdict, VERDICT_DELIVERS_CORRUPT);
-			assert_int_equal(expected.by, CAUGHT_NOBODY);
+			assert_int_equal(expected.caught_by, CAUGHT_NOBODY);
 		}
 	}
 }

@@ -11,6 +11,7 @@
 
 #include "lab/judge.h"
 #include "lab/message.h"
+#include "lab/run.h"
 #include "lab/topology.h"
 
 enum { BEFORE = 2, DURING = 3, AFTER = 1, ALL = BEFORE + DURING + AFTER };
@@ -47,7 +48,7 @@ static struct sample *sample(const char *topology, uint32_t damaged)
 
 static void run(struct sample *sample, enum verdict verdict, enum caught_by by)
 {
-	judge(&sample->key, &settings, false, &sample->result);
+	judge_cell(&sample->key, &settings, false, &sample->result);
 	assert_int_equal(sample->result.verdict, verdict);
 	assert_int_equal(sample->result.caught_by, by);
 	if (verdict == VERDICT_UNKNOWN)
@@ -61,7 +62,8 @@ static void test_verified_by(void **state)
 	(void)state;
 	one->result.container.tcp_in_csum_errors = 5;
 	run(one, VERDICT_VERIFIED, CAUGHT_CONTAINER);
-	assert_true(one->result.as_expected);
+	assert_int_equal(one->result.agreement, AGREEMENT_AS_EXPECTED);
+	assert_int_equal(one->result.caught, 5);
 	assert_int_equal(one->result.delivered, ALL);
 	assert_int_equal(one->result.longest_delay_ns, 100);
 
@@ -72,7 +74,7 @@ static void test_verified_by(void **state)
 	one = sample("nat", 5);
 	one->result.host.tcp_in_csum_errors = 5;
 	run(one, VERDICT_VERIFIED, CAUGHT_HOST);
-	assert_true(one->result.as_expected);
+	assert_int_equal(one->result.agreement, AGREEMENT_AS_EXPECTED);
 
 	one = sample("conntrack-drop", 5);
 	one->result.rule_drops = 5;
@@ -83,7 +85,7 @@ static void test_verified_by(void **state)
 	run(one, VERDICT_VERIFIED, CAUGHT_OUTER_UDP);
 }
 
-/* The same evidence, but by somebody else than known: the run must say so. */
+/* The damage is caught, but not by the one expected: the run must say so. */
 static void test_differs(void **state)
 {
 	struct sample *one = sample("nat", 5);
@@ -91,14 +93,13 @@ static void test_differs(void **state)
 	(void)state;
 	one->result.container.tcp_in_csum_errors = 5;
 	run(one, VERDICT_VERIFIED, CAUGHT_CONTAINER);
-	assert_true(one->result.has_expected);
-	assert_false(one->result.as_expected);
+	assert_int_equal(one->result.agreement, AGREEMENT_DIFFERS);
 
 	one = sample("routed", 5);
 	one->fates[BEFORE].bytes_wrong = 1;
 	one->result.bytes_wrong = 1;
 	run(one, VERDICT_DELIVERS_CORRUPT, CAUGHT_NOBODY);
-	assert_false(one->result.as_expected);
+	assert_int_equal(one->result.agreement, AGREEMENT_DIFFERS);
 }
 
 /* One wrong byte is enough, whatever the counters say. */
@@ -112,7 +113,7 @@ static void test_one_wrong_byte(void **state)
 	one->result.bytes_wrong = 1;
 	one->result.container.tcp_in_csum_errors = 4;
 	run(one, VERDICT_DELIVERS_CORRUPT, CAUGHT_NOBODY);
-	assert_true(one->result.as_expected);
+	assert_int_equal(one->result.agreement, AGREEMENT_AS_EXPECTED);
 	assert_int_equal(one->result.delivered_damaged, 1);
 }
 
@@ -124,7 +125,7 @@ static void test_nothing_proven(void **state)
 	one->result.unchanged_on_wire = 3; /* the pattern changed nothing */
 	run(one, VERDICT_UNKNOWN, CAUGHT_UNKNOWN);
 
-	one = sample("routed", 5); /* damaged, not delivered, and counted by nobody */
+	one = sample("routed", 5); /* damaged, not delivered, and not counted anywhere */
 	run(one, VERDICT_UNKNOWN, CAUGHT_UNKNOWN);
 
 	one = sample("routed", 0); /* wrong bytes without damage: not the kernel's doing */
@@ -136,7 +137,7 @@ static void test_nothing_proven(void **state)
 	one->result.bytes_wrong = 1;
 	run(one, VERDICT_UNKNOWN, CAUGHT_UNKNOWN);
 
-	one = sample("routed", 5); /* somebody knew better already */
+	one = sample("routed", 5); /* the reason is known already */
 	strcpy(one->result.reason, "cannot send");
 	one->result.container.tcp_in_csum_errors = 5;
 	run(one, VERDICT_UNKNOWN, CAUGHT_UNKNOWN);
@@ -150,11 +151,11 @@ static void test_blocked(void **state)
 	(void)state;
 	one->fates[1].bytes_read = 0;
 	run(one, VERDICT_BLOCKED, CAUGHT_UNKNOWN);
-	assert_false(one->result.as_expected);
+	assert_int_equal(one->result.agreement, AGREEMENT_DIFFERS);
 
 	one = sample("routed", 0);
 	one->fates[1].bytes_read = 0;
-	judge(&one->key, &settings, true, &one->result);
+	judge_cell(&one->key, &settings, true, &one->result);
 	assert_int_equal(one->result.verdict, VERDICT_UNKNOWN);
 	assert_non_null(strstr(one->result.reason, "busy"));
 }
@@ -173,7 +174,7 @@ static void test_lost_datagrams(void **state)
 	assert_string_equal(one->result.reason, "");
 }
 
-/* Damage that leaves the sum right is known to be delivered, everywhere. */
+/* Damage that leaves the sum right is expected to be delivered everywhere. */
 static void test_unseen(void **state)
 {
 	struct sample *one = sample("nat", 5);
@@ -183,7 +184,7 @@ static void test_unseen(void **state)
 	one->fates[BEFORE].bytes_wrong = 1;
 	one->result.bytes_wrong = 1;
 	run(one, VERDICT_DELIVERS_CORRUPT, CAUGHT_NOBODY);
-	assert_true(one->result.as_expected);
+	assert_int_equal(one->result.agreement, AGREEMENT_AS_EXPECTED);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The matrix and the JSON object of synthetic results: the verdict first, columns that stand under one
- * another, nothing for a terminal to obey, and counts that agree with the cells.
+ * The matrix and the JSON object of made-up results: the headline comes first, columns are aligned, no control
+ * characters reach the terminal, and the counts agree with the cells.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,8 +17,7 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
-#include "cmd/lab/json.h"
-#include "cmd/lab/matrix.h"
+#include "cmd/lab/show.h"
 #include "lab/topology.h"
 
 #define DURING 16
@@ -45,10 +44,9 @@ static struct lab_cell cell(const char *name, int family, enum behaviour behavio
 		.key = { .topology = topology(name), .family = family, .behaviour = behaviour },
 		.result = { .verdict = verdict,
 			    .caught_by = bad ? CAUGHT_NOBODY : CAUGHT_CONTAINER,
-			    .has_expected = true,
+			    .agreement = AGREEMENT_AS_EXPECTED,
 			    .expected = verdict,
 			    .expected_by = bad ? CAUGHT_NOBODY : CAUGHT_CONTAINER,
-			    .as_expected = true,
 			    .sent = 24,
 			    .delivered = bad ? 24 - DURING : 24,
 			    .delivered_damaged = bad ? DURING : 0,
@@ -58,13 +56,13 @@ static struct lab_cell cell(const char *name, int family, enum behaviour behavio
 	return fresh;
 }
 
-/* routed in both families and behaviours: verified natively, delivered in 2016's. */
+/* routed in both families and behaviours: verified with native, delivered with veth-2016. */
 static size_t routed(struct lab_cell *cells)
 {
-	cells[0] = cell("routed", AF_INET6, BEHAVIOUR_VETH_2016, VERDICT_DELIVERS_CORRUPT);
-	cells[1] = cell("routed", AF_INET, BEHAVIOUR_NATIVE, VERDICT_VERIFIED);
-	cells[2] = cell("routed", AF_INET, BEHAVIOUR_VETH_2016, VERDICT_DELIVERS_CORRUPT);
-	cells[3] = cell("routed", AF_INET6, BEHAVIOUR_NATIVE, VERDICT_VERIFIED);
+	cells[0] = cell("routed", AF_INET, BEHAVIOUR_NATIVE, VERDICT_VERIFIED);
+	cells[1] = cell("routed", AF_INET, BEHAVIOUR_VETH_2016, VERDICT_DELIVERS_CORRUPT);
+	cells[2] = cell("routed", AF_INET6, BEHAVIOUR_NATIVE, VERDICT_VERIFIED);
+	cells[3] = cell("routed", AF_INET6, BEHAVIOUR_VETH_2016, VERDICT_DELIVERS_CORRUPT);
 	return 4;
 }
 
@@ -87,7 +85,7 @@ static char *matrix_of(const struct lab_cell *cells, size_t count, bool evidence
 	return text;
 }
 
-/* Running text as one line, so that what is looked for may be broken anywhere. */
+/* Makes the text one line, so that a search does not depend on its line breaks. */
 static char *unwrapped(char *text)
 {
 	for (char *end = strchr(text, '\n'); end; end = strchr(end, '\n'))
@@ -128,14 +126,14 @@ static size_t column_at(const char *line, const char *part)
 static void test_verdict_comes_first(void **state)
 {
 	struct lab_cell cells[4];
-	_cleanup_free_ char *text = matrix_of(cells, routed(cells), false);
+	_cleanup_free_ char *text = unwrapped(matrix_of(cells, routed(cells), false));
 
 	(void)state;
 	assert_ptr_equal(strstr(text,
-				"As known: this kernel verifies on the way in that was tried; "
-				"with the 2016 statement 1 of 1"),
+				"Linux 6.18.0 drops damaged packets on the network setup that was "
+				"tried; with veth's 2016 statement 1 of 1 delivers them."),
 			 text);
-	assert_has(text, "4 cells: 4 as known, 0 differing, 0 skipped.");
+	assert_has(text, "4 cells: 4 as expected, 0 differing, 0 skipped.");
 }
 
 static void test_columns_are_aligned(void **state)
@@ -157,25 +155,25 @@ static void test_columns_are_aligned(void **state)
 	assert_int_equal(column_at(head, "veth-2016"), column_at(short_row, "verified: container"));
 }
 
-static void test_families_apart_where_they_differ(void **state)
+static void test_families_apart_if_they_differ(void **state)
 {
 	struct lab_cell cells[4];
 	size_t count = routed(cells);
 	_cleanup_free_ char *text = NULL, *first = NULL;
 
 	(void)state;
-	cells[0].result.verdict = VERDICT_VERIFIED;
-	cells[0].result.caught_by = CAUGHT_CONTAINER;
-	cells[0].result.as_expected = false;
+	cells[3].result.verdict = VERDICT_VERIFIED;
+	cells[3].result.caught_by = CAUGHT_CONTAINER;
+	cells[3].result.agreement = AGREEMENT_DIFFERS;
 	text = matrix_of(cells, count, false);
 	first = line_of(text, "routed");
 	assert_has(first, "v4 DELIVERED 16/16");
 	assert_has(text, "v6 ! verified: container");
 	unwrapped(text);
-	assert_ptr_equal(strstr(text, "DIFFERS from what is known in 1 cell"), text);
+	assert_ptr_equal(strstr(text, "1 cell DIFFERS from what is expected. Linux"), text);
 	assert_has(text, "routed IPv6 TCP, veth-2016: verified, caught by the container's own TCP; "
-			 "known is delivers-corrupt");
-	assert_has(text, "4 cells: 3 as known, 1 differing, 0 skipped.");
+			 "expected is delivers-corrupt");
+	assert_has(text, "4 cells: 3 as expected, 1 differing, 0 skipped.");
 }
 
 static void test_skipped_row_says_why_once(void **state)
@@ -193,8 +191,8 @@ static void test_skipped_row_says_why_once(void **state)
 	row = line_of(text, "ipvlan");
 	assert_has(row, "not here: no ipvlan");
 	assert_lacks(row, "not here: not here");
-	assert_has(text, "6 cells: 4 as known, 0 differing, 2 skipped.");
-	assert_has(text, "every way in that could be tried");
+	assert_has(text, "6 cells: 4 as expected, 0 differing, 2 skipped.");
+	assert_has(text, "every network setup that could be tried");
 }
 
 static void test_control_characters_stay_out(void **state)
@@ -204,8 +202,8 @@ static void test_control_characters_stay_out(void **state)
 	_cleanup_free_ char *text = NULL;
 
 	(void)state;
-	cells[1].result.verdict = VERDICT_UNKNOWN;
-	strcpy(cells[1].result.reason, "no \033[2Jdevice \r\a na\xc3\xafve");
+	cells[0].result.verdict = VERDICT_UNKNOWN;
+	strcpy(cells[0].result.reason, "no \033[2Jdevice \r\a na\xc3\xafve");
 	text = matrix_of(cells, count, true);
 	assert_lacks(text, "\033");
 	assert_lacks(text, "\r");
@@ -247,7 +245,8 @@ static void test_conclusion_counts_what_was_cured(void **state)
 	cells[count] = cell("routed", AF_INET, BEHAVIOUR_VETH_2016, VERDICT_VERIFIED);
 	cells[count++].key.mitigation = MITIGATION_RESET;
 	text = matrix_of(cells, count, false);
-	assert_has(unwrapped(text), "veth-2016 + reset stopped it on the one way that delivered.");
+	assert_has(unwrapped(text),
+		   "veth-2016 + reset stopped it on the one setup that delivered.");
 }
 
 static void test_evidence_explains_the_counters(void **state)
@@ -257,6 +256,7 @@ static void test_evidence_explains_the_counters(void **state)
 
 	(void)state;
 	one.result.container.tcp_in_csum_errors = DURING - 3;
+	one.result.caught = DURING - 3;
 	text = unwrapped(matrix_of(&one, 1, true));
 	assert_has(text, "16 segments damaged");
 	assert_has(text, "InCsumErrors: container TCP 13");
@@ -295,7 +295,7 @@ static const char *json_text(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
-static void test_json_is_sorted_and_complete(void **state)
+static void test_json_is_complete_and_in_order(void **state)
 {
 	struct lab_cell cells[5];
 	size_t count = routed(cells);
@@ -325,14 +325,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdict_comes_first),
 		cmocka_unit_test(test_columns_are_aligned),
-		cmocka_unit_test(test_families_apart_where_they_differ),
+		cmocka_unit_test(test_families_apart_if_they_differ),
 		cmocka_unit_test(test_skipped_row_says_why_once),
 		cmocka_unit_test(test_control_characters_stay_out),
 		cmocka_unit_test(test_lines_fit),
 		cmocka_unit_test(test_conclusion_counts_what_was_cured),
 		cmocka_unit_test(test_evidence_explains_the_counters),
 		cmocka_unit_test(test_nothing_could_be_judged),
-		cmocka_unit_test(test_json_is_sorted_and_complete),
+		cmocka_unit_test(test_json_is_complete_and_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,23 +5,23 @@
  *   command, version, kernel   "lab", truesum's version, uname's release
  *   duration_ms                of the whole run
  *   pattern, seed              the damage
- *   pace_ms, messages          between two messages; {before, during, after} the damage window
+ *   pace_ms, messages          between two messages; {before, during, after}: around and in the damage window
  *   counts                     {cells, as_known, differing, no_expectation, unknown, skipped}
- *   as_expected                every cell this kernel can build was judged, and is as known
- *   cells[]                    ordered by topology, family, proto, nic, behaviour, mitigation
+ *   as_expected                every cell that this kernel can build was judged, and none differs
+ *   cells[]                    in the order of topology, family, proto, nic, behaviour, mitigation
  *     topology, family (4, 6), proto, nic, behaviour, mitigation
  *     verdict, caught_by       what was found
- *     expected, expected_by    what is known; null where nothing is
- *     as_expected              true also where nothing is known, and of a skipped cell
- *     skipped, reason          this kernel cannot run it; why (also of other unknown verdicts)
+ *     expected, expected_by    what is expected; null if nothing is known to expect
+ *     as_expected              false if the two differ; else true, also of a skipped cell
+ *     skipped, reason          this kernel cannot run it; why (also for other unknown verdicts)
  *     sent, delivered, delivered_damaged, not_delivered   messages; delivered: intact
  *     bytes_wrong, longest_delay_ms
- *     damaged_on_wire, damaged_unseen    segments; unseen: their checksum is right nevertheless
+ *     damaged_on_wire, damaged_unseen    segments; unseen: their checksum is still right
  *     in_csum_errors           {container, host}, of the cell's protocol
- *     udp_in_csum_errors       {container, host}: where a tunnel's outer checksum shows
+ *     udp_in_csum_errors       {container, host}: shows a tunnel's outer checksum
  *     conntrack_invalid, rule_drops      at the host
  */
-#include "cmd/lab/json.h"
+#include "cmd/lab/show.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -50,7 +50,7 @@ static double milliseconds(uint64_t ns)
 	return (double)microseconds / 1000;
 }
 
-/* A reason may quote what the kernel said of a device: JSON takes only UTF-8. */
+/* A reason may quote a device's name, but JSON takes only UTF-8. */
 static json_t *reason_of(const struct cell_result *result)
 {
 	char ascii[sizeof(result->reason)];
@@ -81,7 +81,7 @@ static json_t *cell_judged(const struct lab_cell *cell)
 {
 	const struct cell_key *key = &cell->key;
 	const struct cell_result *result = &cell->result;
-	bool known = result->has_expected;
+	bool known = result->agreement != AGREEMENT_NONE;
 
 	return json_pack(
 		"{ss si ss ss ss ss ss ss ss? ss? sb sb so}", "topology", key->topology->name,
@@ -91,8 +91,8 @@ static json_t *cell_judged(const struct lab_cell *cell)
 		"caught_by", caught_by_names[result->caught_by], "expected",
 		known ? verdict_names[result->expected] : NULL, "expected_by",
 		known ? caught_by_names[result->expected_by] : NULL, "as_expected",
-		result->skipped || !known || result->as_expected, "skipped", result->skipped,
-		"reason", reason_of(result));
+		result->agreement != AGREEMENT_DIFFERS, "skipped", result->skipped, "reason",
+		reason_of(result));
 }
 
 static json_t *cell_counted(const struct lab_cell *cell)
@@ -136,19 +136,15 @@ static json_t *run_object(const struct lab_run *run, const struct lab_counts *co
 
 int lab_json(FILE *out, const struct lab_run *run, const struct lab_cell *cells, size_t count)
 {
-	_cleanup_free_ const struct lab_cell **sorted = NULL;
 	json_auto_t *object = NULL;
-	struct lab_counts counts = lab_count(cells, count);
-	int rc = lab_sort(cells, count, &sorted);
+	struct lab_counts counts = run_count(cells, count);
 
-	if (rc)
-		return rc;
 	object = run_object(run, &counts);
 	if (!object)
 		return out_of_memory();
 	for (size_t i = 0; i < count; i++)
 		if (json_array_append_new(json_object_get(object, "cells"),
-					  merged(cell_judged(sorted[i]), cell_counted(sorted[i]))))
+					  merged(cell_judged(&cells[i]), cell_counted(&cells[i]))))
 			return out_of_memory();
 	if (json_dumpf(object, out, JSON_INDENT(2)) || fputc('\n', out) == EOF || fflush(out))
 		return fail_errno(-EIO, "cannot write the JSON object");

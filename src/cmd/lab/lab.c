@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `truesum lab`: which cells to run, running them, and showing what came of it. */
+/* `truesum lab`: chooses the cells, runs them and shows the result. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -10,20 +10,20 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/loop.h"
 #include "base/options.h"
 #include "base/term.h"
 #include "bpf/mark.h"
 #include "cmd/traffic/pattern_options.h"
 #include "cmd/common/command.h"
-#include "cmd/lab/json.h"
-#include "cmd/lab/live.h"
-#include "cmd/lab/matrix.h"
-#include "cmd/lab/report.h"
-#include "lab/runner.h"
+#include "cmd/lab/show.h"
 #include "lab/topology.h"
 
 #define SECOND UINT64_C(1000000000)
 #define CELLS_MAX 4096
+#define HELP_WIDTH 66
+#define TOPOLOGIES_MAX 32 /* bits of axes.topology */
+#define PROGRESS_NS (SECOND / 10)
 
 static const char *const family_names[] = { "4", "6", NULL };
 static const int families[] = { AF_INET, AF_INET6 };
@@ -75,9 +75,12 @@ static int parse_axes(const struct lab_options *options, struct axes *axes)
 	const char *const mitigations[] = { mitigation_names[MITIGATION_NONE],
 					    mitigation_names[MITIGATION_RX_OFF],
 					    mitigation_names[MITIGATION_RESET], NULL };
-	int rc =
-		parse_axis(options->topology, "all", "topology", topology_names(), &axes->topology);
+	const char *topology_names[TOPOLOGIES_MAX + 1] = { NULL };
+	int rc;
 
+	for (size_t i = 0; i < topology_count && i < TOPOLOGIES_MAX; i++)
+		topology_names[i] = topologies[i].name;
+	rc = parse_axis(options->topology, "all", "topology", topology_names, &axes->topology);
 	rc = rc ? rc : parse_axis(options->family, "all", "family", family_names, &axes->family);
 	rc = rc ? rc : parse_axis(options->proto, "tcp", "protocol", proto_names, &axes->proto);
 	rc = rc ? rc : parse_axis(options->nic, "plain", "NIC model", nic_names, &axes->nic);
@@ -97,7 +100,7 @@ static bool has(uint32_t mask, unsigned int bit)
 	return mask >> bit & 1;
 }
 
-/* By default a mitigation is tried only where there is something to mitigate: the 2016 behaviour. */
+/* By default mitigations are tried only with the 2016 behaviour, which needs them. */
 static bool is_wanted(const struct axes *axes, const struct cell_key *key)
 {
 	if (!axes->treatments_given && key->behaviour == BEHAVIOUR_NATIVE &&
@@ -133,7 +136,7 @@ static void add_nics(const struct axes *axes, struct cell_key key, struct lab_ce
 	}
 }
 
-/* The chosen cells, in the order in which they are shown. */
+/* Chooses the cells, in the order in which JSON lists them. */
 static size_t choose_cells(const struct axes *axes, struct lab_cell *cells)
 {
 	size_t count = 0;
@@ -156,7 +159,7 @@ static size_t choose_cells(const struct axes *axes, struct lab_cell *cells)
 
 static int make_settings(const struct lab_options *options, struct lab_settings *settings)
 {
-	/* Watched live, it is to be seen at the pace of a reader. */
+	/* A reader watches --live, so it is slow. */
 	const char *name = options->pace ? options->pace : options->live ? "original" : "quick";
 	const struct pace *pace = NULL;
 
@@ -175,29 +178,56 @@ static int make_settings(const struct lab_options *options, struct lab_settings 
 		.netcat = !strcmp(options->server, "nc"),
 		.port = (uint16_t)options->port,
 	};
-	/* TCP's waits double: after an outage it tries again within twice its length, the last try's
-	 * wait included, and may lose the answer to a busy machine. */
+	/* TCP doubles its waits: after an outage it tries again within twice the outage's length,
+	 * and a busy machine may lose the answer to that try. */
 	settings->patience_ns = 5 * SECOND + 3 * settings->pace_ns * settings->during;
 	return pattern_options_spec(&options->pattern, &settings->damage);
 }
 
-static void show_progress(size_t done, size_t count)
+struct progress {
+	size_t ended, count; /* cells */
+};
+
+static void count_cell(void *owner, const struct lab_cell *cell)
 {
-	if (term_is(stderr))
-		fprintf(stderr, "\r%zu of %zu cells done ", done, count);
+	struct progress *progress = owner;
+
+	(void)cell;
+	progress->ended++;
 }
 
-static void clear_progress(void)
+static int show_progress(void *owner)
 {
+	const struct progress *progress = owner;
+
+	if (term_is(stderr))
+		fprintf(stderr, "\r%zu of %zu cells done ", progress->ended, progress->count);
+	return 0;
+}
+
+static int run_with_progress(const struct lab_settings *settings, struct lab_cell *cells,
+			     size_t count, size_t jobs)
+{
+	_cleanup_(loop_cleanup) struct loop *loop = NULL;
+	struct progress progress = { .count = count };
+	const struct run_watcher watcher = { .end = count_cell, .owner = &progress };
+	struct loop_source *timer = NULL;
+	int rc = loop_new(&loop);
+
+	rc = rc ? rc
+		: loop_add_timer(loop, PROGRESS_NS, PROGRESS_NS, show_progress, &progress, &timer);
+	rc = rc ? rc : run_cells(loop, settings, cells, count, jobs, &watcher);
+	loop_remove(&timer);
 	if (term_is(stderr))
 		fprintf(stderr, "\r%32s\r", "");
+	return rc;
 }
 
 static int exit_of(struct lab_counts counts)
 {
 	if (counts.differing)
 		return EXIT_FOUND;
-	/* Nothing but skipped cells answers nothing. */
+	/* A run of skipped cells has found out nothing. */
 	return counts.unknown || counts.cells == counts.skipped ? EXIT_UNKNOWN : EXIT_NOTHING_WRONG;
 }
 
@@ -208,11 +238,11 @@ static int show(const struct lab_options *options, const struct lab_run *run,
 			       : lab_matrix(stdout, run, cells, count, options->verbose);
 
 	if (!rc && options->report)
-		rc = lab_report(options->report, run, cells, count);
-	return rc ? unknown() : exit_of(lab_count(cells, count));
+		rc = lab_page(options->report, run, cells, count);
+	return rc ? unknown() : exit_of(run_count(cells, count));
 }
 
-/* Said before the run, not after it. */
+/* Checked before the run: a failure after it would waste the run. */
 static bool can_report(const char *path)
 {
 	const char *name = path ? strrchr(path, '/') : NULL;
@@ -228,8 +258,8 @@ static bool can_report(const char *path)
 	return false;
 }
 
-static int run_cells(const struct lab_options *options, const struct lab_settings *settings,
-		     struct lab_cell *cells, size_t count)
+static int run_and_show(const struct lab_options *options, const struct lab_settings *settings,
+			struct lab_cell *cells, size_t count)
 {
 	struct utsname system;
 	struct lab_run run = { .settings = settings,
@@ -237,24 +267,23 @@ static int run_cells(const struct lab_options *options, const struct lab_setting
 			       .version = TRUESUM_VERSION,
 			       .started = time(NULL) };
 	uint64_t start = clock_ns();
-	size_t jobs = runner_make_room(options->jobs);
+	size_t jobs = run_room(options->jobs);
 	int rc;
 
 	uname(&system);
 	if (!jobs || !can_report(options->report))
 		return unknown();
-	rc = runner_run(settings, cells, count, jobs, show_progress);
-	clear_progress();
+	rc = run_with_progress(settings, cells, count, jobs);
 	run.duration_ns = clock_ns() - start;
 	return rc ? unknown() : show(options, &run, cells, count);
 }
 
-/* What the original recordings showed: the plain host first, then the container. */
+/* Shows what the original recordings showed: the plain host first, then the container. */
 static int run_live(const struct lab_settings *settings, struct lab_cell *cells, size_t count)
 {
-	if (!runner_make_room(1) || live_run(stdout, cells, count, settings))
+	if (!run_room(1) || lab_live(stdout, cells, count, settings))
 		return unknown();
-	return exit_of(lab_count(cells, count));
+	return exit_of(run_count(cells, count));
 }
 
 static int run_chosen(const struct lab_options *options, const struct axes *axes,
@@ -276,13 +305,13 @@ static int run_chosen(const struct lab_options *options, const struct axes *axes
 		return unknown();
 	settings->marks = marks;
 	code = options->live ? run_live(settings, cells, count)
-			     : run_cells(options, settings, cells, count);
+			     : run_and_show(options, settings, cells, count);
 	for (size_t i = 0; i < count; i++)
-		cell_result_free(&cells[i].result);
+		run_free_result(&cells[i].result);
 	return code;
 }
 
-/* --live shows few cells, one after the other: one family, and each thing as it is unless asked. */
+/* --live shows few cells, one after the other: IPv4, veth-2016 and no mitigation, unless the user says otherwise. */
 static int narrow_for_live(struct lab_options *options)
 {
 	static char list[256];
@@ -291,7 +320,7 @@ static int narrow_for_live(struct lab_options *options)
 		return fail(-EINVAL, "--live names the topologies itself: leave --topology out");
 	if (options->json || options->report)
 		return fail(-EINVAL, "--live shows; --json and --report are for a run without it");
-	/* The plain host comes first, whoever is named. */
+	/* The plain host comes first. */
 	snprintf(list, sizeof(list), "bare,%s", options->live);
 	options->topology = list;
 	options->family = options->family ? options->family : "4";
@@ -300,11 +329,32 @@ static int narrow_for_live(struct lab_options *options)
 	return 0;
 }
 
+/* The topologies' names for the help text, in lines. */
+static const char *list_topologies(void)
+{
+	static char help[64 * HELP_WIDTH];
+	size_t len = 0, column = 0;
+
+	for (size_t i = 0; i < topology_count; i++) {
+		bool last = i + 1 == topology_count;
+		const char *name = topologies[i].name, *after = last ? " (default: all)" : ", ";
+
+		if (column + strlen(name) + strlen(after) - !last > HELP_WIDTH) {
+			help[len - 1] = '\n'; /* instead of the blank */
+			column = 0;
+		}
+		column += strlen(name) + strlen(after);
+		len += (size_t)snprintf(help + len, sizeof(help) - len, "%s%s", name, after);
+	}
+	return help;
+}
+
 int command_lab(int argc, char **argv)
 {
 	struct lab_options options = {
 		.server = "builtin", .port = 5555, .jobs = 48, .pattern = PATTERN_OPTIONS_INIT
 	};
+	const char *topology_help = list_topologies();
 	struct lab_settings settings;
 	struct axes axes;
 	/* clang-format off */
@@ -312,9 +362,7 @@ int command_lab(int argc, char **argv)
 		{ .type = OPTION_HEADING, .help = "Which cells (comma-separated names, or all)" },
 		{ .type = OPTION_STRING, .name = "topology", .letter = 't', .value = "LIST",
 		  .target = &options.topology,
-		  .help = "bare, routed, bridge, l2bridge, nested, conntrack, conntrack-drop,\n"
-			  "local, nat, nat-nocsum, masquerade, mesos, vxlan, vxlan-csum,\n"
-			  "macvlan, ipvlan (default: all)" },
+		  .help = topology_help },
 		{ .type = OPTION_STRING, .name = "family", .value = "LIST",
 		  .target = &options.family, .help = "4, 6 (default: all)" },
 		{ .type = OPTION_STRING, .name = "proto", .value = "LIST",
@@ -329,7 +377,7 @@ int command_lab(int argc, char **argv)
 		{ .type = OPTION_STRING, .name = "mitigation", .value = "LIST",
 		  .target = &options.mitigation,
 		  .help = "none, rx-off, reset (default: all with veth-2016, none with native;\n"
-			  "none where --behaviour is given)" },
+			  "none if --behaviour is given)" },
 		{ .type = OPTION_HEADING, .help = "The damage" },
 		PATTERN_OPTION_ROWS(options.pattern),
 		{ .type = OPTION_HEADING, .help = "The experiment" },
@@ -345,12 +393,12 @@ int command_lab(int argc, char **argv)
 		  .help = "the server's port, in the lab's namespaces only: 1024 to 32767\n"
 			  "(default 5555)" },
 		{ .type = OPTION_NUMBER, .name = "jobs", .letter = 'j', .value = "N",
-		  .target = &options.jobs, .min = 1, .max = RUNNER_JOBS_MAX,
+		  .target = &options.jobs, .min = 1, .max = RUN_JOBS_MAX,
 		  .help = "cells that run side by side, 1 to 60 (default 48)" },
 		{ .type = OPTION_HEADING, .help = "Output" },
 		{ .type = OPTION_STRING, .name = "live", .value = "LIST", .target = &options.live,
-		  .help = "watch it happen: a plain host, then these topologies, IPv4 with\n"
-			  "veth-2016 unless said otherwise" },
+		  .help = "watch it happen: a plain host, then these topologies; IPv4 with\n"
+			  "veth-2016 unless you say otherwise" },
 		{ .type = OPTION_STRING, .name = "report", .value = "FILE",
 		  .target = &options.report,
 		  .help = "also write a page with a timeline of every cell" },
@@ -365,10 +413,10 @@ int command_lab(int argc, char **argv)
 		.synopsis = "[OPTION]...",
 		.about =
 			"Damages packets on the way into a container and shows what the application reads:\n"
-			"on every way in, on this kernel and on one of 2016, with each mitigation. All of it\n"
-			"happens in network namespaces of its own, which are gone when it ends.",
+			"on every network setup, with this kernel and one of 2016, with each mitigation. All of\n"
+			"it happens in network namespaces of its own, which are gone when it ends.",
 		.epilog =
-			"Exit code: 0 every cell is as known, 1 a cell differs, 2 usage, 3 could not run.",
+			"Exit code: 0 every cell is as expected, 1 a cell differs, 2 usage, 3 could not run.",
 		.rows = rows,
 		.row_count = ARRAY_SIZE(rows),
 	};

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The live view: see live.h.
+ * The live view: see show.h.
  *
- * A row shows one message: when, as the client sent it, a mark for how it crossed the wire, as the
- * server read it. What happens within a moment after sending goes into the sender's row, which is
- * therefore held back that long; what comes later gets a row of its own. On a terminal a line of
- * counters stays below the rows: it is wiped before a row is printed and drawn again behind it.
+ * A row shows one message: the time, the message as the client sent it, a mark for how it crossed the wire, and the
+ * message as the server read it. What happens within a moment after sending goes into the sender's row,
+ * so each row waits that long; what happens later gets a row of its own. On a terminal a line of
+ * counters stays below the rows: it is wiped before a row is printed and drawn again after it.
+ *
+ * After its rows, each cell gets its verdict in a few sentences.
  */
-#include "cmd/lab/live.h"
+#include "cmd/lab/show.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,12 +17,12 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/loop.h"
 #include "base/term.h"
-#include "cmd/lab/live_words.h"
 #include "cmd/common/marked.h"
+#include "cmd/lab/words.h"
 #include "lab/message.h"
 #include "lab/topology.h"
-#include "cmd/lab/words.h"
 
 #define MOMENT_NS UINT64_C(20000000)
 #define STATUS_NS UINT64_C(100000000)
@@ -29,11 +31,12 @@
 #define LINE_WIDTH (MESSAGE_LETTERS + 4) /* a message with a counter of three digits */
 #define LEFT_MIN 7 /* "aa… 123" */
 #define RULE_MAX 100
+#define AT_ONCE_NS UINT64_C(50000000) /* messages read within this time were read at once */
 
 /* How a message crossed the wire. */
 enum crossing { CROSSED_NOT, CROSSED_INTACT, CROSSED_DAMAGED };
 
-/* A message just sent, while its row is not printed yet. */
+/* A message just sent, whose row is not printed yet. */
 struct pending {
 	bool active;
 	uint32_t k;
@@ -50,18 +53,16 @@ struct live {
 	bool color, terminal;
 	unsigned int columns, left, right;
 	const struct lab_settings *settings;
-	struct lab_cell *cells;
-	size_t count, next;
+	size_t count, begun; /* cells */
+	const struct lab_cell *cell; /* the one that runs; NULL: none */
 
 	struct loop *loop;
 	struct loop_source *moment, *status;
-	struct cell *cell;
 	struct pending pending;
 	struct live_counts counts;
 	uint32_t shown; /* TCP: messages read whole and shown */
 	uint64_t start_ns;
 	bool status_drawn;
-	int rc;
 };
 
 static const char *style(const struct live *live, enum term_style which)
@@ -94,7 +95,7 @@ static void draw_status(struct live *live)
 		return;
 	wipe_status(live);
 	say_counts(live, text, sizeof(text));
-	/* A line that wrapped could not be wiped again; bytes are at least as many as columns. */
+	/* Cut to the width, as a wrapped line cannot be wiped. It has no more columns than bytes. */
 	fprintf(live->out, "%7.1f  %.*s", (double)(clock_ns() - live->start_ns) / 1e9,
 		(int)live->columns - TIME_WIDTH, text);
 	live->status_drawn = true;
@@ -113,7 +114,7 @@ static void rule(struct live *live, enum term_style which, const char *dash, con
 	fprintf(live->out, "%s\n", style(live, TERM_PLAIN));
 }
 
-/* Prints `text` folded at blanks to the terminal's width. */
+/* Prints the text folded at blanks to the terminal's width. */
 static void print_folded(const struct live *live, const char *text)
 {
 	unsigned int column = 0;
@@ -141,7 +142,7 @@ static void print_carets(const struct live *live, const struct message_line *rea
 	putc('\n', live->out);
 }
 
-/* Time, the line sent and the mark of its crossing; returns how many columns that took. */
+/* Prints the time, the message sent and the mark of its crossing; returns how many columns that took. */
 static unsigned int print_left(struct live *live, uint64_t at_ns, const struct message_line *sent,
 			       enum crossing crossing)
 {
@@ -159,7 +160,7 @@ static unsigned int print_left(struct live *live, uint64_t at_ns, const struct m
 	return TIME_WIDTH + live->left + MARK_WIDTH - 1;
 }
 
-/* A row: `sent` and `read` may be NULL. */
+/* Prints a row. `sent` and `read` may be NULL. */
 static void print_row(struct live *live, uint64_t at_ns, const struct message_line *sent,
 		      enum crossing crossing, const struct message_line *read)
 {
@@ -177,7 +178,7 @@ static void print_row(struct live *live, uint64_t at_ns, const struct message_li
 	fflush(live->out);
 }
 
-/* A segment that crossed the wire by itself, not when its message was written. */
+/* Prints a segment that did not cross the wire when its message was written. */
 static void print_segment(struct live *live, const struct event *event, enum crossing crossing)
 {
 	print_left(live, event->at_ns, NULL, crossing);
@@ -191,7 +192,7 @@ static void print_segment(struct live *live, const struct event *event, enum cro
 	fflush(live->out);
 }
 
-/* Prints the row that was held back, with what was read of it, if that has come. */
+/* Prints the row that waits, with what was read of its message; `read` may be NULL. */
 static void flush_pending(struct live *live, const struct message_line *read)
 {
 	struct pending *pending = &live->pending;
@@ -225,7 +226,8 @@ static void on_sent(struct live *live, const struct event *event)
 	live->pending =
 		(struct pending){ .active = true, .k = event->first, .at_ns = event->at_ns };
 	loop_remove(&live->moment);
-	live->rc = loop_add_timer(live->loop, MOMENT_NS, 0, on_moment, live, &live->moment);
+	if (loop_add_timer(live->loop, MOMENT_NS, 0, on_moment, live, &live->moment))
+		flush_pending(live, NULL); /* then the row does not wait */
 }
 
 static void on_wire(struct live *live, const struct event *event)
@@ -263,16 +265,14 @@ static void show_read(struct live *live, uint64_t at_ns, uint32_t k, const uint8
 	print_row(live, at_ns, NULL, CROSSED_NOT, &read);
 }
 
-static void on_read(struct live *live, const struct event *event)
+static void on_read(struct live *live, const struct cell_result *result, const struct event *event)
 {
-	const struct cell_result *result = cell_result_of(live->cell);
-
-	if (live->cells[live->next].key.proto != PROTO_TCP) {
+	if (live->cell->key.proto != PROTO_TCP) {
 		show_read(live, event->at_ns, event->first, result->received + event->offset,
 			  event->len);
 		return;
 	}
-	/* A stream is shown by whole messages, wherever reading happened to cut it. */
+	/* Of a stream, whole messages are shown; a read may end within one. */
 	while (live->shown < result->message_count &&
 	       message_offset(live->shown + 1) <= result->received_len) {
 		uint32_t k = live->shown++;
@@ -282,7 +282,7 @@ static void on_read(struct live *live, const struct event *event)
 	}
 }
 
-static void on_event(void *owner, const struct event *event)
+static void on_event(void *owner, const struct cell_result *result, const struct event *event)
 {
 	struct live *live = owner;
 
@@ -294,7 +294,7 @@ static void on_event(void *owner, const struct event *event)
 		on_wire(live, event);
 		break;
 	case EVENT_READ:
-		on_read(live, event);
+		on_read(live, result, event);
 		break;
 	case EVENT_WINDOW:
 		flush_pending(live, NULL);
@@ -303,13 +303,11 @@ static void on_event(void *owner, const struct event *event)
 				    : "damage window closes");
 		break;
 	}
-	if (live->rc)
-		loop_quit(live->loop, live->rc);
 }
 
 static void print_heading(struct live *live)
 {
-	const struct cell_key *key = &live->cells[live->next].key;
+	const struct cell_key *key = &live->cell->key;
 	_cleanup_free_ char *name = NULL;
 	size_t size = 0;
 	FILE *text = open_memstream(&name, &size);
@@ -319,12 +317,145 @@ static void print_heading(struct live *live)
 		return;
 	words_cell_name(text, key);
 	fclose(text);
-	snprintf(title, sizeof(title), "%zu of %zu: %.150s", live->next + 1, live->count, name);
+	snprintf(title, sizeof(title), "%zu of %zu: %.150s", live->begun, live->count, name);
 	rule(live, TERM_BOLD, "━", title);
 	print_folded(live, key->topology->about);
 	fprintf(live->out, "%s%7s  %-*s   %s%s\n", style(live, TERM_DIM), "seconds",
 		(int)live->left, "sent", "what the server's application reads",
 		style(live, TERM_PLAIN));
+}
+
+/* What became of the messages of the damage window. */
+struct window {
+	uint64_t closed_ns;
+	uint32_t read; /* whole and intact */
+	uint64_t first_read_ns, last_read_ns;
+	uint64_t oldest_delay_ns;
+};
+
+static struct window look_at_window(const struct lab_settings *settings,
+				    const struct cell_result *result)
+{
+	struct window window = { .first_read_ns = UINT64_MAX };
+
+	for (size_t i = 0; i < result->event_count; i++)
+		if (result->events[i].kind == EVENT_WINDOW && !result->events[i].damaged)
+			window.closed_ns = result->events[i].at_ns;
+	for (uint32_t k = settings->before;
+	     k < settings->before + settings->during && k < result->message_count; k++) {
+		const struct message_fate *fate = &result->messages[k];
+		uint64_t delay_ns = fate->read_ns - fate->sent_ns;
+
+		if (!fate->sent || !fate->bytes_read || fate->bytes_wrong)
+			continue;
+		window.read++;
+		if (fate->read_ns < window.first_read_ns)
+			window.first_read_ns = fate->read_ns;
+		if (fate->read_ns > window.last_read_ns)
+			window.last_read_ns = fate->read_ns;
+		if (delay_ns > window.oldest_delay_ns)
+			window.oldest_delay_ns = delay_ns;
+	}
+	return window;
+}
+
+static void say_dropped(FILE *out, const struct cell_key *key, const struct cell_result *result)
+{
+	fputs("Nothing damaged was delivered", out);
+	if (result->caught_by == CAUGHT_UNKNOWN || result->caught_by == CAUGHT_NOBODY) {
+		fputs(". ", out);
+		return;
+	}
+	fprintf(out, ": %" PRIu64 " damaged %s%s dropped by ", result->caught,
+		key->proto == PROTO_TCP ? "segment" : "datagram",
+		result->caught == 1 ? " was" : "s were");
+	words_caught_by(out, key, result->caught_by);
+	fputs(". ", out);
+}
+
+/* When the lines of the window arrived, after TCP sent them again. */
+static void say_late(FILE *out, const struct lab_settings *settings,
+		     const struct cell_result *result)
+{
+	struct window window = look_at_window(settings, result);
+
+	if (!window.read) {
+		fprintf(out, "None of the %" PRIu32 " lines of the damage window arrived.",
+			settings->during);
+		return;
+	}
+	fprintf(out, "%s%" PRIu32 " line%s of the damage window arrived ",
+		window.read == settings->during ? "All " : "", window.read,
+		window.read == 1 ? "" : "s");
+	if (window.last_read_ns - window.first_read_ns < AT_ONCE_NS &&
+	    window.first_read_ns >= window.closed_ns) {
+		fputs(window.read > 1 ? "at once, " : "", out);
+		words_duration(out, window.first_read_ns - window.closed_ns);
+		fputs(" after the damage stopped", out);
+	} else {
+		fputs("as TCP sent them again", out);
+	}
+	fputs(", the oldest ", out);
+	words_duration(out, window.oldest_delay_ns);
+	fputs(" late.", out);
+}
+
+static void say_verified(FILE *out, const struct cell_key *key, const struct lab_settings *settings,
+			 const struct cell_result *result)
+{
+	say_dropped(out, key, result);
+	if (key->proto == PROTO_TCP)
+		say_late(out, settings, result);
+	else
+		fprintf(out,
+			"%" PRIu32
+			" line%s never arrived: UDP does not send again what was dropped.",
+			result->not_delivered, result->not_delivered == 1 ? "" : "s");
+}
+
+static void say_delivered(FILE *out, const struct cell_key *key, const struct cell_result *result)
+{
+	uint64_t errors =
+		key->proto == PROTO_TCP
+			? result->container.tcp_in_csum_errors + result->host.tcp_in_csum_errors
+			: result->container.udp_in_csum_errors + result->host.udp_in_csum_errors;
+
+	fprintf(out,
+		"Damaged data was delivered: the application read %" PRIu32 " line%s with %" PRIu64
+		" wrong byte%s in all, as if nothing were wrong. ",
+		result->delivered_damaged, result->delivered_damaged == 1 ? "" : "s",
+		result->bytes_wrong, result->bytes_wrong == 1 ? "" : "s");
+	if (result->damaged_unseen)
+		fprintf(out,
+			"The checksum of %" PRIu32
+			" segment%s was still right: no kernel could have noticed.",
+			result->damaged_unseen, result->damaged_unseen == 1 ? "" : "s");
+	else if (!errors)
+		fputs("Nobody checked the checksum: not one error was counted.", out);
+	else
+		fprintf(out, "%" PRIu64 " of the other segments were noticed and dropped.", errors);
+}
+
+static void say_verdict(FILE *out, const struct cell_key *key, const struct lab_settings *settings,
+			const struct cell_result *result)
+{
+	switch (result->verdict) {
+	case VERDICT_VERIFIED:
+		say_verified(out, key, settings, result);
+		break;
+	case VERDICT_DELIVERS_CORRUPT:
+		say_delivered(out, key, result);
+		break;
+	case VERDICT_BLOCKED:
+		fprintf(out, "Blocked, with or without damage: %s.", result->reason);
+		break;
+	default:
+		fprintf(out, "%s: %s.", result->skipped ? "Not on this kernel" : "No verdict",
+			result->reason);
+		break;
+	}
+	if (result->agreement == AGREEMENT_DIFFERS)
+		fputs(" This is NOT what is expected of this cell.", out);
 }
 
 static void print_verdict(struct live *live, const struct cell_key *key,
@@ -343,7 +474,7 @@ static void print_verdict(struct live *live, const struct cell_key *key,
 
 	if (!text)
 		return;
-	live_words(text, key, live->settings, result);
+	say_verdict(text, key, live->settings, result);
 	fclose(text);
 	wipe_status(live);
 	if (!result->skipped) {
@@ -356,49 +487,29 @@ static void print_verdict(struct live *live, const struct cell_key *key,
 	fflush(live->out);
 }
 
-static void start_next(struct live *live);
-
-static void on_done(void *owner)
+static void on_begin(void *owner, const struct lab_cell *cell)
 {
 	struct live *live = owner;
-	struct cell *cell = TAKE_PTR(live->cell);
-	struct lab_cell *done = &live->cells[live->next];
 
-	flush_pending(live, NULL);
-	cell_finish(cell, &done->result);
-	print_verdict(live, &done->key, &done->result);
-	live->next++;
-	if (live->next < live->count)
-		putc('\n', live->out);
-	start_next(live);
-}
-
-static void start_next(struct live *live)
-{
-	if (live->next == live->count) {
-		loop_quit(live->loop, 0);
-		return;
-	}
+	live->cell = cell;
 	live->counts = (struct live_counts){ 0 };
 	live->shown = 0;
 	live->start_ns = clock_ns();
+	if (live->begun++)
+		putc('\n', live->out);
 	print_heading(live);
-	live->rc = cell_start(live->loop, &live->cells[live->next].key, live->settings, on_event,
-			      on_done, live, &live->cell);
-	if (live->rc)
-		loop_quit(live->loop, live->rc);
 }
 
-static int on_signal(void *owner, int signo)
+static void on_end(void *owner, const struct lab_cell *cell)
 {
 	struct live *live = owner;
 
-	(void)signo;
-	wipe_status(live);
-	return fail(-EINTR, "interrupted");
+	flush_pending(live, NULL);
+	live->cell = NULL;
+	print_verdict(live, &cell->key, &cell->result);
 }
 
-/* The right side gets what it needs first: it is where the damage shows. */
+/* The right side gets its columns first, as it shows the damage. */
 static void lay_out(struct live *live)
 {
 	unsigned int room = live->columns - TIME_WIDTH - MARK_WIDTH;
@@ -407,7 +518,7 @@ static void lay_out(struct live *live)
 	live->left = room - live->right < LINE_WIDTH ? room - live->right : LINE_WIDTH;
 }
 
-int live_run(FILE *out, struct lab_cell *cells, size_t count, const struct lab_settings *settings)
+int lab_live(FILE *out, struct lab_cell *cells, size_t count, const struct lab_settings *settings)
 {
 	_cleanup_(loop_cleanup) struct loop *loop = NULL;
 	struct live live = { .out = out,
@@ -415,8 +526,10 @@ int live_run(FILE *out, struct lab_cell *cells, size_t count, const struct lab_s
 			     .terminal = term_is(out),
 			     .columns = term_columns(out),
 			     .settings = settings,
-			     .cells = cells,
 			     .count = count };
+	const struct run_watcher watcher = {
+		.begin = on_begin, .event = on_event, .end = on_end, .owner = &live
+	};
 	int rc = loop_new(&loop);
 
 	if (rc)
@@ -425,16 +538,11 @@ int live_run(FILE *out, struct lab_cell *cells, size_t count, const struct lab_s
 	if (live.columns < 2 * TIME_WIDTH + MARK_WIDTH + LEFT_MIN)
 		live.columns = 2 * TIME_WIDTH + MARK_WIDTH + LEFT_MIN;
 	lay_out(&live);
-	rc = loop_add_signals(loop, on_signal, &live);
-	if (!rc && live.terminal)
+	if (live.terminal)
 		rc = loop_add_timer(loop, STATUS_NS, STATUS_NS, on_status, &live, &live.status);
-	if (!rc) {
-		start_next(&live);
-		rc = live.rc ? live.rc : loop_run(loop);
-	}
+	rc = rc ? rc : run_cells(loop, settings, cells, count, 1, &watcher);
+	wipe_status(&live);
 	loop_remove(&live.moment);
 	loop_remove(&live.status);
-	if (live.cell)
-		cell_finish(live.cell, &cells[live.next].result);
 	return rc;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A run for the terminal. The matrix is built as texts first, since a column is as wide as its widest
- * text; a row takes two lines where IPv4 and IPv6 were judged apart, and a row that was skipped
- * altogether gives its one reason instead of its places.
+ * A run for the terminal: see show.h. A column is as wide as its widest text, so all texts are made once to
+ * measure them. A row takes two lines if IPv4 and IPv6 need a text each; a row that was skipped as a
+ * whole shows its one reason.
  */
-#include "cmd/lab/matrix.h"
+#include "cmd/lab/show.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,11 +14,10 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/term.h"
-#include "lab/grid.h"
-#include "lab/topology.h"
 #include "cmd/lab/words.h"
+#include "lab/topology.h"
 
-#define WIDTH_MAX 100 /* of running text, and where the width is not known */
+#define WIDTH_MAX 100 /* of running text, and if the width is not known */
 #define GAP 2 /* between columns */
 #define LABEL_LEAST 14
 #define INDENT 4
@@ -37,12 +36,12 @@ struct matrix {
 	bool color;
 	size_t width; /* of running text */
 	const struct lab_run *run;
-	struct grid grid;
+	struct grid *grid;
 	size_t label_width;
 	size_t column_width[GRID_COLUMNS];
 };
 
-/* Columns a UTF-8 text takes: its code points. */
+/* How many columns a UTF-8 text takes: its code points. */
 static size_t width_of(const char *text)
 {
 	size_t width = 0;
@@ -64,7 +63,7 @@ static void pad(FILE *out, size_t columns)
 		fputc(' ', out);
 }
 
-/* A text from outside (a reason may quote a device's name): control characters do not reach a terminal. */
+/* Keeps control characters from the terminal: a reason may quote a device's name. */
 static void put_char(FILE *out, char c)
 {
 	fputc((unsigned char)c < ' ' || c == 0x7f ? '?' : c, out);
@@ -80,7 +79,7 @@ static void put_styled(const struct matrix *matrix, enum term_style style, const
 	fputs(term_style(matrix->color, TERM_PLAIN), matrix->out);
 }
 
-/* Running text, broken between words; every line but the first is indented by `indent`. */
+/* Running text that begins at column `at`, broken between words; its other lines are indented by `indent`. */
 static void put_wrapped(const struct matrix *matrix, const char *text, size_t indent, size_t at)
 {
 	const char *word = text;
@@ -124,33 +123,31 @@ static struct text text_of(const struct matrix *matrix, const struct lab_cell *a
 			   const struct lab_cell *b, const char *family)
 {
 	struct text text = { .mark = "", .style = style_of(&a->result) };
-	const char *by = words_catcher(a->result.caught_by);
 	FILE *verdict;
 
 	snprintf(text.family, sizeof(text.family), "%s", family);
 	verdict = fmemopen(text.verdict, sizeof(text.verdict), "w");
 	if (verdict) {
-		words_verdict_of(verdict, &a->result, b ? &b->result : NULL, matrix->run->settings);
+		words_verdict(verdict, &a->result, b ? &b->result : NULL, matrix->run->settings);
 		fclose(verdict);
 	}
-	if (words_differs(&a->result))
+	if (a->result.agreement == AGREEMENT_DIFFERS)
 		text.mark = "! ";
-	if (*by && a->result.verdict == VERDICT_VERIFIED)
-		snprintf(text.by, sizeof(text.by), ": %s", by);
+	if (a->result.verdict == VERDICT_VERIFIED)
+		snprintf(text.by, sizeof(text.by), ": %s", caught_by_names[a->result.caught_by]);
 	return text;
 }
 
-/* The texts of a place: 0 (empty), 1 (agree, or one family) or 2 (apart). */
+/* Makes the texts of a place and returns how many: 0 (empty), 1 or 2 (apart). */
 static size_t place_texts(const struct matrix *matrix, const struct grid_place *place,
 			  struct text texts[2])
 {
 	const struct lab_cell *v4 = place->cell[GRID_V4], *v6 = place->cell[GRID_V6];
-
 	const struct lab_cell *first = v4 ? v4 : v6;
 
 	if (!first)
 		return 0;
-	if (!v4 || !v6 || grid_agree(place)) {
+	if (!place->apart) {
 		texts[0] = text_of(matrix, first, v4 ? v6 : NULL, "");
 		return 1;
 	}
@@ -159,7 +156,7 @@ static size_t place_texts(const struct matrix *matrix, const struct grid_place *
 	return 2;
 }
 
-/* The one reason why the whole row was skipped, or NULL. */
+/* The one reason why the whole row was skipped; NULL if it was not, or for several reasons. */
 static const char *row_reason(const struct grid *grid, const struct grid_row *row)
 {
 	const char *reason = NULL;
@@ -178,7 +175,7 @@ static const char *row_reason(const struct grid *grid, const struct grid_row *ro
 	return reason;
 }
 
-/* Some builders say "not here: " themselves. */
+/* Without "not here: ", with which some reasons begin. */
 static const char *bare_reason(const char *reason)
 {
 	static const char prefix[] = "not here: ";
@@ -186,7 +183,7 @@ static const char *bare_reason(const char *reason)
 	return strncmp(reason, prefix, sizeof(prefix) - 1) ? reason : reason + sizeof(prefix) - 1;
 }
 
-/* "mesos v4" where the row has fewer families than the run. */
+/* "mesos v4" if the row has fewer families than the run. */
 static void write_label(const struct grid *grid, const struct grid_row *row, char *text,
 			size_t size)
 {
@@ -206,17 +203,16 @@ static void measure(struct matrix *matrix)
 	char name[64];
 
 	matrix->label_width = LABEL_LEAST;
-	for (size_t i = 0; i < matrix->grid.column_count; i++) {
-		grid_column_name(&matrix->grid.columns[i], name, sizeof(name));
-		matrix->column_width[i] = width_of(name);
+	for (size_t i = 0; i < matrix->grid->column_count; i++) {
+		matrix->column_width[i] = width_of(matrix->grid->columns[i].name);
 	}
-	for (size_t i = 0; i < matrix->grid.row_count; i++) {
-		const struct grid_row *row = &matrix->grid.rows[i];
+	for (size_t i = 0; i < matrix->grid->row_count; i++) {
+		const struct grid_row *row = &matrix->grid->rows[i];
 
-		write_label(&matrix->grid, row, name, sizeof(name));
+		write_label(matrix->grid, row, name, sizeof(name));
 		if (width_of(name) > matrix->label_width)
 			matrix->label_width = width_of(name);
-		for (size_t j = 0; j < matrix->grid.column_count; j++) {
+		for (size_t j = 0; j < matrix->grid->column_count; j++) {
 			struct text texts[2];
 			size_t count = place_texts(matrix, &row->place[j], texts);
 
@@ -241,7 +237,7 @@ static void put_line(const struct matrix *matrix, const struct grid_row *row, co
 	size_t missing = matrix->label_width - width_of(label); /* columns not yet written */
 
 	put_styled(matrix, TERM_BOLD, label);
-	for (size_t i = 0; i < matrix->grid.column_count; i++) {
+	for (size_t i = 0; i < matrix->grid->column_count; i++) {
 		struct text texts[2];
 
 		missing += GAP;
@@ -258,11 +254,11 @@ static void put_line(const struct matrix *matrix, const struct grid_row *row, co
 
 static void put_row(const struct matrix *matrix, const struct grid_row *row)
 {
-	const char *reason = row_reason(&matrix->grid, row);
+	const char *reason = row_reason(matrix->grid, row);
 	size_t lines = 1;
 	char label[64];
 
-	write_label(&matrix->grid, row, label, sizeof(label));
+	write_label(matrix->grid, row, label, sizeof(label));
 	if (reason) {
 		put_styled(matrix, TERM_BOLD, label);
 		pad(matrix->out, matrix->label_width - width_of(label) + GAP);
@@ -271,8 +267,8 @@ static void put_row(const struct matrix *matrix, const struct grid_row *row)
 			    matrix->label_width + GAP + strlen("not here: "));
 		return;
 	}
-	for (size_t i = 0; i < matrix->grid.column_count; i++)
-		if (!grid_agree(&row->place[i]))
+	for (size_t i = 0; i < matrix->grid->column_count; i++)
+		if (row->place[i].apart)
 			lines = 2;
 	put_line(matrix, row, label, 0);
 	if (lines > 1)
@@ -281,100 +277,87 @@ static void put_row(const struct matrix *matrix, const struct grid_row *row)
 
 static void put_table(const struct matrix *matrix)
 {
-	char name[64];
-
 	pad(matrix->out, matrix->label_width);
-	for (size_t i = 0; i < matrix->grid.column_count; i++) {
-		bool last = i + 1 == matrix->grid.column_count;
+	for (size_t i = 0; i < matrix->grid->column_count; i++) {
+		const char *name = matrix->grid->columns[i].name;
+		bool last = i + 1 == matrix->grid->column_count;
 
-		grid_column_name(&matrix->grid.columns[i], name, sizeof(name));
 		pad(matrix->out, GAP);
 		put_styled(matrix, TERM_BOLD, name);
 		pad(matrix->out, last ? 0 : matrix->column_width[i] - width_of(name));
 	}
 	fputc('\n', matrix->out);
-	for (size_t i = 0; i < matrix->grid.row_count; i++) {
-		const struct grid_row *row = &matrix->grid.rows[i];
+	for (size_t i = 0; i < matrix->grid->row_count; i++) {
+		const struct grid_row *row = &matrix->grid->rows[i];
 
-		grid_group_name(&matrix->grid, row, name, sizeof(name));
-		if (row->opens_group && *name) {
-			put_styled(matrix, TERM_DIM, name);
+		if (*row->heading) {
+			put_styled(matrix, TERM_DIM, row->heading);
 			fputc('\n', matrix->out);
 		}
 		put_row(matrix, row);
 	}
 }
 
-typedef void (*say_fn)(FILE *out, const void *what);
+/* Running text in the making: write to `out`, then put_prose(). */
+struct prose {
+	char *text;
+	size_t size;
+	FILE *out;
+};
 
-/* What words.h writes, wrapped behind a styled `before`. */
-static int put_said(const struct matrix *matrix, enum term_style style, size_t indent, say_fn say,
-		    const void *what)
+static int open_prose(struct prose *prose)
 {
-	_cleanup_free_ char *text = NULL;
-	size_t size = 0;
-	FILE *memory = open_memstream(&text, &size);
+	prose->out = open_memstream(&prose->text, &prose->size);
+	return prose->out ? 0 : fail(-ENOMEM, "no memory for the matrix");
+}
 
-	if (!memory)
-		return fail(-ENOMEM, "no memory for the matrix");
-	say(memory, what);
-	fclose(memory);
+/* Puts the text, wrapped, and frees it. */
+static void put_prose(const struct matrix *matrix, enum term_style style, size_t indent,
+		      struct prose *prose)
+{
+	fclose(prose->out);
 	pad(matrix->out, indent);
 	fputs(term_style(matrix->color, style), matrix->out);
-	put_wrapped(matrix, text, indent, indent);
+	put_wrapped(matrix, prose->text, indent, indent);
 	fputs(term_style(matrix->color, TERM_PLAIN), matrix->out);
+	free(prose->text);
+}
+
+static int put_words(const struct matrix *matrix, enum term_style style, enum words_about about)
+{
+	const struct lab_run *run = matrix->run;
+	struct prose prose;
+	int rc = open_prose(&prose);
+
+	if (rc)
+		return rc;
+	words_run(prose.out, about, matrix->grid, run);
+	if (about == WORDS_COUNTS) {
+		fprintf(prose.out, " Linux %s, truesum %s, ", run->kernel, run->version);
+		words_duration(prose.out, run->duration_ns);
+		fputc('.', prose.out);
+	}
+	put_prose(matrix, style, 0, &prose);
 	return 0;
 }
 
-struct whole {
-	const struct matrix *matrix;
-	const struct lab_counts *counts;
-};
-
-static void say_headline(FILE *out, const void *what)
+static void say_cell(FILE *out, const struct lab_cell *cell)
 {
-	const struct whole *whole = what;
-
-	words_headline(out, &whole->matrix->grid, whole->counts);
-}
-
-static void say_counts(FILE *out, const void *what)
-{
-	const struct whole *whole = what;
-
-	words_counts(out, whole->counts);
-	fprintf(out, " Linux %s, truesum %s, ", whole->matrix->run->kernel,
-		whole->matrix->run->version);
-	words_duration(out, whole->matrix->run->duration_ns);
-	fputc('.', out);
-}
-
-static void say_conclusion(FILE *out, const void *what)
-{
-	const struct whole *whole = what;
-
-	words_conclusion(out, &whole->matrix->grid, whole->matrix->run);
-}
-
-static void say_cell(FILE *out, const void *what)
-{
-	const struct lab_cell *cell = what;
-
 	words_cell_name(out, &cell->key);
-	fprintf(out, ": %s", words_verdict(&cell->result));
+	fputs(": ", out);
+	words_verdict(out, &cell->result, NULL, NULL);
 }
 
 /* Why a cell was skipped, could not be judged, is blocked or differs. */
-static void say_note(FILE *out, const void *what)
+static void say_note(FILE *out, const struct lab_cell *cell)
 {
-	const struct lab_cell *cell = what;
 	const struct cell_result *result = &cell->result;
 
 	say_cell(out, cell);
-	if (words_differs(result)) {
-		fprintf(out, ", caught by ");
+	if (result->agreement == AGREEMENT_DIFFERS) {
+		fputs(", caught by ", out);
 		words_caught_by(out, &cell->key, result->caught_by);
-		fprintf(out, "; known is %s, caught by ", verdict_names[result->expected]);
+		fprintf(out, "; expected is %s, caught by ", verdict_names[result->expected]);
 		words_caught_by(out, &cell->key, result->expected_by);
 	}
 	if (*result->reason)
@@ -385,29 +368,33 @@ static bool has_note(const struct lab_cell *cell)
 {
 	const struct cell_result *result = &cell->result;
 
-	return words_differs(result) || (*result->reason && result->verdict != VERDICT_VERIFIED);
+	return result->agreement == AGREEMENT_DIFFERS ||
+	       (*result->reason && result->verdict != VERDICT_VERIFIED);
 }
 
 static int put_notes(const struct matrix *matrix)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < matrix->grid.row_count; i++) {
-		const struct grid_row *row = &matrix->grid.rows[i];
+	for (size_t i = 0; i < matrix->grid->row_count; i++) {
+		const struct grid_row *row = &matrix->grid->rows[i];
 
-		if (row_reason(&matrix->grid, row))
-			continue; /* said in the table */
-		for (size_t j = 0; j < matrix->grid.column_count * GRID_FAMILIES; j++) {
+		if (row_reason(matrix->grid, row))
+			continue; /* the table says it */
+		for (size_t j = 0; j < matrix->grid->column_count * GRID_FAMILIES; j++) {
 			const struct lab_cell *cell =
 				row->place[j / GRID_FAMILIES].cell[j % GRID_FAMILIES];
+			struct prose prose;
 			int rc;
 
 			if (!cell || !has_note(cell))
 				continue;
 			any = true;
-			rc = put_said(matrix, TERM_WARN, 0, say_note, cell);
+			rc = open_prose(&prose);
 			if (rc)
 				return rc;
+			say_note(prose.out, cell);
+			put_prose(matrix, TERM_WARN, 0, &prose);
 		}
 	}
 	if (any)
@@ -437,24 +424,31 @@ static void put_fact(void *owner, const char *name, const char *text)
 	put_wrapped(matrix, text, column, column);
 }
 
+static int put_cell_evidence(struct matrix *matrix, const struct lab_cell *cell)
+{
+	struct prose prose;
+	int rc = open_prose(&prose);
+
+	if (rc)
+		return rc;
+	say_cell(prose.out, cell);
+	put_prose(matrix, style_of(&cell->result), 2, &prose);
+	return words_evidence(cell, put_fact, matrix);
+}
+
 static int put_evidence(struct matrix *matrix)
 {
-	for (size_t i = 0; i < matrix->grid.row_count; i++) {
-		const struct grid_row *row = &matrix->grid.rows[i];
+	for (size_t i = 0; i < matrix->grid->row_count; i++) {
+		const struct grid_row *row = &matrix->grid->rows[i];
 
 		fputc('\n', matrix->out);
 		put_styled(matrix, TERM_BOLD, row->topology->name);
 		fprintf(matrix->out, ": %s\n", row->topology->about);
-		for (size_t j = 0; j < matrix->grid.column_count * GRID_FAMILIES; j++) {
+		for (size_t j = 0; j < matrix->grid->column_count * GRID_FAMILIES; j++) {
 			const struct lab_cell *cell =
 				row->place[j / GRID_FAMILIES].cell[j % GRID_FAMILIES];
-			int rc;
+			int rc = cell ? put_cell_evidence(matrix, cell) : 0;
 
-			if (!cell)
-				continue;
-			rc = put_said(matrix, style_of(&cell->result), 2, say_cell, cell);
-			if (!rc)
-				rc = words_evidence(cell, put_fact, matrix);
 			if (rc)
 				return rc;
 		}
@@ -471,8 +465,6 @@ int lab_matrix(FILE *out, const struct lab_run *run, const struct lab_cell *cell
 		.width = term_is(out) ? term_columns(out) : WIDTH_MAX,
 		.run = run,
 	};
-	struct lab_counts counts = lab_count(cells, count);
-	struct whole whole = { &matrix, &counts };
 	int rc = grid_build(cells, count, &matrix.grid);
 
 	if (rc)
@@ -480,7 +472,7 @@ int lab_matrix(FILE *out, const struct lab_run *run, const struct lab_cell *cell
 	if (matrix.width > WIDTH_MAX)
 		matrix.width = WIDTH_MAX;
 	measure(&matrix);
-	rc = put_said(&matrix, TERM_BOLD, 0, say_headline, &whole);
+	rc = put_words(&matrix, TERM_BOLD, WORDS_HEADLINE);
 	if (!rc) {
 		fputc('\n', out);
 		put_table(&matrix);
@@ -488,16 +480,16 @@ int lab_matrix(FILE *out, const struct lab_run *run, const struct lab_cell *cell
 		rc = put_notes(&matrix);
 	}
 	if (!rc) {
-		words_legend(&matrix.grid, put_term, &matrix);
+		words_legend(matrix.grid, put_term, &matrix);
 		fputc('\n', out);
-		rc = put_said(&matrix, TERM_PLAIN, 0, say_conclusion, &whole);
+		rc = put_words(&matrix, TERM_PLAIN, WORDS_CONCLUSION);
 	}
 	if (!rc) {
 		fputc('\n', out);
-		rc = put_said(&matrix, TERM_PLAIN, 0, say_counts, &whole);
+		rc = put_words(&matrix, TERM_PLAIN, WORDS_COUNTS);
 	}
 	if (!rc && evidence)
 		rc = put_evidence(&matrix);
-	grid_free(&matrix.grid);
+	free(matrix.grid);
 	return rc;
 }

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A cell's timeline: three lanes (client wrote, on the wire, server read) over a common time axis, and
- * a line for each message from where it was written to where it was read. While damage is caught, the
- * lines gather in one point behind the window; while it is not, they go straight down, damaged.
+ * A cell's timeline: three lanes (client wrote, on the wire, server read) over one time axis, and
+ * a line for each message from the time when it was written to the time when it was read. If damage is caught, the
+ * lines meet in one point after the window; if not, they go straight down, as damaged ones.
  *
- * Marks of a kind are one <path>, or the page would hold some ten thousand elements: a dot is a line of
- * no length with round ends. Shape tells what a mark means, colour (in report.css) only repeats it.
+ * All marks of a kind are one <path>, or the page would hold some ten thousand elements. A dot is a line of
+ * length zero with round ends. The shape says what a mark means; the colour (in page.css) only repeats it.
  */
-#include "cmd/lab/timeline.h"
+#include "cmd/lab/show.h"
 
 #include <inttypes.h>
 
 #include "base/cleanup.h"
-#include "cmd/lab/html.h"
-#include "lab/message.h"
 #include "cmd/lab/words.h"
 
 /* The drawing's own units; the page scales it. */
@@ -26,10 +24,10 @@
 #define LANE_SERVER 116
 #define LANE_NOTE 135
 #define LANE_AXIS 146
-#define NOTE_MOST 550 /* a note that begins further right would leave the picture */
+#define NOTE_MOST 550 /* a note that begins further to the right would not fit */
 #define TICKS_MOST 7
 
-/* What is read within this, or the client's pace if that is less, was read at once. */
+/* Messages read within this time, or the client's pace if that is shorter, were read at once. */
 #define AT_ONCE_NS 50000000
 
 struct picture {
@@ -43,17 +41,6 @@ struct picture {
 static double x_of(const struct picture *picture, uint64_t ns)
 {
 	return LEFT + (double)(RIGHT - LEFT) * (double)ns / (double)picture->until_ns;
-}
-
-uint64_t timeline_end(const struct lab_cell *cell)
-{
-	const struct cell_result *result = &cell->result;
-	uint64_t end = 1;
-
-	for (size_t i = 0; i < result->event_count; i++)
-		if (result->events[i].at_ns > end)
-			end = result->events[i].at_ns;
-	return end + end / 40;
 }
 
 static void find_window(struct picture *picture)
@@ -101,7 +88,7 @@ static void put_lanes(const struct picture *picture)
 			LEFT, lanes[i].y, RIGHT, LEFT - 8, lanes[i].y + 4, lanes[i].name);
 }
 
-/* The least of 1, 2, 5 times a power of ten that takes no more than TICKS_MOST steps. */
+/* The smallest of 1, 2, 5 times a power of ten that makes at most TICKS_MOST steps. */
 static uint64_t tick_step(uint64_t until_ns)
 {
 	static const unsigned int factors[] = { 1, 2, 5 };
@@ -127,7 +114,7 @@ static void put_axis(const struct picture *picture)
 			seconds ? " s" : " ms");
 }
 
-/* A message's line from writing to reading: read intact, read damaged, or ending where it was lost. */
+/* How a message's line ends: it was read intact or damaged, or it was lost. */
 enum fate { FATE_INTACT, FATE_DAMAGED, FATE_LOST, FATES };
 
 static enum fate fate_of(const struct message_fate *message)
@@ -191,12 +178,12 @@ static bool is_damaged_read(const struct event *event)
 	return event->kind == EVENT_READ && event->damaged;
 }
 
-/* What each kind of event looks like: a path's commands behind "Mx y", in order of drawing. */
+/* How each kind of event is drawn: an SVG path's commands after "Mx y". In the order of drawing. */
 static const struct mark {
 	bool (*is)(const struct event *event);
 	int lane;
 	const char *class, *commands;
-	const char *meaning; /* for the legend; NULL: part of the next */
+	const char *meaning; /* for the legend */
 } marks[] = {
 	{ is_sent, LANE_CLIENT, "s", "m0-5v10", "a message was written" },
 	{ is_crossing, LANE_WIRE, "c", "h0", "a segment crossed the wire as it was sent" },
@@ -226,7 +213,7 @@ static void put_marks(const struct picture *picture, const struct mark *mark)
 		fputs("\"/>", picture->out);
 }
 
-/* The longest time in which the server read nothing, if it is long for the pace of the client. */
+/* Finds the longest time in which the server read nothing; false if it is not long for the client's pace. */
 static bool find_silence(const struct picture *picture, uint64_t *ret_from, uint64_t *ret_to)
 {
 	uint64_t last = 0, from = 0, to = 0;
@@ -251,8 +238,8 @@ static bool find_silence(const struct picture *picture, uint64_t *ret_from, uint
 	return true;
 }
 
-/* How many messages were read at the end of a silence, or just behind it. */
-static uint32_t read_behind(const struct picture *picture, uint64_t from, uint64_t to)
+/* How many messages were read at the end of a silence, or just after it. */
+static uint32_t read_after(const struct picture *picture, uint64_t from, uint64_t to)
 {
 	uint64_t within = picture->pace_ns < AT_ONCE_NS ? picture->pace_ns : AT_ONCE_NS;
 	uint32_t count = 0;
@@ -260,7 +247,7 @@ static uint32_t read_behind(const struct picture *picture, uint64_t from, uint64
 	for (uint32_t k = 0; k < picture->result->message_count; k++) {
 		const struct message_fate *message = &picture->result->messages[k];
 
-		/* A message's time is taken before its event's: not `>= to`. */
+		/* Not `>= to`: a message's time is taken before its event's. */
 		count += message->bytes_read && message->read_ns > from + (to - from) / 2 &&
 			 message->read_ns < to + within;
 	}
@@ -273,7 +260,7 @@ static void put_note(const struct picture *picture, const char *class, double x,
 		class, x, LANE_NOTE, anchor);
 }
 
-/* The picture's point in words, under the server's lane. */
+/* What the picture shows, in words below the server's lane. */
 static void put_notes(const struct picture *picture)
 {
 	const struct cell_result *result = picture->result;
@@ -295,7 +282,7 @@ static void put_notes(const struct picture *picture)
 	fputs("nothing for ", picture->out);
 	words_duration(picture->out, to - from);
 	fputs("</text>", picture->out);
-	count = read_behind(picture, from, to);
+	count = read_after(picture, from, to);
 	if (count < 3)
 		return;
 	if (x_of(picture, to) < NOTE_MOST)
@@ -305,7 +292,7 @@ static void put_notes(const struct picture *picture)
 	fprintf(picture->out, "then %" PRIu32 " at once</text>", count);
 }
 
-void timeline_svg(FILE *out, const struct lab_cell *cell, const struct lab_settings *settings,
+void lab_timeline(FILE *out, const struct lab_cell *cell, const struct lab_settings *settings,
 		  uint64_t until_ns)
 {
 	struct picture picture = { .out = out,
@@ -336,7 +323,7 @@ void timeline_svg(FILE *out, const struct lab_cell *cell, const struct lab_setti
 	fputs("</svg>", out);
 }
 
-void timeline_legend(FILE *out)
+void lab_timeline_legend(FILE *out)
 {
 	static const char sample[] =
 		"<li><svg class=\"timeline sample\" viewBox=\"0 0 24 20\" aria-hidden=\"true\">";
@@ -350,112 +337,6 @@ void timeline_legend(FILE *out)
 		sample);
 	fprintf(out,
 		"%s<rect class=\"w\" x=\"2\" y=\"2\" width=\"20\" height=\"16\"/></svg>the damage window: "
-		"whatever the client sends is damaged on the wire</li></ul>\n",
+		"everything that the client sends is damaged on the wire</li></ul>\n",
 		sample);
-}
-
-/* The bytes of message k as they were read; NULL where they cannot be told apart. */
-static const uint8_t *bytes_of(const struct lab_cell *cell, uint32_t k, size_t *ret_len)
-{
-	const struct cell_result *result = &cell->result;
-	uint64_t offset = message_offset(k);
-
-	if (cell->key.proto == PROTO_TCP) { /* a stream: nothing is missing before it */
-		if (offset + message_len(k) > result->received_len)
-			return NULL;
-		*ret_len = message_len(k);
-		return result->received + offset;
-	}
-	for (size_t i = 0; i < result->event_count; i++) {
-		const struct event *event = &result->events[i];
-
-		if (event->kind != EVENT_READ || event->first != k ||
-		    event->offset + event->len > result->received_len)
-			continue;
-		*ret_len = event->len < message_len(k) ? event->len : message_len(k);
-		return result->received + event->offset;
-	}
-	return NULL;
-}
-
-#define NAMED_MOST 3 /* wrong bytes of a line that are also named in words */
-
-/* "byte 55: sent 61, read 65; 2 more" */
-static void put_wrong_bytes(FILE *out, const uint8_t *got, const char *want, size_t len)
-{
-	unsigned int wrong = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (got[i] == (uint8_t)want[i] || ++wrong > NAMED_MOST)
-			continue;
-		fprintf(out, "; byte %zu: sent %02x, read %02x", i, (uint8_t)want[i], got[i]);
-	}
-	if (wrong > NAMED_MOST)
-		fprintf(out, "; %u more", wrong - NAMED_MOST);
-}
-
-static void put_line(FILE *out, const struct message_fate *message, uint32_t k,
-		     const uint8_t *bytes, size_t len)
-{
-	char want[MESSAGE_MAX];
-
-	message_write(k, want);
-	fputs("<li><code>", out);
-	for (size_t i = 0; i < len; i++) {
-		bool bad = bytes[i] != (uint8_t)want[i];
-
-		if (i + 1 == len && !bad)
-			break; /* the newline, as it should be */
-		fputs(bad ? "<mark>" : "", out);
-		html_byte(out, bytes[i]);
-		fputs(bad ? "</mark>" : "", out);
-	}
-	fprintf(out, "</code><small>message %" PRIu32 ", read ", k);
-	words_duration(out, message->read_ns - message->sent_ns);
-	fputs(" after it was written", out);
-	put_wrong_bytes(out, bytes, want, len);
-	fputs("</small></li>\n", out);
-}
-
-/* The messages worth showing: the damaged ones; where none is, those written while damage was done. */
-static bool is_shown(const struct picture *picture, const struct message_fate *message)
-{
-	if (!message->bytes_read)
-		return false;
-	if (picture->result->delivered_damaged)
-		return message->bytes_wrong > 0;
-	return picture->has_window && message->sent_ns >= picture->opens_ns &&
-	       message->sent_ns < picture->closes_ns;
-}
-
-void timeline_lines(FILE *out, const struct lab_cell *cell, uint32_t most)
-{
-	struct picture picture = { .result = &cell->result, .until_ns = UINT64_MAX };
-	uint32_t count = 0, shown = 0;
-
-	find_window(&picture);
-	for (uint32_t k = 0; k < cell->result.message_count; k++) {
-		const struct message_fate *message = &cell->result.messages[k];
-		const uint8_t *bytes = NULL;
-		size_t len;
-
-		if (!is_shown(&picture, message))
-			continue;
-		count++;
-		if (shown < most)
-			bytes = bytes_of(cell, k, &len);
-		if (!bytes)
-			continue;
-		fputs(shown++ ? "" : "<ul class=\"lines\">\n", out);
-		put_line(out, message, k, bytes, len);
-	}
-	fputs(shown ? "</ul>\n<p class=\"more\">" : "<p class=\"more\">", out);
-	if (cell->result.delivered_damaged)
-		fprintf(out, "%" PRIu32 " of the %" PRIu32 " damaged messages the server read.",
-			shown, count);
-	else
-		fputs(cell->result.delivered ? "Every line the server read is as it was sent."
-					     : "The server read no line.",
-		      out);
-	fputs("</p>\n", out);
 }

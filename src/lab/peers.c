@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The peers: see peer.h.
+ * The peers: see peers.h.
  *
- * TCP: one side listens, the other connects; on_ready when the sender's connection stands. UDP: the
- * receiver is bound, the sender connected to it; where the receiver dials, its first datagram tells
- * the sender (through whatever translates addresses) where to send. netcat stands in for a TCP receiver
- * only: it joins datagrams on its output, so that nobody could tell which message is missing.
+ * TCP: one side listens, the other connects; on_ready follows when the sender is connected. UDP: the
+ * receiver binds its socket, the sender connects to it. If the receiver dials, it sends a datagram first, whose
+ * source address (after any translation) tells the sender where to send. netcat is only for TCP: it joins
+ * datagrams on its output, so that a missing message would not show.
  */
-#include "lab/peer.h"
+#include "lab/peers.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,9 +26,10 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/loop.h"
 #include "net/netns.h"
 
-#define POLL_NS UINT64_C(5000000) /* how often to look whether netcat listens already */
+#define POLL_NS UINT64_C(5000000) /* between two looks whether netcat listens */
 #define POLLS_MAX 600
 #define SEND_ROOM (8 << 20) /* bytes */
 
@@ -56,10 +57,10 @@ static void ready(struct peers *peers)
 }
 
 /*
- * Closing ends the connection at once: an orphan that waits for a peer which is gone would hold its
- * namespace for minutes, after SIGKILL too.
+ * Makes close() end the connection at once, also after SIGKILL. Otherwise the kernel would wait for the other end, which
+ * is gone, and hold the namespace for minutes.
  */
-static void end_abruptly(int fd)
+static void close_abruptly(int fd)
 {
 	struct linger linger = { .l_onoff = 1 };
 
@@ -78,7 +79,7 @@ static int open_socket(const struct peers *peers, int netns_fd, int *ret_fd)
 	if (fd < 0)
 		return fail_errno(-errno, "cannot open an %s socket",
 				  peers->settings.family == AF_INET6 ? "IPv6" : "IPv4");
-	end_abruptly(fd);
+	close_abruptly(fd);
 	*ret_fd = fd;
 	return 0;
 }
@@ -89,7 +90,7 @@ union address {
 	struct sockaddr_in6 v6;
 };
 
-/* `text` NULL: every address. Returns the length. */
+/* Fills in address `text` (NULL: any) and the port. Returns the length. */
 static socklen_t fill_address(const struct peers *peers, const char *text, union address *address)
 {
 	uint16_t port = htons(peers->settings.port);
@@ -164,7 +165,7 @@ static int watch_receiver(struct peers *peers)
 			   &peers->on_receiver);
 }
 
-/* Messages leave as they are written, and a whole damage window of them finds room. */
+/* Sends each message at once, and has room for a whole damage window of them. */
 static void prepare_sender(const struct peers *peers)
 {
 	int one = 1, room = SEND_ROOM;
@@ -189,7 +190,7 @@ static int on_accept(void *owner, uint32_t events)
 		peers->settings.on_failure(peers->settings.owner, false);
 		return 0;
 	}
-	end_abruptly(fd);
+	close_abruptly(fd);
 	if (!peers->settings.receiver_dials) {
 		peers->receiver = fd;
 		return watch_receiver(peers);
@@ -200,7 +201,7 @@ static int on_accept(void *owner, uint32_t events)
 	return 0;
 }
 
-/* The connecting side's outcome; for the sender it is what everything waits for. */
+/* The sender's connect() ended, well or not. */
 static int on_connected(void *owner, uint32_t events)
 {
 	struct peers *peers = owner;
@@ -221,8 +222,8 @@ static int on_connected(void *owner, uint32_t events)
 	return 0;
 }
 
-/* UDP, the receiver dialled: its datagram's source is where the data go. */
-static int on_hello(void *owner, uint32_t events)
+/* UDP, the receiver dialled: send the data to its datagram's source. */
+static int on_first_datagram(void *owner, uint32_t events)
 {
 	struct peers *peers = owner;
 	union address from;
@@ -239,7 +240,7 @@ static int on_hello(void *owner, uint32_t events)
 	return 0;
 }
 
-/* Takes the socket. */
+/* Takes ownership of the socket. */
 static int listen_on(struct peers *peers, int fd)
 {
 	int rc;
@@ -267,7 +268,7 @@ static int open_sender(struct peers *peers)
 	if (rc)
 		return rc;
 	return loop_add_fd(peers->loop, fd, dials ? EPOLLOUT : EPOLLIN,
-			   dials ? on_connected : on_hello, peers, &peers->on_sender);
+			   dials ? on_connected : on_first_datagram, peers, &peers->on_sender);
 }
 
 static int open_receiver(struct peers *peers)
@@ -301,10 +302,10 @@ static _Noreturn void become_netcat(const struct peers *peers, int out, pid_t tr
 	argv[n] = NULL;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Ends with truesum, even if that was killed before this line. */
+	/* nc ends with truesum, even if truesum was killed before this line. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != truesum)
 		_exit(126);
-	/* Standard input stays open and silent: at its end nc would close the connection. */
+	/* Standard input stays open and silent; nc would close the connection at its end. */
 	if (pipe(silence) < 0 || setns(peers->settings.receiver_netns, CLONE_NEWNET) < 0)
 		_exit(126);
 	dup2(silence[0], STDIN_FILENO);
@@ -313,7 +314,7 @@ static _Noreturn void become_netcat(const struct peers *peers, int out, pid_t tr
 	_exit(127);
 }
 
-/* Whether some socket of the namespace has the port bound, from the kernel's own tables. */
+/* Whether a socket of the receiver's namespace is bound to the port, from /proc. */
 static bool port_is_bound(const struct peers *peers)
 {
 	_cleanup_(netns_leave) int home = -1;
@@ -339,7 +340,7 @@ static int on_poll(void *owner)
 	bool ended = waitpid(peers->netcat, NULL, WNOHANG) > 0;
 
 	if (ended)
-		peers->netcat = 0; /* the number may be another process's from now on */
+		peers->netcat = 0; /* the number may be another process's from here on */
 	if (!ended && port_is_bound(peers)) {
 		loop_remove(&peers->poll);
 		return open_sender(peers);
@@ -373,7 +374,7 @@ static int open_both(struct peers *peers)
 	int rc;
 
 	if (!peers->settings.netcat) {
-		/* Who is dialled must be there first. */
+		/* The side that is dialled comes first. */
 		bool sender_first = peers->settings.receiver_dials;
 
 		rc = sender_first ? open_sender(peers) : open_receiver(peers);
@@ -394,7 +395,7 @@ int peers_open(struct loop *loop, const struct peers_settings *settings, struct 
 	int rc;
 
 	if (!peers)
-		return -ENOMEM;
+		return fail(-ENOMEM, "no memory for the peers");
 	*peers = (struct peers){
 		.loop = loop, .settings = *settings, .listener = -1, .sender = -1, .receiver = -1
 	};
@@ -430,7 +431,7 @@ int peers_send(struct peers *peers, const char *text, size_t len)
 	ssize_t sent;
 
 	sent = send(peers->sender, text, len, MSG_NOSIGNAL);
-	/* A datagram's earlier bounce (ICMP) is reported here: it says nothing of this one. */
+	/* This error may report an ICMP answer to an earlier datagram: try again. */
 	if (sent < 0 && is_udp(peers) && errno == ECONNREFUSED)
 		sent = send(peers->sender, text, len, MSG_NOSIGNAL);
 	if (sent < 0)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The HTML page of a synthetic result with hostile bytes in it: everything escaped, every link with its
- * target, the damaged line shown, the file replaced whole or not at all.
+ * The HTML page of a made-up result with hostile bytes in it: everything is escaped, every link has its
+ * target, damaged lines are shown, the file is replaced as a whole or not at all.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -17,14 +18,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fail.h" /* before cmocka.h, whose macro fail() it must not meet */
+#include "base/fail.h" /* before cmocka.h, which has a macro fail() */
 
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "cmd/lab/html.h"
+#include "base/file.h"
+#include "cmd/lab/show.h"
 #include "lab/message.h"
-#include "cmd/lab/report.h"
 #include "lab/topology.h"
 
 #define MESSAGES 12
@@ -97,7 +98,7 @@ static void fill(struct sample *sample)
 					      .behaviour = BEHAVIOUR_VETH_2016 };
 	*result = (struct cell_result){ .verdict = VERDICT_DELIVERS_CORRUPT,
 					.caught_by = CAUGHT_NOBODY,
-					.has_expected = true,
+					.agreement = AGREEMENT_DIFFERS,
 					.expected = VERDICT_VERIFIED,
 					.expected_by = CAUGHT_CONTAINER,
 					.sent = MESSAGES,
@@ -117,17 +118,26 @@ static void fill(struct sample *sample)
 	}
 }
 
-static char *page_of(const struct lab_cell *cells, size_t count)
+static char *page_with(const struct lab_run *about, const struct lab_cell *cells, size_t count)
 {
+	char path[] = "/tmp/truesum-page-XXXXXX";
+	_cleanup_close_ int fd = mkstemp(path);
 	char *text = NULL;
 	size_t size;
-	FILE *out = open_memstream(&text, &size);
 
-	assert_non_null(out);
-	assert_int_equal(lab_report_page(out, &run, cells, count), 0);
-	fclose(out);
+	assert_true(fd >= 0);
+	assert_int_equal(lab_page(path, about, cells, count), 0);
+	close(fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC); /* another file: the page replaced it */
+	assert_int_equal(file_read(fd, path, 1 << 20, &text, &size), 0);
+	unlink(path);
 	assert_int_equal(strlen(text), size); /* no NUL byte got in */
 	return text;
+}
+
+static char *page_of(const struct lab_cell *cells, size_t count)
+{
+	return page_with(&run, cells, count);
 }
 
 static void assert_has(const char *text, const char *part)
@@ -170,10 +180,10 @@ static void test_verdict_and_matrix(void **state)
 	fill(&sample);
 	page = page_of(&sample.cell, 1);
 	assert_has(page, "<html lang=\"en\">");
-	assert_has(page, "DIFFERS from what is known in 1 cell");
+	assert_has(page, "1 cell DIFFERS from what is expected.");
 	assert_has(page, "<th scope=\"row\">");
 	assert_has(page, "</span> DELIVERED 4/4");
-	assert_has(page, "differs from what is known</strong>");
+	assert_has(page, "differs from what is expected</strong>");
 	assert_has(page, "4 damaged messages read</text>");
 	assert_lacks(page, "http://");
 	assert_lacks(page, "https://");
@@ -218,7 +228,7 @@ static void test_skipped_and_empty(void **state)
 	assert_has(empty, "Could not find out");
 }
 
-static void test_text_escapes(void **state)
+static void test_texts_are_escaped(void **state)
 {
 	static const struct {
 		const char *in, *out;
@@ -234,13 +244,14 @@ static void test_text_escapes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_free_ char *text = NULL;
-		size_t size;
-		FILE *out = open_memstream(&text, &size);
+		struct lab_run named = { .settings = &settings,
+					 .kernel = rows[i].in,
+					 .version = "0.1.0" };
+		_cleanup_free_ char *page = page_with(&named, NULL, 0);
+		char title[128];
 
-		html_text(out, rows[i].in);
-		fclose(out);
-		assert_string_equal(text, rows[i].out);
+		snprintf(title, sizeof(title), "damaged packets on Linux %s</title>", rows[i].out);
+		assert_has(page, title);
 	}
 }
 
@@ -258,7 +269,7 @@ static unsigned int files_in(const char *path)
 
 static void test_file_is_replaced(void **state)
 {
-	char dir[] = "/tmp/truesum-report-XXXXXX";
+	char dir[] = "/tmp/truesum-page-XXXXXX";
 	char path[sizeof(dir) + 16];
 	struct sample sample;
 	struct stat status;
@@ -268,8 +279,8 @@ static void test_file_is_replaced(void **state)
 	snprintf(path, sizeof(path), "%s/page.html", dir);
 	fill(&sample);
 	umask(022);
-	assert_int_equal(lab_report(path, &run, &sample.cell, 1), 0);
-	assert_int_equal(lab_report(path, &run, &sample.cell, 1), 0);
+	assert_int_equal(lab_page(path, &run, &sample.cell, 1), 0);
+	assert_int_equal(lab_page(path, &run, &sample.cell, 1), 0);
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0644);
 	assert_true(status.st_size > 5000);
@@ -284,10 +295,10 @@ static void test_unwritable_path_is_named(void **state)
 
 	(void)state;
 	fill(&sample);
-	assert_int_equal(lab_report("/nonexistent/page.html", &run, &sample.cell, 1), -ENOENT);
+	assert_int_equal(lab_page("/nonexistent/page.html", &run, &sample.cell, 1), -ENOENT);
 	assert_has(fail_text(), "/nonexistent/page.html");
-	assert_int_equal(lab_report("/dev/null", &run, &sample.cell, 1), 0);
-	assert_int_equal(lab_report("/dev/full", &run, &sample.cell, 1), -ENOSPC);
+	assert_int_equal(lab_page("/dev/null", &run, &sample.cell, 1), 0);
+	assert_int_equal(lab_page("/dev/full", &run, &sample.cell, 1), -ENOSPC);
 }
 
 int main(void)
@@ -297,7 +308,7 @@ int main(void)
 		cmocka_unit_test(test_verdict_and_matrix),
 		cmocka_unit_test(test_links_have_targets),
 		cmocka_unit_test(test_skipped_and_empty),
-		cmocka_unit_test(test_text_escapes),
+		cmocka_unit_test(test_texts_are_escaped),
 		cmocka_unit_test(test_file_is_replaced),
 		cmocka_unit_test(test_unwritable_path_is_named),
 	};
