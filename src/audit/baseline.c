@@ -7,8 +7,8 @@
  *      "sysctls": [{"name": NAME, "value": N}],
  *      "devices": [{"name": DEVICE, "active": [FEATURE], "programs": ["HOOK NAME"]}]}]}
  *
- * It is read strictly: what is not exactly this is refused, and nothing in it is believed to be
- * printable.
+ * It is read strictly: what differs from this form is refused, and no text in it is trusted to be printable. So when two
+ * baselines are compared, both have this form.
  */
 #include "audit/baseline.h"
 
@@ -18,7 +18,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "audit/collect.h"
+#include "audit/facts.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/term.h"
@@ -27,7 +28,7 @@
 #define FORMAT 1
 #define FILE_MAX (64 << 20)
 
-/* Features that decide; the others come and go with kernels and ports. */
+/* The features that decide; others come and go with kernels and ports. */
 static const char *const deciding[] = {
 	"rx-checksum",
 	"tx-checksum-ip-generic",
@@ -54,6 +55,50 @@ static int no_memory(void)
 	return fail(-ENOMEM, "out of memory");
 }
 
+/* ---- Names that survive a rebuild ---- */
+
+/* Kubernetes generates names from these letters (k8s.io/apimachinery/pkg/util/rand). */
+#define GENERATED "bcdfghjklmnpqrstvwxz2456789"
+
+/* Cuts "-xxxxx" off the end if it is generated and `min` to `max` letters long. */
+static bool cut_generated(char *name, size_t min, size_t max)
+{
+	char *dash = strrchr(name, '-');
+	size_t len = dash ? strlen(dash + 1) : 0;
+
+	if (!dash || dash == name || len < min || len > max || strspn(dash + 1, GENERATED) != len)
+		return false;
+	*dash = '\0';
+	return true;
+}
+
+static bool is_id(const struct space *space, const char *name)
+{
+	return *space->container && strlen(name) >= 12 &&
+	       !strncmp(space->container, name, strlen(name));
+}
+
+/* The name under which a namespace is known: see baseline.h. */
+static void space_role(const struct audit_facts *facts, size_t space, char *ret_name, size_t size)
+{
+	const struct space *look = &facts->inventory.space[space];
+	char numbered[sizeof(look->comm) + 16];
+
+	snprintf(numbered, sizeof(numbered), "%s[%d]", look->comm, look->pid);
+	if (look->own || !(is_id(look, look->name) || !strcmp(look->name, numbered))) {
+		term_printable(ret_name, size, look->name);
+		return;
+	}
+	if (!*look->hostname || is_id(look, look->hostname) ||
+	    !strcmp(look->hostname, facts->inventory.space[0].hostname)) {
+		term_printable(ret_name, size, look->comm);
+		return;
+	}
+	term_printable(ret_name, size, look->hostname);
+	if (cut_generated(ret_name, 5, 5))
+		cut_generated(ret_name, 6, 10);
+}
+
 static void device_role(const struct audit_facts *facts, struct audit_place place, char *ret_name,
 			size_t size)
 {
@@ -62,16 +107,18 @@ static void device_role(const struct audit_facts *facts, struct audit_place plac
 
 	if (strcmp(audit_device(facts, place)->kind, "veth") != 0 || peer.device == AUDIT_NONE ||
 	    peer.space == place.space || !facts->inventory.space[place.space].own) {
-		snprintf(ret_name, size, "%s", audit_more(facts, place)->name);
+		snprintf(ret_name, size, "%s", audit_details(facts, place)->name);
 		return;
 	}
-	audit_role(facts, peer.space, role, sizeof(role));
-	snprintf(ret_name, size, "veth to %s:%s", role, audit_more(facts, peer)->name);
+	space_role(facts, peer.space, role, sizeof(role));
+	snprintf(ret_name, size, "veth to %s:%s", role, audit_details(facts, peer)->name);
 }
+
+/* ---- Making and writing ---- */
 
 static json_t *make_device(const struct audit_facts *facts, struct audit_place place)
 {
-	const struct audit_device *device = audit_more(facts, place);
+	const struct audit_device *device = audit_details(facts, place);
 	json_t *active = json_array(), *programs = json_array();
 	char name[200], text[64];
 
@@ -87,7 +134,7 @@ static json_t *make_device(const struct audit_facts *facts, struct audit_place p
 	return json_pack("{s:s, s:o, s:o}", "name", name, "active", active, "programs", programs);
 }
 
-static bool holds(const json_t *array, const json_t *value)
+static bool has_equal(const json_t *array, const json_t *value)
 {
 	const json_t *one;
 	size_t i;
@@ -98,12 +145,12 @@ static bool holds(const json_t *array, const json_t *value)
 	return false;
 }
 
-/* Appends what is not there yet; takes the reference. 0 or -ENOMEM. */
-static int append(json_t *array, json_t *value, bool once)
+/* Appends the value, whose reference it takes; with `once` only if the array has no equal one. 0 or -ENOMEM. */
+static int append_value(json_t *array, json_t *value, bool once)
 {
 	if (!value)
 		return no_memory();
-	if (once && holds(array, value)) {
+	if (once && has_equal(array, value)) {
 		json_decref(value);
 		return 0;
 	}
@@ -117,7 +164,7 @@ static json_t *make_space(const struct audit_facts *facts, size_t i)
 	char name[128];
 	int rc = 0;
 
-	audit_role(facts, i, name, sizeof(name));
+	space_role(facts, i, name, sizeof(name));
 	for (size_t k = 0; k < AUDIT_SYSCTLS; k++)
 		if (space->sysctl[k] >= 0)
 			json_array_append_new(sysctls,
@@ -125,8 +172,8 @@ static json_t *make_space(const struct audit_facts *facts, size_t i)
 							"value", space->sysctl[k]));
 	for (size_t k = 0; !rc && k < facts->inventory.space[i].device_count; k++)
 		if (space->device[k].features_known)
-			rc = append(devices, make_device(facts, (struct audit_place){ i, k }),
-				    false);
+			rc = append_value(devices, make_device(facts, (struct audit_place){ i, k }),
+					  false);
 	return json_pack("{s:s, s:o, s:o}", "name", name, "sysctls", sysctls, "devices", devices);
 }
 
@@ -136,7 +183,7 @@ int audit_baseline_make(const struct audit_facts *facts, json_t **ret_baseline)
 	int rc = spaces ? 0 : no_memory();
 
 	for (size_t i = 0; !rc && i < facts->inventory.space_count; i++)
-		rc = append(spaces, make_space(facts, i), true);
+		rc = append_value(spaces, make_space(facts, i), true);
 	if (rc)
 		return rc;
 	*ret_baseline = json_pack("{s:s, s:i, s:s, s:O}", "truesum", MAGIC, "format", FORMAT,
@@ -160,6 +207,8 @@ int audit_baseline_write(const char *path, const json_t *baseline)
 	}
 	return 0;
 }
+
+/* ---- Reading ---- */
 
 static bool is_printable(const char *text)
 {
@@ -227,7 +276,7 @@ static bool check_baseline(json_t *root)
 
 int audit_baseline_read(const char *path, json_t **ret_baseline)
 {
-	/* Somebody's FIFO would block. */
+	/* O_NONBLOCK: a FIFO would block. */
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	json_auto_t *root = NULL;
 	json_error_t error;
@@ -251,4 +300,149 @@ int audit_baseline_read(const char *path, json_t **ret_baseline)
 			    path);
 	*ret_baseline = TAKE_PTR(root);
 	return 0;
+}
+
+/* ---- Comparing ---- */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static int add_change(struct audit_drift *drift, const struct audit_change *change)
+{
+	struct audit_change *added = ARRAY_ADD(drift->change, drift->count);
+
+	if (!added)
+		return -ENOMEM;
+	*added = *change;
+	added->namespace = strdup(change->namespace);
+	added->device = strdup(change->device);
+	added->what = strdup(change->what);
+	return added->namespace && added->device && added->what ? 0 : no_memory();
+}
+
+/*
+ * The entry of a list in the baseline to compare with: among all with the same name in namespaces of that name one that
+ * is equal, else the first; NULL: none has the name.
+ */
+static const json_t *counterpart(const json_t *was, const char *namespace, const char *list,
+				 const json_t *now)
+{
+	const json_t *space, *one, *first = NULL;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(was, "namespaces"), i, space) {
+		if (strcmp(text_of(space, "name"), namespace) != 0)
+			continue;
+		json_array_foreach(json_object_get(space, list), k, one) {
+			if (strcmp(text_of(one, "name"), text_of(now, "name")) != 0)
+				continue;
+			if (json_equal(one, now))
+				return one;
+			first = first ? first : one;
+		}
+	}
+	return first;
+}
+
+static bool lists(const json_t *array, const char *text)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(array, i, one)
+		if (!strcmp(json_string_value(one), text))
+			return true;
+	return false;
+}
+
+/* Adds the names that only one of the two lists has. */
+static int compare_lists(struct audit_drift *drift, const char *namespace, const json_t *was,
+			 const json_t *now, const char *list, const char *const states[2])
+{
+	const json_t *sides[2] = { json_object_get(was, list), json_object_get(now, list) };
+	struct audit_change change = { .namespace = (char *)namespace,
+				       .device = (char *)text_of(now, "name") };
+	const json_t *one;
+	int rc = 0;
+	size_t i;
+
+	for (int side = 0; !rc && side < 2; side++) {
+		json_array_foreach(sides[side], i, one) {
+			if (rc || lists(sides[!side], json_string_value(one)))
+				continue;
+			change.what = (char *)json_string_value(one);
+			snprintf(change.was, sizeof(change.was), "%s", states[side]);
+			snprintf(change.is, sizeof(change.is), "%s", states[!side]);
+			rc = add_change(drift, &change);
+		}
+	}
+	return rc;
+}
+
+static int compare_device(struct audit_drift *drift, const json_t *was, const char *namespace,
+			  const json_t *now)
+{
+	static const char *const feature[] = { "on", "off" }, *const program[] = { "there",
+										   "gone" };
+	const json_t *former = counterpart(was, namespace, "devices", now);
+	int rc;
+
+	if (!former) {
+		drift->unknown++;
+		return 0;
+	}
+	rc = compare_lists(drift, namespace, former, now, "active", feature);
+	return rc ? rc : compare_lists(drift, namespace, former, now, "programs", program);
+}
+
+static int compare_sysctl(struct audit_drift *drift, const json_t *was, const char *namespace,
+			  const json_t *now)
+{
+	const json_t *former = counterpart(was, namespace, "sysctls", now);
+	struct audit_change change = { .namespace = (char *)namespace,
+				       .device = (char *)"",
+				       .what = (char *)text_of(now, "name") };
+
+	if (!former || json_equal(former, now))
+		return 0;
+	snprintf(change.was, sizeof(change.was), "%lld",
+		 (long long)json_integer_value(json_object_get(former, "value")));
+	snprintf(change.is, sizeof(change.is), "%lld",
+		 (long long)json_integer_value(json_object_get(now, "value")));
+	return add_change(drift, &change);
+}
+
+int audit_baseline_compare(const json_t *was, const json_t *now, struct audit_drift *ret_drift)
+{
+	struct audit_drift drift = { 0 };
+	const json_t *space, *one;
+	size_t i, k;
+	int rc = 0;
+
+	json_array_foreach(json_object_get(now, "namespaces"), i, space) {
+		const char *name = text_of(space, "name");
+
+		json_array_foreach(json_object_get(space, "sysctls"), k, one)
+			rc = rc ? rc : compare_sysctl(&drift, was, name, one);
+		json_array_foreach(json_object_get(space, "devices"), k, one)
+			rc = rc ? rc : compare_device(&drift, was, name, one);
+	}
+	if (rc)
+		audit_drift_release(&drift);
+	else
+		*ret_drift = drift;
+	return rc;
+}
+
+void audit_drift_release(struct audit_drift *drift)
+{
+	for (size_t i = 0; i < drift->count; i++) {
+		free(drift->change[i].namespace);
+		free(drift->change[i].device);
+		free(drift->change[i].what);
+	}
+	free(drift->change);
+	*drift = (struct audit_drift){ 0 };
 }

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What `truesum audit` knows of a host: the inventory, and for each namespace and device what
- * decides whether checksums are verified. Collected by reading only; judged elsewhere (rules.h), so
- * that rules can be tested on facts that were made up.
+ * What `truesum audit` knows about a host: the inventory, and for each namespace and device what decides whether
+ * checksums are verified. collect.h collects the facts; rules.h judges them, so that rules can be tested on made-up
+ * facts.
  *
- * Devices are meant by two numbers, their namespace's and their own in it, in the order of the
- * inventory.
+ * A place is two numbers: the namespace's in the inventory, and the device's in that namespace.
  */
 #ifndef TRUESUM_AUDIT_FACTS_H
 #define TRUESUM_AUDIT_FACTS_H
@@ -16,13 +15,13 @@
 
 #define AUDIT_NONE SIZE_MAX
 
-/* What a program does with a packet's unfinished sum: an XDP redirect forgets it. */
+/* Whether an XDP program redirects packets, which makes the kernel forget that a checksum is unfinished. */
 enum audit_redirects { REDIRECTS_NO, REDIRECTS_YES, REDIRECTS_UNKNOWN };
 
 struct audit_program {
 	const char *hook; /* "xdp", "tc ingress", "tc egress", "tcx ingress", "tcx egress" */
 	uint32_t id; /* the BPF program's; 0: a filter of another kind */
-	char name[32]; /* the program's, the filter's, or the filter's kind */
+	char name[32]; /* the program's, or the kind of filter */
 	enum audit_redirects redirects; /* xdp only */
 };
 
@@ -39,9 +38,9 @@ struct audit_device {
 /* A packet socket that receives IP. */
 struct audit_packet_socket {
 	int index; /* the device it is bound to; 0: all */
-	bool sees_status; /* PACKET_AUXDATA, or a ring: it is told that a sum is not finished */
+	bool sees_status; /* PACKET_AUXDATA or a ring tells it which checksums are unfinished */
 	uint32_t inode;
-	pid_t pid; /* 0: not known */
+	pid_t pid; /* of its owner; 0: not known */
 	char comm[16];
 };
 
@@ -59,15 +58,16 @@ enum audit_sysctl {
 /* Their names, with dots, as sysctl(8) takes them. */
 extern const char *const audit_sysctl_names[AUDIT_SYSCTLS];
 
+/* Whether the namespace has NAT rules. Only known if conntrack does not verify checksums. */
 enum audit_nat { NAT_NO, NAT_YES, NAT_UNKNOWN };
 
 struct audit_space {
 	char name[128]; /* as in the inventory, printable */
-	struct audit_device *device; /* as many, in the order of the inventory's */
+	struct audit_device *device; /* as many as in the inventory, in the same order */
 	int sysctl[AUDIT_SYSCTLS]; /* -1: not there */
 	bool counters_known;
 	struct counters counters;
-	enum audit_nat nat; /* asked only where conntrack does not verify: else NAT_UNKNOWN */
+	enum audit_nat nat;
 	struct audit_packet_socket *packet_socket;
 	size_t packet_socket_count;
 };
@@ -76,28 +76,12 @@ struct audit_facts {
 	char kernel[65]; /* uname -r */
 	struct inventory inventory;
 	struct feature_names names;
-	struct audit_space *space; /* as many, in the order of the inventory's */
+	struct audit_space *space; /* as many as in the inventory, in the same order */
 	bool log_known; /* the kernel log could be read */
 	unsigned int csum_failures; /* "hw csum failure" lines in it */
-	char csum_failure_device[IFNAMSIZ]; /* the latest one's */
-	char unseen[400]; /* what could not be seen and why; empty: all was */
+	char csum_failure_device[IFNAMSIZ]; /* the device in the last of them */
+	char unseen[400]; /* what could not be seen, and why; empty: everything could */
 };
-
-/*
- * Takes stock. Without privilege what can be seen is, and `unseen` says what cannot. Else 0 or
- * -errno with a sentence.
- */
-int audit_facts_take(struct audit_facts *ret_facts);
-void audit_facts_release(struct audit_facts *facts);
-
-/* Records what could not be seen; the first of a kind (`what`) counts. */
-void audit_unseen(struct audit_facts *facts, const char *what, const char *why);
-
-bool audit_feature(const struct audit_facts *facts, const struct audit_device *device,
-		   const char *feature);
-
-/* Whether the device finishes transmit sums, so that it takes packets whose sum is unfinished. */
-bool audit_tx_checksum(const struct audit_facts *facts, const struct audit_device *device);
 
 struct audit_place {
 	size_t space, device; /* AUDIT_NONE: none */
@@ -106,17 +90,26 @@ struct audit_place {
 /* The device with that index in that namespace. */
 struct audit_place audit_find(const struct audit_facts *facts, size_t space, int index);
 
-/* The other end of a veth pair, the lower device of a macvlan. */
+/* The other end of a veth pair, or the lower device of a macvlan or VLAN. */
 struct audit_place audit_peer(const struct audit_facts *facts, struct audit_place place);
 
+/* Whether a feature, by its name in ethtool, is known to be on. */
+bool audit_feature(const struct audit_facts *facts, const struct audit_device *device,
+		   const char *feature);
+
+/* Whether the device finishes checksums itself when it sends, so that it takes packets with unfinished ones. */
+bool audit_tx_checksum(const struct audit_facts *facts, const struct audit_device *device);
+
+/* What the inventory has of a device. */
 static inline const struct device *audit_device(const struct audit_facts *facts,
 						struct audit_place place)
 {
 	return &facts->inventory.space[place.space].device[place.device];
 }
 
-static inline const struct audit_device *audit_more(const struct audit_facts *facts,
-						    struct audit_place place)
+/* What the audit adds to it. */
+static inline const struct audit_device *audit_details(const struct audit_facts *facts,
+						       struct audit_place place)
 {
 	return &facts->space[place.space].device[place.device];
 }

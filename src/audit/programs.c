@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Programs attached to devices: XDP by the ids the inventory has, filters at clsact or ingress by
- * rtnetlink, tcx (Linux 6.6) by bpf(2). Names, and whether an XDP program redirects, come from the
- * program itself: bpf_redirect_map() needs a map of a kind that serves nothing else, and a call of
- * bpf_redirect() is found in its instructions, which hold a helper's distance from __bpf_call_base
- * (kernel/bpf/core.c).
+ * Programs on devices: XDP by the ids in the inventory, filters at clsact or ingress by rtnetlink, tcx (Linux 6.6) by
+ * bpf(2). The program itself tells its name and whether it redirects: bpf_redirect_map() needs a map of a kind that
+ * has no other use, and a call of bpf_redirect() shows in the instructions, which contain the distance of a helper
+ * from __bpf_call_base (kernel/bpf/core.c).
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -16,13 +15,16 @@
 #include <string.h>
 
 #include "audit/collect.h"
+#include "audit/facts.h"
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/term.h"
+#include "net/nl.h"
 
 #define PROGRAMS_MAX 16 /* of a device */
 #define MAPS_MAX 64
-/* bpf_attach_type of Linux 6.6: newer than the headers this is built with */
+/* enum bpf_attach_type of Linux 6.6, which is newer than the headers this builds with */
 #define TCX_INGRESS 46
 #define TCX_EGRESS 47
 
@@ -39,12 +41,6 @@ struct audit_programs {
 	bool symbols_read;
 	uint64_t call_base, redirect; /* addresses; 0: not known */
 };
-
-int audit_programs_new(struct audit_programs **ret_programs)
-{
-	*ret_programs = calloc(1, sizeof(**ret_programs));
-	return *ret_programs ? 0 : -ENOMEM;
-}
 
 void audit_programs_free(struct audit_programs *programs)
 {
@@ -89,7 +85,7 @@ static bool has_redirect_map(const uint32_t *ids, uint32_t count)
 	return false;
 }
 
-/* Whether the instructions call bpf_redirect(). Zeros stand where the kernel does not tell. */
+/* Whether the instructions call bpf_redirect(). The kernel writes 0 if it hides what they call. */
 static enum audit_redirects calls_redirect(struct audit_programs *programs,
 					   const struct bpf_insn *insns, size_t count)
 {
@@ -144,22 +140,20 @@ static void ask_program(struct audit_programs *programs, struct known *known)
 
 static struct known *look_up(struct audit_programs *programs, uint32_t id)
 {
-	struct known *grown;
+	struct known *known;
 
 	for (size_t i = 0; i < programs->count; i++)
 		if (programs->known[i].id == id)
 			return &programs->known[i];
-	grown = reallocarray(programs->known, programs->count + 1, sizeof(*grown));
-	if (!grown)
+	known = ARRAY_ADD(programs->known, programs->count);
+	if (!known)
 		return NULL;
-	programs->known = grown;
-	grown += programs->count++;
-	*grown = (struct known){ .id = id };
-	ask_program(programs, grown);
-	return grown;
+	known->id = id;
+	ask_program(programs, known);
+	return known;
 }
 
-/* Adds a program to its device, unless it is there already (a filter can be listed in parts). */
+/* Adds a program to its device, unless the device has it: a filter may be listed in several parts. */
 static void add_program(struct audit_device *device, const struct audit_program *program)
 {
 	if (!device->program) {
@@ -192,7 +186,7 @@ static void add_bpf(struct audit_programs *programs, struct audit_device *device
 struct qdiscs {
 	const struct audit_facts *facts;
 	size_t space;
-	bool *hooked; /* by device: there is clsact or ingress on it */
+	bool *hooked; /* by device: it has clsact or ingress */
 };
 
 static int take_qdisc(const struct nlmsghdr *message, void *data)
@@ -216,7 +210,7 @@ struct filters {
 	size_t id_count;
 };
 
-/* BPF ids are looked up after the dump; what is no BPF is entered by its kind. */
+/* Remembers the ids of BPF filters, to be looked up after the dump. Other filters are added by their kind. */
 static int take_filter(const struct nlmsghdr *message, void *data)
 {
 	struct filters *filters = data;
@@ -245,7 +239,8 @@ static int take_filter(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-static int dump(struct nl *nl, uint16_t type, int index, uint32_t parent, mnl_cb_t take, void *data)
+static int dump_tc(struct nl *nl, uint16_t type, int index, uint32_t parent, mnl_cb_t take,
+		   void *data)
 {
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = nl_request(buffer, type, NLM_F_DUMP);
@@ -268,15 +263,15 @@ static int collect_filters(struct audit_programs *programs, struct nl *nl, int i
 	for (size_t i = 0; !rc && i < ARRAY_SIZE(sides); i++) {
 		struct filters filters = { .device = device, .hook = sides[i].hook };
 
-		rc = dump(nl, RTM_GETTFILTER, index, TC_H_MAKE(TC_H_CLSACT, sides[i].minor),
-			  take_filter, &filters);
+		rc = dump_tc(nl, RTM_GETTFILTER, index, TC_H_MAKE(TC_H_CLSACT, sides[i].minor),
+			     take_filter, &filters);
 		for (size_t k = 0; k < filters.id_count; k++)
 			add_bpf(programs, device, sides[i].hook, filters.ids[k]);
 	}
 	return rc;
 }
 
-/* Older kernels refuse the question, and so does every kernel without CAP_NET_ADMIN. */
+/* Older kernels refuse the question, and every kernel does without CAP_NET_ADMIN. */
 static void collect_tcx(struct audit_programs *programs, int index, struct audit_device *device)
 {
 	static const struct {
@@ -297,7 +292,8 @@ static void collect_tcx(struct audit_programs *programs, int index, struct audit
 	}
 }
 
-int audit_collect_programs(struct audit_facts *facts, size_t space, struct audit_programs *programs)
+int audit_collect_programs(struct audit_facts *facts, size_t space,
+			   struct audit_programs **programs)
 {
 	const struct space *look = &facts->inventory.space[space];
 	_cleanup_free_ bool *hooked = calloc(look->device_count + 1, sizeof(*hooked));
@@ -305,19 +301,20 @@ int audit_collect_programs(struct audit_facts *facts, size_t space, struct audit
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 	int rc;
 
-	if (!hooked)
+	*programs = *programs ? *programs : calloc(1, sizeof(**programs));
+	if (!hooked || !*programs)
 		return fail(-ENOMEM, "out of memory");
 	rc = nl_open(-1, NETLINK_ROUTE, &nl);
-	rc = rc ? rc : dump(nl, RTM_GETQDISC, 0, 0, take_qdisc, &qdiscs);
+	rc = rc ? rc : dump_tc(nl, RTM_GETQDISC, 0, 0, take_qdisc, &qdiscs);
 	for (size_t i = 0; !rc && i < look->device_count; i++) {
 		struct audit_device *device = &facts->space[space].device[i];
 
 		for (size_t k = 0; k < DEVICE_XDP_MAX; k++)
 			if (look->device[i].xdp[k])
-				add_bpf(programs, device, "xdp", look->device[i].xdp[k]);
+				add_bpf(*programs, device, "xdp", look->device[i].xdp[k]);
 		if (hooked[i])
-			rc = collect_filters(programs, nl, look->device[i].index, device);
-		collect_tcx(programs, look->device[i].index, device);
+			rc = collect_filters(*programs, nl, look->device[i].index, device);
+		collect_tcx(*programs, look->device[i].index, device);
 	}
 	return rc;
 }

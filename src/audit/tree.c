@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The tree: see tree.h. Nodes are all devices, then all namespaces, numbered through. Each gets a
- * parent:
+ * The tree: see tree.h. The nodes are all devices, then all namespaces, with consecutive numbers. Parents:
  *
- *   a veth's or macvlan's end    the end that lies nearer to the host's namespace
- *   a VLAN, VXLAN                the device it runs on
- *   a port                       its bridge or bond ...
- *   a bridge or bond             ... but for the port that leads outside, which it hangs on itself
- *   what has none of these       the device that leads into its namespace, or else the namespace
+ *   of a veth's or macvlan's end    the end nearer to the host's namespace
+ *   of a VLAN or VXLAN              the device it runs on
+ *   of a bridge or bond             its port that leads outside, if there is one
+ *   of another port                 its bridge or bond
+ *   of any other device             the device that leads into its namespace, else the namespace
  */
 #include "audit/tree.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
+#include "base/array.h"
 #include "base/fail.h"
 
 #define EQUAL_MAX 4
@@ -27,7 +27,7 @@ struct node {
 	size_t uplink; /* of a bridge or bond: the port that leads outside */
 	uint64_t signature; /* of itself and all below */
 	bool hidden;
-	bool counted; /* emitted, or part of a row that stands for several */
+	bool counted; /* it has a row, or is part of a row that stands for several */
 };
 
 struct forest {
@@ -36,14 +36,13 @@ struct forest {
 	struct node *node;
 	size_t count, device_count;
 	size_t *base; /* by namespace: number of its first device */
-	size_t *distance; /* by namespace: links to the host's */
+	size_t *distance; /* by namespace: number of links to the host's */
 	size_t *entrance; /* by namespace: the device that leads into it */
 	bool all;
 	struct audit_tree tree;
-	size_t room;
 };
 
-static size_t number(const struct forest *forest, struct audit_place place)
+static size_t node_number(const struct forest *forest, struct audit_place place)
 {
 	return place.device == AUDIT_NONE ? forest->device_count + place.space
 					  : forest->base[place.space] + place.device;
@@ -59,8 +58,8 @@ static bool is_hardware(const struct device *device)
 	return !*device->kind && !(device->flags & IFF_LOOPBACK);
 }
 
-/* Namespaces by their distance to the host's, over links between devices. */
-static void measure(struct forest *forest)
+/* Finds every namespace's distance to the host's, over links between devices. */
+static void measure_distances(struct forest *forest)
 {
 	bool more = true;
 
@@ -81,7 +80,7 @@ static void measure(struct forest *forest)
 				forest->distance[there] = round + 1;
 				more = true;
 			}
-			/* Only one end may know of the other. */
+			/* It may be that only one end knows the other. */
 			if (forest->distance[there] == round &&
 			    forest->distance[here] == AUDIT_NONE) {
 				forest->distance[here] = round + 1;
@@ -91,10 +90,7 @@ static void measure(struct forest *forest)
 	}
 }
 
-/*
- * The end nearer to the host, of a device that is joined to another namespace; AUDIT_NONE: it is
- * that.
- */
+/* The end nearer to the host of a device that links two namespaces; AUDIT_NONE: that is this device. */
 static size_t outer_end(const struct forest *forest, size_t node)
 {
 	struct audit_place place = forest->node[node].place,
@@ -106,7 +102,7 @@ static size_t outer_end(const struct forest *forest, size_t node)
 	there = forest->distance[peer.space];
 	if (there > here || (there == here && peer.space > place.space))
 		return AUDIT_NONE;
-	return number(forest, peer);
+	return node_number(forest, peer);
 }
 
 /* How well a port leads outside; 0: not at all. */
@@ -165,22 +161,22 @@ static size_t parent_of(const struct forest *forest, size_t node)
 	if (is_master(device) && (parent = forest->node[node].uplink) != AUDIT_NONE)
 		return parent;
 	other = audit_find(forest->facts, place.space,
-			   audit_more(forest->facts, place)->tunnel_lower);
+			   audit_details(forest->facts, place)->tunnel_lower);
 	if (other.device != AUDIT_NONE)
-		return number(forest, other);
+		return node_number(forest, other);
 	other = audit_peer(forest->facts, place);
 	if (strcmp(device->kind, "veth") != 0 && other.device != AUDIT_NONE &&
 	    other.space == place.space)
-		return number(forest, other);
+		return node_number(forest, other);
 	other = audit_find(forest->facts, place.space, device->master);
 	if (other.device != AUDIT_NONE && !is_hardware(device) &&
 	    is_master(audit_device(forest->facts, other)) &&
-	    forest->node[number(forest, other)].uplink != node)
-		return number(forest, other);
+	    forest->node[node_number(forest, other)].uplink != node)
+		return node_number(forest, other);
 	return AUDIT_NONE;
 }
 
-/* Breaks circles: whoever finds itself among its ancestors becomes a root. */
+/* Breaks circles: a node that is its own ancestor becomes a root. */
 static void break_circle(struct forest *forest, size_t node)
 {
 	size_t at = forest->node[node].parent;
@@ -222,19 +218,19 @@ static void find_parents(struct forest *forest)
 	}
 }
 
-/* lo is shown where there is something to say of it. */
-static void hide(struct forest *forest)
+/* Hides lo, unless it has programs or findings. */
+static void hide_loopbacks(struct forest *forest)
 {
 	for (size_t i = 0; i < forest->device_count; i++) {
 		struct node *node = &forest->node[i];
 
 		node->hidden = (device_of(forest, i)->flags & IFF_LOOPBACK) &&
-			       !audit_more(forest->facts, node->place)->program_count &&
+			       !audit_details(forest->facts, node->place)->program_count &&
 			       audit_severity_at(forest->findings, node->place) < 0;
 	}
 }
 
-/* Appends to the parents' lists in reverse, so that each is in order; hardware before the rest. */
+/* Links children to their parents, hardware first. Goes backwards, as each child is put in front of the others. */
 static void link_children(struct forest *forest)
 {
 	for (int hardware = 0; hardware < 2; hardware++)
@@ -268,11 +264,11 @@ static uint64_t mix_findings(const struct forest *forest, uint64_t hash, struct 
 	return hash;
 }
 
-/* What makes two devices alike: not their names, addresses and numbers. */
+/* Devices with the same signature are alike. Names, addresses and indices are not part of it. */
 static uint64_t device_signature(const struct forest *forest, size_t node)
 {
 	const struct device *device = device_of(forest, node);
-	const struct audit_device *more = audit_more(forest->facts, forest->node[node].place);
+	const struct audit_device *more = audit_details(forest->facts, forest->node[node].place);
 	uint32_t up = device->flags & IFF_UP;
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
@@ -306,17 +302,11 @@ static void sign(struct forest *forest, size_t at)
 
 static int add_row(struct forest *forest, const struct audit_row *row)
 {
-	struct audit_tree *tree = &forest->tree;
-	struct audit_row *grown;
+	struct audit_row *added = ARRAY_ADD(forest->tree.row, forest->tree.count);
 
-	if (tree->count == forest->room) {
-		grown = reallocarray(tree->row, forest->room * 2 + 64, sizeof(*grown));
-		if (!grown)
-			return fail(-ENOMEM, "out of memory");
-		tree->row = grown;
-		forest->room = forest->room * 2 + 64;
-	}
-	tree->row[tree->count++] = *row;
+	if (!added)
+		return -ENOMEM;
+	*added = *row;
 	return 0;
 }
 
@@ -336,7 +326,7 @@ static int emit(struct forest *forest, size_t at, struct audit_row row)
 	return rc ? rc : emit_list(forest, node->child, &below);
 }
 
-/* Those of the list, from `first` on, that are like it and are not emitted yet. */
+/* How many siblings from `first` on are like it and have no row yet. */
 static size_t count_equals(const struct forest *forest, size_t first)
 {
 	size_t count = 0;
@@ -362,7 +352,7 @@ static size_t next_left(const struct forest *forest, size_t from)
 	return from;
 }
 
-/* The row that stands for the rest of those that are like `first`. */
+/* Adds the row that stands for `first` and all further siblings like it. */
 static int emit_rest(struct forest *forest, size_t first, struct audit_row row)
 {
 	uint64_t signature = forest->node[first].signature;
@@ -377,7 +367,7 @@ static int emit_rest(struct forest *forest, size_t first, struct audit_row row)
 	return add_row(forest, &row);
 }
 
-/* Emits a list of siblings: `from` is what their rows have in common. */
+/* Adds the rows of siblings; `from` has what these rows have in common. */
 static int emit_list(struct forest *forest, size_t first, const struct audit_row *from)
 {
 	uint64_t rail = UINT64_C(1) << (from->depth <= AUDIT_DEPTH_MAX ? from->depth : 63);
@@ -416,12 +406,12 @@ static int emit_all(struct forest *forest)
 	size_t spaces = forest->facts->inventory.space_count, last = AUDIT_NONE;
 	struct audit_row root = { .parent = AUDIT_NONE };
 
-	/* The namespaces that are roots, as one list of siblings, the host's first. */
+	/* The namespaces that are roots become one list of siblings, the host's first. */
 	for (size_t i = spaces; i-- > 0;) {
 		struct node *node = &forest->node[forest->device_count + i];
 
 		if (node->child == AUDIT_NONE && i) {
-			forest->tree.lonely += forest->entrance[i] == AUDIT_NONE;
+			forest->tree.bare += forest->entrance[i] == AUDIT_NONE;
 			continue;
 		}
 		sign(forest, forest->device_count + i);
@@ -468,9 +458,9 @@ int audit_tree_build(const struct audit_facts *facts, const struct audit_finding
 	int rc = allocate(&forest);
 
 	if (!rc) {
-		measure(&forest);
+		measure_distances(&forest);
 		find_parents(&forest);
-		hide(&forest);
+		hide_loopbacks(&forest);
 		link_children(&forest);
 		rc = emit_all(&forest);
 	}

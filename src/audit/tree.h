@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's devices as a tree from the outside in: a NIC, the bond, bridge or VXLAN on it, the
- * veth at that, its other end in a container, and so on in there. A namespace that no device leads
- * to is a root of its own.
+ * The host's devices as a tree from the outside in: a NIC, the bond, bridge or VXLAN on it, a veth that is its port,
+ * that veth's other end in a container, and so on inside. A namespace that no device leads to is a root of its own.
  */
 #ifndef TRUESUM_AUDIT_TREE_H
 #define TRUESUM_AUDIT_TREE_H
@@ -13,21 +12,21 @@
 
 struct audit_row {
 	struct audit_place place; /* device AUDIT_NONE: a namespace, whose devices follow */
-	size_t parent; /* row it hangs on; AUDIT_NONE: a root */
+	size_t parent; /* number of its row; AUDIT_NONE: this is a root */
 	unsigned int depth;
-	uint64_t rails; /* bit n: at depth n another row of that level follows below */
-	size_t more; /* not 0: this row stands for so many more that are like the last ones shown */
+	uint64_t rails; /* bit n: another row of depth n follows below */
+	size_t more; /* not 0: this row stands for so many more like the last ones shown */
 };
 
 struct audit_tree {
 	struct audit_row *row; /* in the order to print */
 	size_t count;
-	size_t lonely; /* namespaces without a row: they have no device but lo */
+	size_t bare; /* namespaces without a row, as they have no device but lo */
 };
 
 /*
- * Of siblings that are equal in everything but name and address, with all below them, more than
- * four are cut to two; with `all` nothing is.
+ * Builds the tree, which the caller frees with audit_tree_release(). Unless `all` is set, more than four siblings that are
+ * alike, with everything below them, are cut to two; names and addresses may differ. -ENOMEM with a sentence.
  */
 int audit_tree_build(const struct audit_facts *facts, const struct audit_findings *findings,
 		     bool all, struct audit_tree *ret_tree);

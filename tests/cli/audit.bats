@@ -65,24 +65,24 @@ audit() {
 	host "$TRUESUM" audit --json "$@" >"$WORK/out" || status=$?
 }
 
-# One line a finding: "id severity namespace device"
+# Prints each finding as a line: "id severity namespace device"
 found() { jq -r '.findings[] | "\(.id) \(.severity) \(.namespace) \(.device // "-")"' "$WORK/out"; }
 
-# expect EXIT LINE...: the findings, exactly these
+# expect EXIT LINE...: the findings are exactly these
 expect() {
 	audit
 	diff <(printf '%s\n' "${@:2}" | sed '/^$/d') <(found)
 	[ "$status" = "$1" ]
 }
 
-# The first finding's remedy, done; then nothing is found.
+# Runs the first finding's remedy; then nothing is found.
 remedy_cures() {
 	audit
 	host bash -c "$(jq -r '.findings[0].remedy' "$WORK/out")" >/dev/null
 	expect 0
 }
 
-# What the tests change, and audit must not.
+# Prints what the tests change and audit must not.
 settings() {
 	host ip link
 	host tc qdisc
@@ -158,7 +158,7 @@ start_reader() {
 	diff <(echo "$before") <(settings)
 }
 
-@test "audit: what makes no sense is refused in one line, exit 2" {
+@test "audit: a command line that makes no sense is refused in one line, exit 2" {
 	local args
 	while read -r args; do
 		eval "run host $TRUESUM audit $args"
@@ -174,7 +174,7 @@ start_reader() {
 	END
 }
 
-@test "audit: conntrack without checksums is a finding where addresses are translated, not elsewhere" {
+@test "audit: conntrack without checksums is a finding if there are NAT rules, and only then" {
 	host sysctl -qw net.netfilter.nf_conntrack_checksum=0 || skip "no conntrack"
 	in_ns c1 sysctl -qw net.netfilter.nf_conntrack_checksum=0
 	expect 0
@@ -189,7 +189,7 @@ start_reader() {
 	remedy_cures
 }
 
-@test "audit: the same on a kernel whose veth may be unfixed is a danger" {
+@test "audit: conntrack without checksums is a danger on a kernel whose veth may be unfixed" {
 	command -v setarch >/dev/null || skip "no setarch"
 	host sysctl -qw net.netfilter.nf_conntrack_checksum=0 || skip "no conntrack"
 	host nft 'add table ip t; add chain ip t post { type nat hook postrouting priority 100; };
@@ -201,7 +201,7 @@ start_reader() {
 	[ "$(jq -r .verdict "$WORK/out")" = danger ]
 }
 
-@test "audit: a kernel version that does not tell is a note, where there is a veth" {
+@test "audit: a kernel version that does not tell is a note, if there is a veth" {
 	command -v setarch >/dev/null || skip "no setarch"
 	host setarch --uname-2.6 "$TRUESUM" audit --json >"$WORK/out"
 	[ "$(found)" = "veth-version note host -" ]
@@ -219,19 +219,19 @@ start_reader() {
 	remedy_cures
 }
 
-@test "audit: a container that differs from the others at its bridge is a note, one that is alone is none" {
+@test "audit: a container that differs from the others on its bridge is a note; one that is alone is none" {
 	in_ns c2 ethtool -K eth0 tx off
 	in_ns r ethtool -K eth0 tx off
 	expect 0 "bridge-uneven note c2 eth0"
 	jq -r '.findings[0].why' "$WORK/out" | grep -qF 'eth0 in c2 has tx-checksum-ip-generic off (1 of 3)'
 	in_ns c1 ethtool -K eth0 tx off
-	# Now c3 is what differs.
+	# Now c3 differs.
 	expect 0 "bridge-uneven note c3 eth0"
 	in_ns c3 ethtool -K eth0 tx off
 	expect 0
 }
 
-@test "audit: XDP that redirects is a finding where the other end leaves sums unfinished" {
+@test "audit: XDP that redirects is a finding if the other end leaves checksums unfinished" {
 	make_xdp
 	local section
 	for section in map direct; do
@@ -245,12 +245,12 @@ start_reader() {
 	host ip link set dev cali1 xdp off
 	host ip link set dev cali1 xdp obj "$WORK/xdp.o" sec xdp/map
 	remedy_cures
-	# At the bridge it meets what comes from every port.
+	# On the bridge it gets the packets of every port.
 	host ip link set dev br0 xdpgeneric obj "$WORK/xdp.o" sec xdp/map
 	expect 1 "xdp-unfinished warning host br0"
 }
 
-@test "audit: a packet socket that is not told of unfinished sums; who is told is no finding" {
+@test "audit: a packet socket is a finding if it does not see which checksums are unfinished" {
 	command -v perl >/dev/null || skip "no perl"
 	local tcpdump
 	in_ns c1 timeout 60 tcpdump -Uni eth0 -w "$WORK/pcap" 2>"$WORK/tcpdump" 3>&- &
@@ -268,10 +268,10 @@ start_reader() {
 	expect 0
 }
 
-@test "audit: damaged packets that arrived, and what conntrack found invalid" {
+@test "audit: damaged packets that arrived, and packets that conntrack found invalid" {
 	in_ns c1 nft 'add table inet t; add chain inet t in { type filter hook input priority 0; };
 		add rule inet t in ct state invalid counter' || skip "no conntrack"
-	# A virtual device leaves sums unfinished; finished ones are damaged, and seen.
+	# A virtual device would leave checksums unfinished, and nothing would notice the damage.
 	in_ns c2 ethtool -K eth0 tx off
 	in_ns c1 ethtool -K eth0 tx off
 	in_ns c3 ethtool -K eth0 tx off
@@ -311,7 +311,7 @@ start_reader() {
 	grep -qE '─v1 .* tc ingress:pass tc egress:u32' <<<"$output"
 }
 
-@test "audit --baseline: written once, then compared; what came back after a rebuild is drift, both ways" {
+@test "audit --baseline: written once, then compared; changes after a rebuild are drift, in both directions" {
 	in_ns c1 ethtool -K eth0 tx off
 	run -0 host "$TRUESUM" audit --baseline "$WORK/base"
 	grep -qF "Baseline written to $WORK/base." <<<"$output"
@@ -319,7 +319,7 @@ start_reader() {
 	audit --baseline "$WORK/base"
 	[ "$status" = 0 ]
 	[ -z "$(drift)" ]
-	# The container is made anew: another namespace, another veth, the same name.
+	# The container is rebuilt: another namespace, another veth, the same name.
 	host ip netns delete c1
 	wait_for "! host ip link show v1 >/dev/null 2>&1"
 	host ip netns add c1
@@ -344,7 +344,7 @@ start_reader() {
 	cmp "$WORK/base" "$WORK/former"
 }
 
-@test "audit --baseline: what is no baseline is refused in one line, exit 2, and left as it is" {
+@test "audit --baseline: a file that is no baseline is refused in one line, exit 2, and not changed" {
 	host "$TRUESUM" audit --baseline "$WORK/good" >/dev/null
 	: >"$WORK/empty"
 	head -c 300 "$WORK/good" >"$WORK/cut"
@@ -373,13 +373,13 @@ start_reader() {
 	[ "${#lines[@]}" = 1 ]
 }
 
-@test "audit --dot: a graph that Graphviz reads, whatever devices are called" {
+@test "audit --dot: a graph that Graphviz reads, whatever the names of devices are" {
 	host ip link add 'a"b\c' type dummy 2>/dev/null || host ip link add 'a"b\c' type bridge
 	run -0 host "$TRUESUM" audit --dot
 	echo "$output"
 	[ "${lines[0]}" = "graph truesum {" ]
 	grep -qF 'label="a\"b\\c\n' <<<"$output"
-	# Every edge joins two nodes that are there.
+	# Every edge joins two nodes of the graph.
 	grep -oE '^	n[0-9]+ -- n[0-9]+' <<<"$output" | grep -oE 'n[0-9]+' | sort -u >"$WORK/edges"
 	grep -oE '^		n[0-9]+ ' <<<"$output" | tr -d '\t ' | sort -u >"$WORK/nodes"
 	[ -s "$WORK/edges" ]
@@ -390,7 +390,7 @@ start_reader() {
 	fi
 }
 
-@test "audit: names that somebody else chose are printed harmlessly" {
+@test "audit: names cannot do harm when they are printed" {
 	host ip link add $'x\x1b[31m;$(id)' type bridge
 	run -0 host "$TRUESUM" audit
 	echo "$output"
@@ -412,7 +412,7 @@ start_reader() {
 			sed -n 's/^\.It Va //p' | sed 's/ , Va /\n/g' | LC_ALL=C sort -u)
 }
 
-@test "audit: without privilege the own namespace, and what could not be seen, exit 3" {
+@test "audit: without privilege it shows its own namespace and what it could not see, exit 3" {
 	local program=$WORK/truesum
 	install -m 755 "$TRUESUM" "$program"
 	chmod a+rx "$WORK" "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" 2>/dev/null || true
@@ -439,7 +439,7 @@ start_reader() {
 	echo "# 1,002 namespaces in $spent ms" >&3
 	[ "${#lines[@]}" -lt 25 ]
 	grep -qE 'and 99[0-9] more like these' <<<"$output"
-	# Where others work on the same machine a wall clock says little; CPU time is bounded below.
+	# The wall clock says little if the machine is busy, so CPU time is checked, too.
 	[ "$spent" -lt 10000 ]
 	TIMEFORMAT='%U %S'
 	{ time "${IN_HOST[@]}" "$TRUESUM" audit >/dev/null; } 2>"$WORK/time"
@@ -448,7 +448,7 @@ start_reader() {
 	[ "$(host "$TRUESUM" audit --all | wc -l)" -gt 2000 ]
 }
 
-@test "audit: rules of iptables count as address translation, a table without rules does not" {
+@test "audit: iptables rules count as NAT rules, a table without rules does not" {
 	local command
 	host sysctl -qw net.netfilter.nf_conntrack_checksum=0 || skip "no conntrack"
 	for command in iptables-legacy ip6tables-legacy iptables-nft; do
@@ -462,7 +462,7 @@ start_reader() {
 }
 
 @test "audit: a real Docker host gives no finding, its containers have their names" {
-	# Debian's engine, unpacked: an installed one would be started on the machine itself.
+	# Debian's engine, unpacked: if it were installed, it would start on the machine itself.
 	local engine=$BATS_TEST_DIRNAME/../../build/engine said
 	said=$("$BATS_TEST_DIRNAME/../tools/fetch_engine" "$engine" 2>&1) || skip "no Docker: $(tail -n 1 <<<"$said")"
 	PATH=$engine/root/usr/bin:$engine/root/usr/sbin:$PATH
@@ -470,7 +470,7 @@ start_reader() {
 	export LD_LIBRARY_PATH
 	command -v busybox >/dev/null || skip "no busybox"
 	local docker=(docker -H unix:///run/docker.sock)
-	# The engine leaves a key there.
+	# The engine writes a key there.
 	[ ! -d /etc/docker ] || host mount -t tmpfs tsum-test /etc/docker
 	"${IN_HOST[@]}" dockerd --data-root /run/data --exec-root /run/exec --pidfile /run/docker.pid \
 		-H unix:///run/docker.sock --storage-driver vfs >"$WORK/dockerd" 2>&1 3>&- &
@@ -488,14 +488,14 @@ start_reader() {
 	host sysctl -qw net.netfilter.nf_conntrack_checksum=0
 	expect 1 "conntrack-unchecked warning host -"
 	remedy_cures
-	# The container is rebuilt: another id, another veth, and nothing has changed.
+	# The container is rebuilt: another id, another veth, but nothing that matters has changed.
 	audit --baseline "$WORK/base"
 	host "${docker[@]}" rm -f web
 	host "${docker[@]}" run -d --name web -p 8080:80 tsum-test /bin/sleep 100
 	audit --baseline "$WORK/base"
 	[ "$status" = 0 ]
 	[ "$(jq .baseline.new_devices "$WORK/out")" = 0 ]
-	# What they have outside of these namespaces: control groups.
+	# Containers have control groups outside of these namespaces: remove them.
 	host "${docker[@]}" rm -f web db
 	# shellcheck disable=SC2016 # expands in the inner shell
 	host sh -c 'kill "$(cat /run/docker.pid)"'

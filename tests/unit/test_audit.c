@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * audit/rules.c, tree.c, log.c, role.c on facts that were made up: what cannot be set up in
- * namespaces (drivers, old kernels, LRO, a failing NIC), and that each rule keeps silent next to
- * what it looks for.
+ * audit/rules.c, tree.c, collect.c and baseline.c on made-up facts: what cannot be set up in namespaces (drivers, old
+ * kernels, LRO, a failing NIC), and that each rule is silent if anything is missing.
  *
- * The host has eth0 (virtio_net), a VXLAN on it, a bridge br0 with veths v1 and v2; containers web
- * and db have the other ends.
+ * The host has eth0 (virtio_net), a VXLAN on it, and a bridge br0 with veths v1 and v2. Containers web and db have the
+ * other ends.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,14 +15,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "audit/baseline.h"
 #include "audit/collect.h"
 #include "audit/tree.h"
 #include "base/cleanup.h"
 #include "base/fail.h" /* before cmocka has a macro of that name */
 
 #include <cmocka.h>
-
-#include "audit/baseline.h"
 
 enum { HOST, WEB, DB, SPACES };
 enum { ETH0, VXLAN, BR0, V1, V2, HOST_DEVICES };
@@ -134,7 +132,7 @@ static const char *judge(void)
 					 more[finding->place.space].name,
 					 finding->place.device == AUDIT_NONE
 						 ? "-"
-						 : audit_more(&facts, finding->place)->name);
+						 : audit_details(&facts, finding->place)->name);
 	}
 	audit_findings_release(&findings);
 	return text;
@@ -200,13 +198,12 @@ static void test_veth_version(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(releases); i++) {
 		snprintf(facts.kernel, sizeof(facts.kernel), "%s", releases[i].release);
-		assert_int_equal(audit_veth_doubtful(facts.kernel), releases[i].doubtful);
 		assert_string_equal(judge(),
 				    releases[i].doubtful ? "veth-version note host -\n" : "");
 	}
 }
 
-/* On a kernel that may be unfixed, rx off is the cure. */
+/* On a kernel that may be unfixed, rx off is a protection. */
 static void test_rx_off(void **state)
 {
 	(void)state;
@@ -253,7 +250,7 @@ static void test_xdp(void **state)
 	struct audit_program program = { .hook = "xdp", .id = 7, .redirects = REDIRECTS_YES };
 
 	(void)state;
-	/* What comes from a wire has finished sums. */
+	/* Packets from a wire have finished checksums. */
 	more_host[ETH0].program = &program;
 	more_host[ETH0].program_count = 1;
 	assert_string_equal(judge(), "");
@@ -301,7 +298,7 @@ static void test_counters(void **state)
 				     "conntrack-invalid note host -\n");
 }
 
-/* Records as /dev/kmsg gives them: one a read. */
+/* Records as /dev/kmsg yields them: one for each read(). */
 static void scan(const char *const *records, size_t count)
 {
 	int pair[2];
@@ -318,9 +315,11 @@ static void scan(const char *const *records, size_t count)
 
 static void test_log(void **state)
 {
-	static const char *const good[] = { "6,1,100,-;eth0: link up\n SUBSYSTEM=net\n",
-					    "12,2,100,-;eth0: hw csum failure\n", /* a user's */
-					    "hw csum failure", ";: hw csum failure" };
+	static const char *const good[] = {
+		"6,1,100,-;eth0: link up\n SUBSYSTEM=net\n",
+		"12,2,100,-;eth0: hw csum failure\n", /* not the kernel's own */
+		"hw csum failure", ";: hw csum failure"
+	};
 	static const char *const bad[] = { "3,1,100,-;eth1: hw csum failure\n",
 					   "3,2,100,-;virtio_net virtio0 eth0: hw csum failure\n" };
 
@@ -336,7 +335,7 @@ static void test_log(void **state)
 	assert_true(facts.log_known);
 }
 
-/* A remedy is pasted into a root's shell: a device's name must not do anything there. */
+/* A remedy gets pasted into a root shell: a device's name must do nothing there. */
 static void test_quoting(void **state)
 {
 	(void)state;
@@ -363,7 +362,7 @@ static const char *draw(bool all)
 					 tree.row[i].depth, more[tree.row[i].place.space].name,
 					 tree.row[i].place.device == AUDIT_NONE
 						 ? "-"
-						 : audit_more(&facts, tree.row[i].place)->name);
+						 : audit_details(&facts, tree.row[i].place)->name);
 	audit_tree_release(&tree);
 	return text;
 }
@@ -373,7 +372,7 @@ static void test_tree(void **state)
 	(void)state;
 	assert_string_equal(draw(false), "0 host -\n1 host eth0\n2 host flannel.1\n1 host br0\n"
 					 "2 host v1\n3 web eth0\n2 host v2\n3 db eth0\n");
-	/* The bridge hangs on the port that leads outside. */
+	/* The bridge is below the port that leads outside. */
 	host_devices[ETH0].master = host_devices[BR0].index;
 	assert_string_equal(draw(false), "0 host -\n1 host eth0\n2 host flannel.1\n2 host br0\n"
 					 "3 host v1\n4 web eth0\n3 host v2\n4 db eth0\n");
@@ -383,9 +382,7 @@ static void test_tree(void **state)
 					 "4 host v1\n5 web eth0\n4 host v2\n5 db eth0\n");
 }
 
-/*
- * What hostile or torn answers could make: circles, links to nowhere. Every device is drawn once.
- */
+/* Hostile or inconsistent facts may have circles and links to nowhere. Every device is still drawn once. */
 static void test_tree_circles(void **state)
 {
 	size_t lines = 0;
@@ -417,23 +414,27 @@ static void test_roles(void **state)
 		{ "nginx[101]", "", "node1", "nginx", "nginx" },
 		{ "nginx[101]", "", "agent-bcdfg", "nginx", "agent" },
 	};
-	char role[128];
 
 	(void)state;
 	strcpy(spaces[HOST].hostname, "node1");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		json_t *baseline = NULL, *space;
+
 		snprintf(spaces[WEB].name, sizeof(spaces[WEB].name), "%s", cases[i].name);
 		snprintf(spaces[WEB].container, sizeof(spaces[WEB].container), "%s",
 			 cases[i].container);
 		snprintf(spaces[WEB].hostname, sizeof(spaces[WEB].hostname), "%s",
 			 cases[i].hostname);
 		snprintf(spaces[WEB].comm, sizeof(spaces[WEB].comm), "%s", cases[i].comm);
-		audit_role(&facts, WEB, role, sizeof(role));
-		assert_string_equal(role, cases[i].role);
+		assert_int_equal(audit_baseline_make(&facts, &baseline), 0);
+		space = json_array_get(json_object_get(baseline, "namespaces"), WEB);
+		assert_string_equal(json_string_value(json_object_get(space, "name")),
+				    cases[i].role);
+		json_decref(baseline);
 	}
 }
 
-/* Of several that share a name, one that is as it was has not changed. */
+/* If several share a name, one that equals any former one has not changed. */
 static void test_replicas(void **state)
 {
 	json_t *was = NULL, *now = NULL;

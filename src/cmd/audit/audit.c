@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `truesum audit`: which devices, offloads, sysctls and kernels on this host decide whether damage
- * is noticed, and what is wrong with them. Reads only.
+ * `truesum audit`: which devices, offloads, sysctls and kernels on this host decide whether damage is noticed, and what
+ * is wrong with them. Reads only.
  */
 #include <errno.h>
 #include <stdio.h>
 
-#include "audit/dot.h"
+#include "audit/collect.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/options.h"
@@ -17,21 +17,6 @@ struct options {
 	bool json, dot;
 };
 
-size_t audit_report_count(const struct audit_report *report, enum audit_severity severity)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < report->findings.count; i++)
-		count += report->findings.finding[i].severity == severity;
-	return count;
-}
-
-bool audit_report_bad(const struct audit_report *report)
-{
-	return audit_report_count(report, AUDIT_DANGER) ||
-	       audit_report_count(report, AUDIT_WARNING) || report->drift.count;
-}
-
 static void cleanup_report(struct audit_report *report)
 {
 	audit_drift_release(&report->drift);
@@ -40,8 +25,8 @@ static void cleanup_report(struct audit_report *report)
 	audit_facts_release(&report->facts);
 }
 
-/* Compares with the baseline, or writes it where there is none yet. */
-static int do_baseline(struct audit_report *report, const json_t *was)
+/* Compares with the baseline `was`; writes a new one if that is NULL. */
+static int apply_baseline(struct audit_report *report, const json_t *was)
 {
 	json_auto_t *now = NULL;
 	int rc;
@@ -64,7 +49,12 @@ static int take(struct audit_report *report, const json_t *was)
 	rc = rc ? rc : audit_judge(&report->facts, &report->findings);
 	rc = rc ? rc
 		: audit_tree_build(&report->facts, &report->findings, report->all, &report->tree);
-	return rc ? rc : do_baseline(report, was);
+	rc = rc ? rc : apply_baseline(report, was);
+	for (size_t i = 0; !rc && i < report->findings.count; i++)
+		report->severity_count[report->findings.finding[i].severity]++;
+	report->bad = report->severity_count[AUDIT_DANGER] ||
+		      report->severity_count[AUDIT_WARNING] || report->drift.count;
+	return rc;
 }
 
 static int parse_options(int argc, char **argv, struct audit_report *report,
@@ -73,10 +63,10 @@ static int parse_options(int argc, char **argv, struct audit_report *report,
 	/* clang-format off */
 	const struct option_row rows[] = {
 		{ .type = OPTION_STRING, .name = "baseline", .value = "FILE", .target = &report->baseline,
-		  .help = "say what has changed since FILE was written; where there is no\n"
-			  "such file, write it (delete it to begin anew)" },
+		  .help = "show what has changed since FILE was written; if there is no such\n"
+			  "file, write it (delete it to start again)" },
 		{ .type = OPTION_FLAG, .name = "all", .target = &report->all,
-		  .help = "every device and finding, also where many are alike" },
+		  .help = "every device and finding, even if many are alike" },
 		{ .type = OPTION_FLAG, .name = "dot", .target = &options->dot,
 		  .help = "the tree as a graph, for Graphviz" },
 		{ .type = OPTION_FLAG, .name = "json", .target = &options->json, .help = "one JSON object" },
@@ -88,8 +78,8 @@ static int parse_options(int argc, char **argv, struct audit_report *report,
 		.about =
 			"Shows which devices, offloads, sysctls and programs of this host and its containers\n"
 			"decide whether damaged packets are noticed, and what is wrong with them. Changes\n"
-			"nothing. Whether a container does verify is shown by truesum probe.",
-		.epilog = "Example: has anything changed since the node was found good?\n"
+			"nothing. To prove that a container verifies, use truesum probe.",
+		.epilog = "Example: has anything changed since the node was known to be good?\n"
 			  "  truesum audit --baseline /var/lib/truesum-audit.json",
 		.rows = rows,
 		.row_count = ARRAY_SIZE(rows),
@@ -98,24 +88,24 @@ static int parse_options(int argc, char **argv, struct audit_report *report,
 
 	if (rc < 0 || !options->dot || !options->json)
 		return rc;
-	fprintf(stderr, "truesum audit: --dot and --json do not go together\n");
+	fprintf(stderr, "truesum audit: --dot and --json exclude each other\n");
 	return -EINVAL;
 }
 
-static int could_not(int rc)
+static int fail_with(int rc)
 {
 	fprintf(stderr, "truesum audit: %s%s\n", fail_text(),
 		rc == -EPERM || rc == -EACCES ? " (run as root)" : "");
 	return EXIT_UNKNOWN;
 }
 
-static int print(const struct audit_report *report, const struct options *options)
+static int print_report(const struct audit_report *report, const struct options *options)
 {
 	if (options->json)
 		return audit_print_json(report);
 	if (!options->dot)
 		return audit_print_text(report);
-	audit_dot(&report->facts, &report->findings, &report->tree, stdout);
+	audit_print_dot(report);
 	return 0;
 }
 
@@ -128,7 +118,7 @@ int command_audit(int argc, char **argv)
 
 	if (rc < 0)
 		return options_exit(rc);
-	/* A baseline that is none is found before the work. */
+	/* Refuse a file that is not a baseline before the work begins. */
 	rc = report.baseline ? audit_baseline_read(report.baseline, &was) : 0;
 	if (rc == -EINVAL) {
 		fprintf(stderr, "truesum audit: %s\n", fail_text());
@@ -136,10 +126,10 @@ int command_audit(int argc, char **argv)
 	}
 	if (!rc || rc == -ENOENT)
 		rc = take(&report, was);
-	rc = rc ? rc : print(&report, &options);
+	rc = rc ? rc : print_report(&report, &options);
 	if (rc)
-		return could_not(rc);
-	if (audit_report_bad(&report))
+		return fail_with(rc);
+	if (report.bad)
 		return EXIT_FOUND;
 	return *report.facts.unseen ? EXIT_UNKNOWN : EXIT_NOTHING_WRONG;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The report of `truesum audit` as one JSON object; its keys are in the man page. */
+/* `truesum audit` as one JSON object. The man page describes the keys. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +8,6 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/term.h"
-#include "audit/collect.h"
 #include "cmd/audit/report.h"
 
 static json_t *text_or_null(const char *text)
@@ -21,7 +20,7 @@ static json_t *text_or_null(const char *text)
 	return json_string(printable);
 }
 
-/* The names of a mask's bits. */
+/* The names of the features in a mask. */
 static json_t *feature_list(const struct audit_report *report, const uint32_t *mask)
 {
 	const struct feature_names *names = &report->facts.names;
@@ -42,7 +41,7 @@ static json_t *features(const struct audit_report *report, const struct audit_de
 			 feature_list(report, device->features.fixed));
 }
 
-static json_t *programs(const struct audit_device *device, bool xdp)
+static json_t *programs_json(const struct audit_device *device, bool xdp)
 {
 	json_t *list = json_array();
 
@@ -84,7 +83,7 @@ static json_t *addresses(const struct device *device)
 static json_t *name_of(const struct audit_report *report, struct audit_place place)
 {
 	return place.device == AUDIT_NONE ? json_null()
-					  : json_string(audit_more(&report->facts, place)->name);
+					  : json_string(audit_details(&report->facts, place)->name);
 }
 
 static json_t *link_of(const struct audit_report *report, struct audit_place place)
@@ -100,19 +99,19 @@ static json_t *link_of(const struct audit_report *report, struct audit_place pla
 static json_t *device_json(const struct audit_report *report, struct audit_place place)
 {
 	const struct device *device = audit_device(&report->facts, place);
-	const struct audit_device *more = audit_more(&report->facts, place);
+	const struct audit_device *details = audit_details(&report->facts, place);
 	struct audit_place master = audit_find(&report->facts, place.space, device->master),
-			   lower = audit_find(&report->facts, place.space, more->tunnel_lower);
+			   lower = audit_find(&report->facts, place.space, details->tunnel_lower);
 
 	return json_pack("{s:s, s:i, s:o, s:o, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "name", more->name, "index", device->index, "kind",
+			 "name", details->name, "index", device->index, "kind",
 			 text_or_null(device->kind), "driver", text_or_null(device->driver), "up",
 			 (device->flags & IFF_UP) != 0, "mtu", (json_int_t)device->mtu, "master",
 			 name_of(report, master), "link", link_of(report, place), "tunnel_over",
-			 name_of(report, lower), "features", features(report, more), "xdp",
-			 programs(more, true), "tc", programs(more, false), "addresses",
-			 addresses(device), "rp_filter",
-			 more->rp_filter < 0 ? json_null() : json_integer(more->rp_filter));
+			 name_of(report, lower), "features", features(report, details), "xdp",
+			 programs_json(details, true), "tc", programs_json(details, false),
+			 "addresses", addresses(device), "rp_filter",
+			 details->rp_filter < 0 ? json_null() : json_integer(details->rp_filter));
 }
 
 static json_t *counters_json(const struct audit_space *space)
@@ -172,7 +171,7 @@ static json_t *change_json(const struct audit_change *change)
 			 "is", change->is);
 }
 
-static const char *verdict(const struct audit_report *report)
+static const char *verdict_of(const struct audit_report *report)
 {
 	if (report->findings.count && report->findings.finding[0].severity > AUDIT_NOTE)
 		return audit_severity_names[report->findings.finding[0].severity];
@@ -205,7 +204,7 @@ static json_t *report_json(const struct audit_report *report)
 		json_array_append_new(drift, change_json(&report->drift.change[i]));
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "command", "audit", "version",
-		TRUESUM_VERSION, "kernel", facts->kernel, "verdict", verdict(report), "not_seen",
+		TRUESUM_VERSION, "kernel", facts->kernel, "verdict", verdict_of(report), "not_seen",
 		text_or_null(facts->unseen), "hw_csum_failures",
 		facts->log_known ? json_integer(facts->csum_failures) : json_null(), "namespaces",
 		spaces, "findings", findings, "baseline", baseline_json(report), "drift", drift);
@@ -218,7 +217,7 @@ int audit_print_json(const struct audit_report *report)
 
 	json_decref(object);
 	if (!text)
-		return fail(-ENOMEM, "no memory for the JSON object");
+		return fail(-ENOMEM, "out of memory");
 	printf("%s\n", text);
 	return 0;
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The report of `truesum audit` for people: the verdict, the tree, then each finding with what to
- * do. A finding's number stands at every device it is about. Findings of one rule are one, with the
- * places counted.
+ * `truesum audit` for people: the verdict, the tree, then each finding with what to do. The tree has a finding's number
+ * at every device that it is about. Findings of one rule are printed as one, with their places counted.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,19 +9,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "audit/collect.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/term.h"
 #include "cmd/audit/report.h"
 
-#define NAME_COLUMNS_MIN 32 /* names are cut to this, or to what a wider terminal leaves them */
+#define NAME_COLUMNS_MIN 32 /* names are cut to this width, or to what a wider terminal leaves */
 #define OTHER_COLUMNS 38
 #define WHERE_MAX 3
 #define CHANGES_MAX 40
 #define WIDTH_MAX 110
 
-/* A column of the tree: on where any of the features is. */
+/* A column of the tree: "on" if any of the features is. */
 static const struct {
 	const char *heading;
 	const char *feature[3];
@@ -46,7 +44,7 @@ static const struct {
 struct printer {
 	const struct audit_report *report;
 	const struct audit_facts *facts;
-	size_t *group; /* by finding: its number, from 1 */
+	size_t *group; /* by finding: the number it is printed with, from 1 */
 	size_t groups;
 	int name_width, name_limit, driver_width;
 	unsigned int width;
@@ -58,7 +56,7 @@ static const char *plural(size_t count)
 	return count == 1 ? "" : "s";
 }
 
-/* Columns on the terminal: bytes that do not continue a character. */
+/* Width on the terminal, in columns: counts the bytes that begin a UTF-8 character. */
 static int width_of(const char *text)
 {
 	int width = 0;
@@ -68,7 +66,7 @@ static int width_of(const char *text)
 	return width;
 }
 
-/* Words, broken at the terminal's width, each line but the first indented. */
+/* Prints words, broken at the terminal's width; indents each line but the first. */
 static void wrap(const struct printer *printer, const char *text, int indent)
 {
 	int used = indent;
@@ -91,7 +89,7 @@ static void wrap(const struct printer *printer, const char *text, int indent)
 	putchar('\n');
 }
 
-/* Numbers the findings: those that are told as one have the same. */
+/* Numbers the findings. Those that are printed as one have the same number. */
 static void number_findings(struct printer *printer)
 {
 	const struct audit_findings *findings = &printer->report->findings;
@@ -110,7 +108,7 @@ static void print_verdict(const struct printer *printer)
 {
 	const struct audit_report *report = printer->report;
 	size_t spaces = printer->facts->inventory.space_count, devices = 0, said = 0;
-	bool bad = audit_report_bad(report);
+	bool bad = report->bad;
 
 	for (size_t i = 0; i < spaces; i++)
 		devices += printer->facts->inventory.space[i].device_count;
@@ -119,7 +117,7 @@ static void print_verdict(const struct printer *printer)
 		printf("Nothing wrong found%s",
 		       *printer->facts->unseen ? " in what could be seen" : "");
 	for (int severity = AUDIT_DANGER; severity >= AUDIT_NOTE; severity--) {
-		size_t count = audit_report_count(report, (enum audit_severity)severity);
+		size_t count = report->severity_count[severity];
 
 		if (count)
 			printf("%s%zu %s%s",
@@ -164,12 +162,12 @@ static void print_drift(const struct printer *printer)
 		printf("  ... and %zu more (--all)\n", report->drift.count - shown);
 }
 
-/* "↔ CONTAINER: DEVICE"; a container's name that is too long for its column is cut. */
+/* "↔ CONTAINER: DEVICE"; cuts a container's name that is too long for its column. */
 static void name_end(const struct printer *printer, const struct audit_row *row, char *ret_text,
 		     size_t size)
 {
 	const char *space = printer->facts->space[row->place.space].name,
-		   *device = audit_more(printer->facts, row->place)->name;
+		   *device = audit_details(printer->facts, row->place)->name;
 	int room = printer->name_limit - 2 * (int)row->depth - 4 - (int)strlen(device);
 
 	if (room < 8)
@@ -180,7 +178,7 @@ static void name_end(const struct printer *printer, const struct audit_row *row,
 		snprintf(ret_text, size, "↔ %.*s…: %s", room - 1, space, device);
 }
 
-/* The row's place in the tree, and its name. */
+/* Draws the row's place in the tree and writes its name. */
 static void name_row(const struct printer *printer, const struct audit_row *row, char *ret_text,
 		     size_t size)
 {
@@ -209,12 +207,10 @@ static void name_row(const struct printer *printer, const struct audit_row *row,
 		name_end(printer, row, ret_text + used, size - used);
 	else
 		snprintf(ret_text + used, size - used, "%s",
-			 audit_more(printer->facts, row->place)->name);
+			 audit_details(printer->facts, row->place)->name);
 }
 
-/*
- * Whether a finding is about the row: about its device, or the namespace that it is the first of.
- */
+/* Whether a finding is about the row: about its device, or about a namespace of which this is the first row. */
 static bool is_about(const struct printer *printer, const struct audit_row *row,
 		     const struct audit_finding *finding)
 {
@@ -248,7 +244,7 @@ static int print_marks(const struct printer *printer, const struct audit_row *ro
 	return used;
 }
 
-/* What a namespace's settings are that matter to all of its devices. */
+/* Prints the settings of a namespace that matter to all its devices. */
 static void print_settings(const struct printer *printer, size_t i)
 {
 	const int *sysctl = printer->facts->space[i].sysctl;
@@ -278,7 +274,7 @@ static const char *state_of(const struct printer *printer, const struct audit_de
 	return "-";
 }
 
-/* Those that fit; of addresses that are link-local nothing is said. */
+/* Prints the addresses that fit, without link-local ones. */
 static void print_addresses(const struct device *device, int room)
 {
 	for (size_t i = 0; i < device->address_count; i++) {
@@ -312,7 +308,7 @@ static bool is_below(const struct printer *printer, const struct audit_row *row,
 static void print_device(const struct printer *printer, const struct audit_row *row)
 {
 	const struct device *device = audit_device(printer->facts, row->place);
-	const struct audit_device *more = audit_more(printer->facts, row->place);
+	const struct audit_device *details = audit_details(printer->facts, row->place);
 	struct audit_place master = audit_find(printer->facts, row->place.space, device->master);
 	char driver[sizeof(device->driver)];
 	int used;
@@ -320,16 +316,16 @@ static void print_device(const struct printer *printer, const struct audit_row *
 	term_printable(driver, sizeof(driver), driver_of(device));
 	used = printf("%-*s %5u", printer->driver_width, driver, device->mtu);
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
-		used += printf(" %3s", state_of(printer, more, i));
+		used += printf(" %3s", state_of(printer, details, i));
 	if (!(device->flags & IFF_UP))
 		used += printf(" down");
 	used += print_marks(printer, row);
-	for (size_t i = 0; i < more->program_count; i++)
-		used += printf(" %s%s%s", more->program[i].hook, *more->program[i].name ? ":" : "",
-			       more->program[i].name);
-	/* A second card of a bond is not drawn next to it. */
+	for (size_t i = 0; i < details->program_count; i++)
+		used += printf(" %s%s%s", details->program[i].hook,
+			       *details->program[i].name ? ":" : "", details->program[i].name);
+	/* A further port of a bond is not drawn below the bond. */
 	if (master.device != AUDIT_NONE && !is_below(printer, row, master))
-		used += printf(" in %s", audit_more(printer->facts, master)->name);
+		used += printf(" in %s", audit_details(printer->facts, master)->name);
 	print_addresses(device, (int)printer->width - used - printer->name_width);
 }
 
@@ -357,7 +353,7 @@ static void print_row(const struct printer *printer, const struct audit_row *row
 	putchar('\n');
 }
 
-static void measure(struct printer *printer)
+static void measure_names(struct printer *printer)
 {
 	const struct audit_tree *tree = &printer->report->tree;
 	char name[400];
@@ -390,7 +386,7 @@ static void print_tree(struct printer *printer)
 {
 	const struct audit_tree *tree = &printer->report->tree;
 
-	measure(printer);
+	measure_names(printer);
 	printf("\n%s%-*s%-*s   mtu", term_style(printer->color, TERM_DIM), printer->name_width, "",
 	       printer->driver_width, "driver");
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
@@ -398,12 +394,12 @@ static void print_tree(struct printer *printer)
 	printf("%s\n", term_style(printer->color, TERM_PLAIN));
 	for (size_t i = 0; i < tree->count; i++)
 		print_row(printer, &tree->row[i]);
-	if (tree->lonely)
-		printf("%zu more namespace%s no device but lo.\n", tree->lonely,
-		       tree->lonely == 1 ? " has" : "s have");
+	if (tree->bare)
+		printf("%zu more namespace%s no device but lo.\n", tree->bare,
+		       tree->bare == 1 ? " has" : "s have");
 }
 
-/* Where the findings from `from` to before `to` are. */
+/* Prints the places of the findings from `from` up to, not including, `to`. */
 static void print_where(const struct printer *printer, size_t from, size_t to)
 {
 	const struct audit_finding *finding = printer->report->findings.finding;
@@ -414,7 +410,8 @@ static void print_where(const struct printer *printer, size_t from, size_t to)
 
 		printf("%s%s%s%s", i > from ? ", " : "", printer->facts->space[place.space].name,
 		       place.device == AUDIT_NONE ? "" : " ",
-		       place.device == AUDIT_NONE ? "" : audit_more(printer->facts, place)->name);
+		       place.device == AUDIT_NONE ? ""
+						  : audit_details(printer->facts, place)->name);
 	}
 	if (to - from > WHERE_MAX)
 		printf(", and %zu more (--all)", to - from - WHERE_MAX);
@@ -433,7 +430,7 @@ static void print_finding(const struct printer *printer, size_t from, size_t to)
 	printf("  why    ");
 	wrap(printer, finding->why, 9);
 	printf("  do     %s%s\n", finding->remedy,
-	       to - from > 1 ? "    (and so for the others)" : "");
+	       to - from > 1 ? "    (and likewise for the others)" : "");
 	printf("  see    %s%s%s\n", term_style(printer->color, TERM_DIM), finding->link,
 	       term_style(printer->color, TERM_PLAIN));
 }
