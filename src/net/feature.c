@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Offload features: see feature.h. Messages as in the kernel's Documentation/networking/ethtool-netlink.rst. */
+/*
+ * Offload features: see feature.h. The messages are those of the kernel's
+ * Documentation/networking/ethtool-netlink.rst. One device's features are asked for with their names; a dump of all
+ * devices gives bare bits, whose names are asked for once, of the loopback device, which every namespace has.
+ */
 #include "net/feature.h"
 
 #include <errno.h>
 #include <linux/ethtool_netlink.h>
 #include <linux/genetlink.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "net/feature_part.h"
 #include "net/nl.h"
 
 struct sought {
@@ -18,22 +22,36 @@ struct sought {
 	bool active;
 };
 
+/* The family's number is the same in every namespace, and as long as the kernel runs. */
+static int ethtool_family(struct nl *nl, uint16_t *ret_type)
+{
+	static uint16_t known;
+	int rc = known ? 0 : nl_family(nl, ETHTOOL_GENL_NAME, &known);
+
+	if (rc)
+		return fail(rc, "this kernel has no ethtool netlink (5.6 and later): %s",
+			    fail_text());
+	*ret_type = known;
+	return 0;
+}
+
 static int open_ethtool(int netns_fd, struct nl **ret_nl, uint16_t *ret_type)
 {
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 	int rc = nl_open(netns_fd, NETLINK_GENERIC, &nl);
 
+	rc = rc ? rc : ethtool_family(nl, ret_type);
 	if (!rc)
-		rc = nl_family(nl, ETHTOOL_GENL_NAME, ret_type);
-	if (rc)
-		return fail(rc, "this kernel has no ethtool netlink (5.6 and later): %s",
-			    fail_text());
-	*ret_nl = TAKE_PTR(nl);
-	return 0;
+		*ret_nl = TAKE_PTR(nl);
+	return rc;
 }
 
-struct nlmsghdr *feature_request(void *buffer, uint16_t type, uint8_t command, uint16_t flags,
-				 const char *device)
+/*
+ * Starts a message about features in `buffer` (NL_REQUEST_SIZE bytes): of `device`, bits with their names; or, with
+ * NULL, for a dump, as bare bits.
+ */
+static struct nlmsghdr *feature_request(void *buffer, uint16_t type, uint8_t command,
+					uint16_t flags, const char *device)
 {
 	struct nlmsghdr *request = nl_request(buffer, type, flags);
 	struct genlmsghdr *genl = mnl_nlmsg_put_extra_header(request, sizeof(*genl));
@@ -50,42 +68,44 @@ struct nlmsghdr *feature_request(void *buffer, uint16_t type, uint8_t command, u
 	return request;
 }
 
-/* Whether one bit's attributes carry the name; its index goes to *ret_index. */
-static bool bit_is(const struct nlattr *bit, const char *name, uint32_t *ret_index)
+/* The name of one bit, with its number; NULL: not told. */
+static const char *bit_name(const struct nlattr *bit, uint32_t *ret_index)
 {
 	const struct nlattr *field;
-	bool same = false;
-	uint32_t index = 0;
+	const char *name = NULL;
 
+	*ret_index = UINT32_MAX;
 	mnl_attr_for_each_nested(field, bit) {
 		if (mnl_attr_get_type(field) == ETHTOOL_A_BITSET_BIT_INDEX &&
 		    mnl_attr_validate(field, MNL_TYPE_U32) >= 0)
-			index = mnl_attr_get_u32(field);
+			*ret_index = mnl_attr_get_u32(field);
 		if (mnl_attr_get_type(field) == ETHTOOL_A_BITSET_BIT_NAME &&
 		    mnl_attr_validate(field, MNL_TYPE_NUL_STRING) >= 0)
-			same = !strcmp(mnl_attr_get_str(field), name);
+			name = mnl_attr_get_str(field);
 	}
-	if (same && ret_index)
-		*ret_index = index;
-	return same;
+	return name;
 }
 
 /* Whether the bitset lists the bit called `name`; in a bitset without a mask a listed bit is set. */
-static bool bitset_find(const struct nlattr *bitset, const char *name, uint32_t *ret_index)
+static bool bitset_has(const struct nlattr *bitset, const char *feature)
 {
 	const struct nlattr *bits, *bit;
+	uint32_t index;
 
 	mnl_attr_for_each_nested(bits, bitset) {
 		if (mnl_attr_get_type(bits) != ETHTOOL_A_BITSET_BITS)
 			continue;
-		mnl_attr_for_each_nested(bit, bits)
-			if (bit_is(bit, name, ret_index))
+		mnl_attr_for_each_nested(bit, bits) {
+			const char *name = bit_name(bit, &index);
+
+			if (name && !strcmp(name, feature))
 				return true;
+		}
 	}
 	return false;
 }
 
-static int take_features(const struct nlmsghdr *message, void *data)
+static int take_one(const struct nlmsghdr *message, void *data)
 {
 	struct sought *sought = data;
 	const struct nlattr *attr;
@@ -95,7 +115,7 @@ static int take_features(const struct nlmsghdr *message, void *data)
 
 		if (type != ETHTOOL_A_FEATURES_HW && type != ETHTOOL_A_FEATURES_ACTIVE)
 			continue;
-		if (!bitset_find(attr, sought->feature, NULL))
+		if (!bitset_has(attr, sought->feature))
 			continue;
 		sought->known = true;
 		sought->active |= type == ETHTOOL_A_FEATURES_ACTIVE;
@@ -114,7 +134,7 @@ int feature_get(int netns_fd, const char *device, const char *feature, bool *ret
 	if (rc)
 		return rc;
 	rc = nl_talk(nl, feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, 0, device),
-		     take_features, &sought);
+		     take_one, &sought);
 	if (rc)
 		return fail(rc, "cannot read the offload features of %s: %s", device, fail_text());
 	if (!sought.known)
@@ -155,38 +175,157 @@ int feature_set(int netns_fd, const char *device, const char *feature, bool on)
 	return rc;
 }
 
-struct numbered {
-	const char *feature;
-	bool found;
-	uint32_t bit;
-};
+/* ---- All features, all devices ---- */
 
-/* A request without a mask makes the kernel list every feature with its index under HW or NOCHANGE. */
-static int take_numbers(const struct nlmsghdr *message, void *data)
+static void add_name(const struct nlattr *bit, struct feature_names *names)
 {
-	struct numbered *numbered = data;
-	const struct nlattr *attr;
+	uint32_t index;
+	const char *name = bit_name(bit, &index);
 
-	mnl_attr_for_each(attr, message, sizeof(struct genlmsghdr))
-		numbered->found |= mnl_attr_get_type(attr) != ETHTOOL_A_FEATURES_HEADER &&
-				   bitset_find(attr, numbered->feature, &numbered->bit);
+	if (!name || index >= ARRAY_SIZE(names->name))
+		return;
+	snprintf(names->name[index], FEATURE_NAME, "%s", name);
+	if (names->count <= index)
+		names->count = index + 1;
+}
+
+/* A request without a mask makes the kernel list every feature under HW, whether the device has it or not. */
+static int take_names(const struct nlmsghdr *message, void *data)
+{
+	const struct nlattr *attr, *bits, *bit;
+
+	mnl_attr_for_each(attr, message, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) != ETHTOOL_A_FEATURES_HW)
+			continue;
+		mnl_attr_for_each_nested(bits, attr) {
+			if (mnl_attr_get_type(bits) != ETHTOOL_A_BITSET_BITS)
+				continue;
+			mnl_attr_for_each_nested(bit, bits)
+				add_name(bit, data);
+		}
+	}
 	return MNL_CB_OK;
 }
 
-int feature_bit(const char *feature, unsigned int *ret_bit)
+int feature_names_read(struct feature_names *ret_names)
 {
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
-	struct numbered numbered = { .feature = feature };
+	struct feature_names names = { 0 };
 	char buffer[NL_REQUEST_SIZE];
 	uint16_t type = 0;
 	int rc = open_ethtool(-1, &nl, &type);
 
 	rc = rc ? rc
 		: nl_talk(nl, feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, 0, "lo"),
-			  take_numbers, &numbered);
-	if (!rc && !numbered.found)
-		rc = fail(-ENOENT, "this kernel has no offload feature %s", feature);
-	if (!rc)
-		*ret_bit = numbered.bit;
-	return rc;
+			  take_names, &names);
+	if (rc)
+		return fail(rc, "cannot read the names of offload features: %s", fail_text());
+	*ret_names = names;
+	return 0;
+}
+
+int feature_bit(const char *feature, unsigned int *ret_bit)
+{
+	struct feature_names names;
+	int rc = feature_names_read(&names);
+
+	if (rc)
+		return rc;
+	for (unsigned int bit = 0; bit < names.count; bit++)
+		if (!strcmp(names.name[bit], feature)) {
+			*ret_bit = bit;
+			return 0;
+		}
+	return fail(-ENOENT, "this kernel has no offload feature %s", feature);
+}
+
+struct walk {
+	feature_take_fn take;
+	void *data;
+};
+
+static void take_mask(const struct nlattr *bitset, uint32_t mask[FEATURE_WORDS])
+{
+	const struct nlattr *field;
+
+	mnl_attr_for_each_nested(field, bitset) {
+		size_t len = mnl_attr_get_payload_len(field);
+
+		if (mnl_attr_get_type(field) != ETHTOOL_A_BITSET_VALUE)
+			continue;
+		if (len > FEATURE_WORDS * sizeof(*mask))
+			len = FEATURE_WORDS * sizeof(*mask);
+		memcpy(mask, mnl_attr_get_payload(field), len);
+	}
+}
+
+static int header_index(const struct nlattr *header)
+{
+	const struct nlattr *field;
+	int index = 0;
+
+	mnl_attr_for_each_nested(field, header)
+		if (mnl_attr_get_type(field) == ETHTOOL_A_HEADER_DEV_INDEX &&
+		    mnl_attr_validate(field, MNL_TYPE_U32) >= 0)
+			index = (int)mnl_attr_get_u32(field);
+	return index;
+}
+
+static int take_features(const struct nlmsghdr *message, void *data)
+{
+	uint32_t hw[FEATURE_WORDS] = { 0 }, never[FEATURE_WORDS] = { 0 };
+	struct feature_state state = { 0 };
+	const struct walk *walk = data;
+	const struct nlattr *attr;
+	int index = 0;
+
+	mnl_attr_for_each(attr, message, sizeof(struct genlmsghdr)) {
+		switch (mnl_attr_get_type(attr)) {
+		case ETHTOOL_A_FEATURES_HEADER:
+			index = header_index(attr);
+			break;
+		case ETHTOOL_A_FEATURES_HW:
+			take_mask(attr, hw);
+			break;
+		case ETHTOOL_A_FEATURES_WANTED:
+			take_mask(attr, state.wanted);
+			break;
+		case ETHTOOL_A_FEATURES_ACTIVE:
+			take_mask(attr, state.active);
+			break;
+		case ETHTOOL_A_FEATURES_NOCHANGE:
+			take_mask(attr, never);
+			break;
+		default:
+			break;
+		}
+	}
+	for (size_t i = 0; i < FEATURE_WORDS; i++)
+		state.fixed[i] = ~hw[i] | never[i];
+	if (index)
+		walk->take(index, &state, walk->data);
+	return MNL_CB_OK;
+}
+
+int feature_dump(struct nl *nl, feature_take_fn take, void *data)
+{
+	struct walk walk = { .take = take, .data = data };
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request;
+	uint16_t type = 0;
+	int rc = ethtool_family(nl, &type);
+
+	if (rc)
+		return rc;
+	request = feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, NLM_F_DUMP, NULL);
+	rc = nl_dump(nl, request, take_features, NULL, &walk);
+	return rc ? fail(rc, "cannot read the offload features: %s", fail_text()) : 0;
+}
+
+bool feature_in(const struct feature_names *names, const uint32_t *mask, const char *feature)
+{
+	for (size_t bit = 0; bit < names->count; bit++)
+		if (!strcmp(names->name[bit], feature))
+			return mask[bit / 32] >> bit % 32 & 1;
+	return false;
 }

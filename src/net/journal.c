@@ -2,15 +2,21 @@
 /*
  * The record of changes: see journal.h; what the files say: ledger.h.
  *
- * Files are made, taken over and removed only by who holds the folder's lock, so that none is ever seen
- * without its owner's lock, or locked after it was unlinked. A file is new (O_EXCL): processes of several
- * PID namespaces may share /run and have the same number.
+ * A journal of a run is /run/truesum/PID.journal. Such files are made, taken over and removed only under the
+ * folder's lock, so no other process sees one without its owner's lock, or locks one that was already unlinked.
+ * A file is new (O_EXCL): processes of several PID namespaces may share /run and have the same number.
+ *
+ * A kept journal is /run/truesum/guard/INODE-INDEX, named after its place (namespace and device), so it is found
+ * without a search among thousands. The kernel reuses the inode numbers of dead namespaces: if the file speaks of
+ * another namespace, or of another boot, its content is out of date and is emptied. Such a file is read, written and
+ * removed only under its own lock; after waiting for the lock a process checks that the path still means that file.
  */
 #include "net/journal.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <linux/rtnetlink.h>
 #include <netinet/ether.h>
 #include <stdio.h>
@@ -20,17 +26,35 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/file.h"
 #include "net/feature.h"
-#include "net/journal_part.h"
+#include "net/ledger.h"
 #include "net/link.h"
 #include "net/netns_search.h"
 #include "net/vxlan.h"
 
-#define FOLDER JOURNAL_FOLDER
+#define FOLDER "/run/truesum"
+#define KEPT_FOLDER FOLDER "/guard"
 #define SUFFIX ".journal"
 #define NAMESAKES_MAX 100
 
-int journal_lock_folder(int *ret_fd)
+struct journal {
+	int fd;
+	char path[64];
+	off_t end; /* the file's length */
+	bool kept; /* its changes stay when its process ends */
+	struct ledger known; /* what a kept journal said when it was opened; else empty */
+	bool has_changed; /* something was set since it was opened */
+	int netns_fd;
+	struct netns_id netns;
+	int index;
+	struct nl *nl;
+};
+
+/* ---- The folder ---- */
+
+/* Alone in the folder until the descriptor is closed; -ENOENT if there is no such folder. */
+static int lock_folder(int *ret_fd)
 {
 	_cleanup_close_ int fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -44,11 +68,18 @@ int journal_lock_folder(int *ret_fd)
 	return 0;
 }
 
+static int make_folder(const char *path)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return fail_errno(-errno, "cannot make %s (run as root)", path);
+	return 0;
+}
+
 typedef int (*journal_fn)(const char *path, int fd, void *data);
 
 /*
- * Calls `fn` for every journal, goes on after an error and returns the first, with the file's name. A
- * journal that vanishes meanwhile is none.
+ * Calls `fn` for every journal in the folder, goes on after an error and returns the first one, with the file's
+ * name. Skips a journal that vanishes meanwhile.
  */
 static int for_each_journal(journal_fn fn, void *data)
 {
@@ -79,12 +110,8 @@ static int for_each_journal(journal_fn fn, void *data)
 	return first ? fail(first, "%s", first_text) : 0;
 }
 
-struct recovery {
-	journal_say_fn say;
-	struct journal_tally tally;
-};
-
-bool journal_still_named(const char *path, int fd)
+/* Whether the path still means the file that is open. */
+static bool is_still_named(const char *path, int fd)
 {
 	struct stat named, locked;
 
@@ -92,8 +119,15 @@ bool journal_still_named(const char *path, int fd)
 	       named.st_ino == locked.st_ino;
 }
 
-/* A journal whose lock can be had belongs to nobody alive. */
-static int recover_one(const char *path, int fd, void *data)
+/* ---- Undoing what dead processes left ---- */
+
+struct recovery {
+	journal_say_fn say;
+	struct journal_tally tally;
+};
+
+/* If the journal can be locked, its process is dead. */
+static int recover_file(const char *path, int fd, void *data)
 {
 	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
 	_cleanup_close_ int netns_fd = -1;
@@ -102,7 +136,7 @@ static int recover_one(const char *path, int fd, void *data)
 
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? 0 : fail_errno(-errno, "cannot lock it");
-	if (!journal_still_named(path, fd))
+	if (!is_still_named(path, fd))
 		return 0;
 	rc = ledger_read(fd, &ledger);
 	if (rc)
@@ -124,10 +158,10 @@ static int recover_one(const char *path, int fd, void *data)
 }
 
 /* The folder's lock must be held. */
-static int recover(journal_say_fn say, struct journal_tally *ret_tally)
+static int recover_all(journal_say_fn say, struct journal_tally *ret_tally)
 {
 	struct recovery recovery = { .say = say };
-	int rc = for_each_journal(recover_one, &recovery);
+	int rc = for_each_journal(recover_file, &recovery);
 
 	*ret_tally = recovery.tally;
 	return rc;
@@ -136,15 +170,17 @@ static int recover(journal_say_fn say, struct journal_tally *ret_tally)
 int journal_recover(journal_say_fn say, struct journal_tally *ret_tally)
 {
 	_cleanup_close_ int folder = -1;
-	int rc = journal_lock_folder(&folder);
+	int rc = lock_folder(&folder);
 
 	*ret_tally = (struct journal_tally){ 0 };
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	return recover(say, ret_tally);
+	return recover_all(say, ret_tally);
 }
 
-void journal_free(struct journal *journal)
+/* ---- Writing a journal ---- */
+
+static void free_journal(struct journal *journal)
 {
 	if (!journal)
 		return;
@@ -156,8 +192,10 @@ void journal_free(struct journal *journal)
 	nl_close(journal->nl);
 	free(journal);
 }
+DEFINE_CLEANUP(struct journal *, free_journal, free_journal)
 
-int journal_truncate(struct journal *journal, off_t end)
+/* Removes what was appended after `end`. */
+static int truncate_to(struct journal *journal, off_t end)
 {
 	if (ftruncate(journal->fd, end) < 0)
 		return fail_errno(-errno, "cannot shorten %s", journal->path);
@@ -165,12 +203,11 @@ int journal_truncate(struct journal *journal, off_t end)
 	return 0;
 }
 
-/* Appends a line; takes `record`. Half a line must not stay: the next one would be glued to it. */
-static int append(struct journal *journal, json_t *record)
+/* Appends a line; takes `record`. Removes half a line: the next one would continue it. */
+static int append_record(struct journal *journal, json_t *record)
 {
 	_cleanup_free_ char *text = record ? json_dumps(record, JSON_COMPACT) : NULL;
 	size_t len;
-	ssize_t written;
 	int rc;
 
 	json_decref(record);
@@ -178,13 +215,13 @@ static int append(struct journal *journal, json_t *record)
 		return fail(-ENOMEM, "cannot compose a line of %s", journal->path);
 	len = strlen(text);
 	text[len++] = '\n'; /* in place of the terminating NUL */
-	written = write(journal->fd, text, len);
-	if (written == (ssize_t)len) {
-		journal->end += written;
+	rc = file_write(journal->fd, text, len);
+	if (!rc) {
+		journal->end += (off_t)len;
 		return 0;
 	}
-	rc = fail_errno(written < 0 ? -errno : -ENOSPC, "cannot write %s", journal->path);
-	return journal_truncate(journal, journal->end) ? -EIO : rc;
+	fail_errno(rc, "cannot write %s", journal->path);
+	return truncate_to(journal, journal->end) ? -EIO : rc;
 }
 
 /* What the other journals say of a place. */
@@ -192,11 +229,11 @@ struct survey {
 	const struct netns_id *netns;
 	int index;
 	const char *claim, *own_path; /* may be NULL */
-	pid_t claimed_by; /* 0: nobody */
+	pid_t claimed_by; /* 0: none */
 	bool clsact; /* one of them added it, or shares it */
 };
 
-static int survey_one(const char *path, int fd, void *data)
+static int survey_file(const char *path, int fd, void *data)
 {
 	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
 	struct survey *survey = data;
@@ -205,7 +242,7 @@ static int survey_one(const char *path, int fd, void *data)
 	if (rc || (survey->own_path && !strcmp(path, survey->own_path)) ||
 	    !ledger_is_of(&ledger, survey->netns, survey->index))
 		return rc;
-	survey->clsact |= ledger_has(&ledger, "clsact");
+	survey->clsact |= ledger_find(&ledger, "clsact", NULL, NULL) != NULL;
 	if (survey->claim && ledger.claim && !strcmp(survey->claim, ledger.claim))
 		survey->claimed_by = (pid_t)strtol(path + strlen(FOLDER "/"), NULL, 10);
 	return 0;
@@ -227,8 +264,8 @@ static int create_file(struct journal *journal)
 	return 0;
 }
 
-int journal_append_head(struct journal *journal, const struct journal_place *place,
-			const char *claim)
+static int append_head(struct journal *journal, const struct journal_place *place,
+		       const char *claim)
 {
 	char boot[LEDGER_BOOT];
 	const struct netns_id *netns = &journal->netns;
@@ -238,21 +275,22 @@ int journal_append_head(struct journal *journal, const struct journal_place *pla
 
 	if (!ledger_this_boot(boot))
 		json_object_set_new(head, "boot", json_string(boot));
-	/* Names are for sentences only; one that is not UTF-8 is left out. */
+	/* Names are for messages only; jansson leaves one out that is not UTF-8. */
 	if (place->device)
 		json_object_set_new(head, "device", json_string(place->device));
 	if (place->netns)
 		json_object_set_new(head, "where", json_string(place->netns));
 	if (claim)
 		json_object_set_new(head, "claim", json_string(claim));
-	return append(journal, head);
+	return append_record(journal, head);
 }
 
-/* The folder's lock must be held. */
-static int start(struct journal *journal, const struct journal_place *place, const char *claim)
+/* Checks the claim and makes the file. The folder's lock must be held. */
+static int start_record(struct journal *journal, const struct journal_place *place,
+			const char *claim)
 {
 	struct survey survey = { .netns = &journal->netns, .index = place->index, .claim = claim };
-	int rc = for_each_journal(survey_one, &survey);
+	int rc = for_each_journal(survey_file, &survey);
 
 	if (!rc && survey.claimed_by)
 		rc = fail(-EBUSY,
@@ -261,20 +299,14 @@ static int start(struct journal *journal, const struct journal_place *place, con
 	rc = rc ? rc : create_file(journal);
 	if (rc)
 		return rc;
-	rc = journal_append_head(journal, place, claim);
+	rc = append_head(journal, place, claim);
 	if (rc)
 		unlink(journal->path);
 	return rc;
 }
 
-int journal_make_folder(const char *path)
-{
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return fail_errno(-errno, "cannot make %s (run as root)", path);
-	return 0;
-}
-
-int journal_at(struct journal *journal, const struct journal_place *place)
+/* Sets all fields but the file's. `journal` is zeroed, its descriptors are -1. */
+static int open_place_of(struct journal *journal, const struct journal_place *place)
 {
 	int rc;
 
@@ -289,7 +321,7 @@ int journal_at(struct journal *journal, const struct journal_place *place)
 int journal_open(const struct journal_place *place, const char *claim, journal_say_fn say,
 		 struct journal **ret_journal)
 {
-	_cleanup_(journal_cleanup) struct journal *journal = calloc(1, sizeof(*journal));
+	_cleanup_(free_journal_cleanup) struct journal *journal = calloc(1, sizeof(*journal));
 	_cleanup_close_ int folder = -1;
 	struct journal_tally tally;
 	int rc;
@@ -297,16 +329,16 @@ int journal_open(const struct journal_place *place, const char *claim, journal_s
 	if (!journal)
 		return fail(-ENOMEM, "out of memory");
 	journal->fd = journal->netns_fd = -1;
-	rc = journal_make_folder(FOLDER);
-	rc = rc ? rc : journal_lock_folder(&folder);
+	rc = make_folder(FOLDER);
+	rc = rc ? rc : lock_folder(&folder);
 	if (rc)
 		return rc == -ENOENT ? fail(rc, FOLDER " was removed just now") : rc;
-	rc = recover(say, &tally);
+	rc = recover_all(say, &tally);
 	if (rc)
 		return fail(rc, "cannot undo what an earlier run left (%s); see " FOLDER,
 			    fail_text());
-	rc = journal_at(journal, place);
-	rc = rc ? rc : start(journal, place, claim);
+	rc = open_place_of(journal, place);
+	rc = rc ? rc : start_record(journal, place, claim);
 	if (!rc)
 		*ret_journal = TAKE_PTR(journal);
 	return rc;
@@ -319,7 +351,7 @@ int journal_netns(const struct journal *journal)
 
 int journal_close(struct journal *journal)
 {
-	_cleanup_(journal_cleanup) struct journal *own = journal;
+	_cleanup_(free_journal_cleanup) struct journal *own = journal;
 	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
 	_cleanup_close_ int folder = -1;
 	unsigned int changes = 0;
@@ -327,8 +359,8 @@ int journal_close(struct journal *journal)
 
 	if (!journal)
 		return 0;
-	/* Without the lock it is undone all the same: better than not at all. */
-	journal_lock_folder(&folder);
+	/* Undo even without the lock. */
+	lock_folder(&folder);
 	rc = ledger_read(journal->fd, &ledger);
 	rc = rc ? rc : ledger_undo(&ledger, 0, journal->netns_fd, NULL, &changes);
 	if (!rc)
@@ -354,8 +386,8 @@ int journal_feature(struct journal *journal, const char *feature, bool on)
 		return rc;
 	rc = link_get_by_index(journal->nl, journal->index, &link);
 	if (!rc && !ledger_find(&journal->known, "feature", "feature", feature))
-		rc = append(journal, json_pack("{s:s, s:s, s:b}", "kind", "feature", "feature",
-					       feature, "former", (int)former));
+		rc = append_record(journal, json_pack("{s:s, s:s, s:b}", "kind", "feature",
+						      "feature", feature, "former", (int)former));
 	journal->has_changed = true;
 	return rc ? rc : feature_set(journal->netns_fd, link.name, feature, on);
 }
@@ -368,8 +400,9 @@ int journal_sysctl(struct journal *journal, const char *name, const char *value)
 	if (rc || !strcmp(former, value))
 		return rc;
 	if (!ledger_find(&journal->known, "sysctl", "sysctl", name))
-		rc = append(journal, json_pack("{s:s, s:s, s:s, s:s}", "kind", "sysctl", "sysctl",
-					       name, "former", former, "value", value));
+		rc = append_record(journal,
+				   json_pack("{s:s, s:s, s:s, s:s}", "kind", "sysctl", "sysctl",
+					     name, "former", former, "value", value));
 	journal->has_changed = true;
 	return rc ? rc : netns_sysctl_write(journal->netns_fd, name, value);
 }
@@ -379,18 +412,36 @@ static int add_clsact(struct journal *journal)
 	off_t before = journal->end;
 	int rc = 0, added;
 
-	if (!ledger_has(&journal->known, "clsact"))
-		rc = append(journal, json_pack("{s:s}", "kind", "clsact"));
+	if (!ledger_find(&journal->known, "clsact", NULL, NULL))
+		rc = append_record(journal, json_pack("{s:s}", "kind", "clsact"));
 	if (rc)
 		return rc;
 	added = tc_clsact_add(journal->nl, journal->index);
 	if (!added)
 		return 0;
-	/* Somebody else's it is, if any. */
-	rc = journal_truncate(journal, before);
+	/* The clsact there, if any, is not ours. */
+	rc = truncate_to(journal, before);
 	if (rc || added != -EEXIST)
 		return rc ? rc : added;
 	return fail(-EBUSY, "somebody added a qdisc to the device just now: try again");
+}
+
+static void write_kept_path(char *path, size_t size, const struct netns_id *netns, int index)
+{
+	snprintf(path, size, KEPT_FOLDER "/%lu-%d", (unsigned long)netns->ino, index);
+}
+
+/* Whether the kept journal of a place says that the clsact there is ours. */
+static bool kept_has_clsact(const struct netns_id *netns, int index)
+{
+	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
+	_cleanup_close_ int fd = -1;
+	char path[64];
+
+	write_kept_path(path, sizeof(path), netns, index);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && !ledger_read(fd, &ledger) && ledger_is_of(&ledger, netns, index) &&
+	       ledger_find(&ledger, "clsact", NULL, NULL);
 }
 
 /* The folder's lock must be held. */
@@ -411,14 +462,14 @@ static int provide_clsact(struct journal *journal, enum tc_direction direction)
 			       ? 0
 			       : fail(-EOPNOTSUPP, "the device has an ingress qdisc, which has no "
 						   "egress hook");
-	if (ledger_has(&journal->known, "clsact"))
+	if (ledger_find(&journal->known, "clsact", NULL, NULL))
 		return 0;
-	rc = for_each_journal(survey_one, &survey);
+	rc = for_each_journal(survey_file, &survey);
 	if (!rc && !journal->kept)
-		survey.clsact |= journal_kept_has_clsact(&journal->netns, journal->index);
+		survey.clsact |= kept_has_clsact(&journal->netns, journal->index);
 	if (rc || !survey.clsact)
 		return rc;
-	return append(journal, json_pack("{s:s}", "kind", "clsact"));
+	return append_record(journal, json_pack("{s:s}", "kind", "clsact"));
 }
 
 bool journal_has_bpf(const struct journal *journal, enum tc_direction direction, const char *name)
@@ -433,6 +484,30 @@ bool journal_has_bpf(const struct journal *journal, enum tc_direction direction,
 	       !strcmp(present, name);
 }
 
+static bool has_kind(const json_t *record, const char *kind)
+{
+	const char *text = json_string_value(json_object_get(record, "kind"));
+
+	return text && !strcmp(text, kind);
+}
+
+static bool has_bpf_record(const struct ledger *ledger, int direction, int priority,
+			   const char *name)
+{
+	size_t i;
+	const json_t *record;
+
+	json_array_foreach(ledger->changes, i, record) {
+		const char *value = json_string_value(json_object_get(record, "name"));
+
+		if (has_kind(record, "bpf") && value && !strcmp(value, name) &&
+		    json_integer_value(json_object_get(record, "direction")) == direction &&
+		    json_integer_value(json_object_get(record, "priority")) == priority)
+			return true;
+	}
+	return false;
+}
+
 int journal_bpf(struct journal *journal, enum tc_direction direction, uint16_t from, int prog_fd,
 		const char *name)
 {
@@ -442,15 +517,15 @@ int journal_bpf(struct journal *journal, enum tc_direction direction, uint16_t f
 
 	if (journal_has_bpf(journal, direction, name))
 		return 0;
-	rc = journal_lock_folder(&folder);
+	rc = lock_folder(&folder);
 	if (rc)
 		return rc == -ENOENT ? fail(rc, FOLDER " was removed meanwhile") : rc;
 	rc = provide_clsact(journal, direction);
 	rc = rc ? rc : tc_free_priority(journal->nl, journal->index, direction, from, &priority);
-	if (!rc && !ledger_find_bpf(&journal->known, direction, priority, name))
-		rc = append(journal,
-			    json_pack("{s:s, s:i, s:i, s:s}", "kind", "bpf", "direction",
-				      (int)direction, "priority", (int)priority, "name", name));
+	if (!rc && !has_bpf_record(&journal->known, direction, priority, name))
+		rc = append_record(journal, json_pack("{s:s, s:i, s:i, s:s}", "kind", "bpf",
+						      "direction", (int)direction, "priority",
+						      (int)priority, "name", name));
 	journal->has_changed = true;
 	return rc ? rc
 		  : tc_bpf_attach(journal->nl, journal->index, direction, priority, prog_fd, name);
@@ -462,13 +537,304 @@ int journal_fdb(struct journal *journal, const uint8_t mac[6], const char *to, i
 	int rc;
 
 	ether_ntoa_r((const struct ether_addr *)mac, text);
-	rc = append(journal, json_pack("{s:s, s:s}", "kind", "fdb", "mac", text));
+	rc = append_record(journal, json_pack("{s:s, s:s}", "kind", "fdb", "mac", text));
 	return rc ? rc : vxlan_fdb_add(journal->nl, journal->index, mac, to, by);
 }
 
 int journal_neighbour(struct journal *journal, const char *address, const uint8_t mac[6])
 {
-	int rc = append(journal, json_pack("{s:s, s:s}", "kind", "neighbour", "address", address));
+	int rc = append_record(journal,
+			       json_pack("{s:s, s:s}", "kind", "neighbour", "address", address));
 
 	return rc ? rc : link_neigh_add(journal->nl, journal->index, address, mac);
+}
+
+/* ---- Kept journals ---- */
+
+/* Opens and locks the file of that path; flags: O_CREAT or 0. */
+static int open_locked(const char *path, int flags, int *ret_fd)
+{
+	for (;;) {
+		_cleanup_close_ int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | flags, 0600);
+
+		if (fd < 0)
+			return fail_errno(-errno, "cannot open %s", path);
+		while (flock(fd, LOCK_EX) < 0)
+			if (errno != EINTR)
+				return fail_errno(-errno, "cannot lock %s", path);
+		if (is_still_named(path, fd)) {
+			*ret_fd = TAKE_FD(fd);
+			return 0;
+		}
+	}
+}
+
+/* Reads what the file holds; empties one of another namespace or boot. */
+static int take_known(struct journal *journal, const struct journal_place *place)
+{
+	int rc = ledger_read(journal->fd, &journal->known);
+
+	rc = rc ? rc : ledger_check(&journal->known);
+	if (rc)
+		return fail(rc, "%s: %s", journal->path, fail_text());
+	journal->end = lseek(journal->fd, 0, SEEK_END);
+	if (ledger_is_of(&journal->known, &journal->netns, place->index))
+		return 0;
+	ledger_free(&journal->known);
+	journal->known = LEDGER_INIT;
+	rc = truncate_to(journal, 0);
+	return rc ? rc : append_head(journal, place, NULL);
+}
+
+int journal_kept_ready(void)
+{
+	int rc = make_folder(FOLDER);
+
+	rc = rc ? rc : make_folder(KEPT_FOLDER);
+	if (!rc && access(KEPT_FOLDER, W_OK) < 0)
+		return fail_errno(-errno, "cannot write in " KEPT_FOLDER " (run as root)");
+	return rc;
+}
+
+int journal_open_kept(const struct journal_place *place, struct journal **ret_journal)
+{
+	_cleanup_(free_journal_cleanup) struct journal *journal = calloc(1, sizeof(*journal));
+	int rc;
+
+	if (!journal)
+		return fail(-ENOMEM, "out of memory");
+	journal->fd = journal->netns_fd = -1;
+	journal->kept = true;
+	rc = open_place_of(journal, place);
+	rc = rc ? rc : journal_kept_ready();
+	if (rc)
+		return rc;
+	write_kept_path(journal->path, sizeof(journal->path), &journal->netns, place->index);
+	rc = open_locked(journal->path, O_CREAT, &journal->fd);
+	rc = rc ? rc : take_known(journal, place);
+	if (!rc)
+		*ret_journal = TAKE_PTR(journal);
+	return rc;
+}
+
+int journal_kept_ledger(const struct journal *journal, struct ledger *ret_ledger)
+{
+	return ledger_read(journal->fd, ret_ledger);
+}
+
+int journal_kept_lock(int *ret_fd)
+{
+	_cleanup_close_ int fd = -1;
+	int rc = make_folder(FOLDER);
+
+	rc = rc ? rc : make_folder(KEPT_FOLDER);
+	if (rc)
+		return rc;
+	fd = open(KEPT_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_errno(-errno, "cannot open " KEPT_FOLDER);
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return fail_errno(-errno, "cannot lock " KEPT_FOLDER);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int journal_kept_count(const struct journal *journal, size_t *ret_count)
+{
+	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
+	int rc = ledger_read(journal->fd, &ledger);
+
+	if (!rc)
+		*ret_count = json_array_size(ledger.changes);
+	return rc;
+}
+
+bool journal_has_changed(const struct journal *journal)
+{
+	return journal->has_changed;
+}
+
+void journal_keep(struct journal *journal)
+{
+	size_t count;
+
+	if (!journal)
+		return;
+	if (!journal_kept_count(journal, &count) && !count)
+		unlink(journal->path);
+	free_journal(journal);
+}
+
+/* The length of the file up to its head and so many changes. */
+static int find_end(const struct journal *journal, size_t changes, off_t *ret_end)
+{
+	_cleanup_free_ char *text = malloc((size_t)journal->end + 1);
+	ssize_t len = text ? pread(journal->fd, text, (size_t)journal->end, 0) : -1;
+	const char *line = text, *end;
+
+	if (len < 0)
+		return fail(-EIO, "cannot read %s", journal->path);
+	for (size_t i = 0; i <= changes; i++) {
+		end = memchr(line, '\n', (size_t)(text + len - line));
+		if (!end)
+			return fail(-EBADMSG, "%s is shorter than it was", journal->path);
+		line = end + 1;
+	}
+	*ret_end = line - text;
+	return 0;
+}
+
+int journal_kept_undo_to(struct journal *journal, size_t count)
+{
+	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
+	unsigned int changes = 0;
+	off_t end = 0;
+	int rc = ledger_read(journal->fd, &ledger);
+
+	rc = rc ? rc : ledger_undo(&ledger, count, journal->netns_fd, NULL, &changes);
+	rc = rc ? rc : find_end(journal, count, &end);
+	rc = rc ? rc : truncate_to(journal, end);
+	if (rc)
+		return rc;
+	ledger_free(&journal->known);
+	journal->known = LEDGER_INIT;
+	return ledger_read(journal->fd, &journal->known);
+}
+
+/*
+ * Replaces the file by a new one with these changes. file_replace() does not fit: the new file must be locked
+ * before its name leads to it, and stay open; else another process could take it over in between.
+ */
+static int rewrite_kept(struct journal *journal, const struct ledger *ledger)
+{
+	_cleanup_close_ int fd = -1;
+	char fresh[sizeof(journal->path) + 8];
+	const json_t *record;
+	size_t i;
+	int rc;
+
+	/* If it stays behind, the dot keeps others from reading it as a journal. */
+	snprintf(fresh, sizeof(fresh), KEPT_FOLDER "/.%s", journal->path + sizeof(KEPT_FOLDER));
+	fd = open(fresh, O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		return fail_errno(-errno, "cannot write %s", fresh);
+	rc = json_dumpfd(ledger->head, fd, JSON_COMPACT) || write(fd, "\n", 1) != 1;
+	json_array_foreach(ledger->changes, i, record)
+		rc = rc || json_dumpfd(record, fd, JSON_COMPACT) || write(fd, "\n", 1) != 1;
+	if (rc || rename(fresh, journal->path) < 0) {
+		unlink(fresh);
+		return fail(-EIO, "cannot write %s", journal->path);
+	}
+	close(journal->fd);
+	journal->fd = TAKE_FD(fd);
+	journal->end = lseek(journal->fd, 0, SEEK_END);
+	ledger_free(&journal->known);
+	journal->known = LEDGER_INIT;
+	return ledger_read(journal->fd, &journal->known);
+}
+
+int journal_kept_undo_but(struct journal *journal, bool (*keep)(const json_t *record, void *data),
+			  void *data)
+{
+	_cleanup_(ledger_free) struct ledger stay = LEDGER_INIT, go = LEDGER_INIT;
+	_cleanup_close_ int folder = -1;
+	bool needs_clsact = false;
+	unsigned int changes = 0;
+	json_t *record;
+	size_t i;
+	int rc = ledger_read(journal->fd, &stay);
+
+	lock_folder(&folder);
+	go.head = json_incref(stay.head);
+	go.changes = json_array();
+	go.netns = stay.netns;
+	go.index = stay.index;
+	json_array_foreach(stay.changes, i, record)
+		needs_clsact |= has_kind(record, "bpf") && keep(record, data);
+	for (i = 0; !rc && i < json_array_size(stay.changes);) {
+		record = json_array_get(stay.changes, i);
+		if (has_kind(record, "clsact") ? needs_clsact : keep(record, data)) {
+			i++;
+			continue;
+		}
+		json_array_append(go.changes, record);
+		json_array_remove(stay.changes, i);
+	}
+	rc = rc ? rc : ledger_undo(&go, 0, journal->netns_fd, NULL, &changes);
+	return rc ? rc : rewrite_kept(journal, &stay);
+}
+
+static int read_kept(const char *name, journal_kept_fn fn, void *data)
+{
+	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
+	_cleanup_close_ int fd = -1;
+	char path[320];
+	int rc;
+
+	snprintf(path, sizeof(path), KEPT_FOLDER "/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : fail_errno(-errno, "cannot open %s", path);
+	rc = ledger_read(fd, &ledger);
+	rc = rc ? rc : ledger_check(&ledger);
+	if (rc)
+		return fail(rc, "%s: %s", path, fail_text());
+	return ledger.head ? fn(&ledger, data) : 0;
+}
+
+int journal_kept_each(journal_kept_fn fn, void *data)
+{
+	_cleanup_(cleanup_closedir) DIR *dir = opendir(KEPT_FOLDER);
+	const struct dirent *entry;
+	char first_text[400];
+	int first = 0;
+
+	if (!dir)
+		return errno == ENOENT
+			       ? 0
+			       : fail_errno(-errno, "cannot read " KEPT_FOLDER " (run as root)");
+	while ((entry = readdir(dir))) {
+		int rc = *entry->d_name == '.' ? 0 : read_kept(entry->d_name, fn, data);
+
+		if (!rc || first)
+			continue;
+		first = rc;
+		snprintf(first_text, sizeof(first_text), "%s", fail_text());
+	}
+	return first ? fail(first, "%s", first_text) : 0;
+}
+
+int journal_kept_drop(const struct ledger *ledger)
+{
+	_cleanup_(ledger_free) struct ledger now = LEDGER_INIT;
+	_cleanup_close_ int fd = -1;
+	char path[64];
+	int rc;
+
+	write_kept_path(path, sizeof(path), &ledger->netns, ledger->index);
+	rc = open_locked(path, 0, &fd);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	rc = ledger_read(fd, &now);
+	if (!rc && json_equal(now.head, ledger->head))
+		unlink(path);
+	return rc;
+}
+
+int journal_kept_forget(const struct netns_id *netns, int index)
+{
+	_cleanup_(ledger_free) struct ledger now = LEDGER_INIT;
+	_cleanup_close_ int fd = -1;
+	char path[64];
+	int rc;
+
+	write_kept_path(path, sizeof(path), netns, index);
+	rc = open_locked(path, 0, &fd);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	rc = ledger_read(fd, &now);
+	if (!rc && ledger_is_of(&now, netns, index))
+		unlink(path);
+	return rc;
 }

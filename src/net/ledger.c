@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a journal's file says: see ledger.h. A kind of change is a row: how it is undone, and the words for
- * it. What is gone, or was never made, needs no undoing and is no change.
+ * What a journal's file says: see ledger.h. Each kind of change is a row of one table: how to undo it, how to tell
+ * whether it is in force, and the words for it. A change that is gone or was never made needs no undoing and is
+ * not counted.
  */
 #include "net/ledger.h"
 
@@ -104,22 +105,11 @@ bool ledger_is_of(const struct ledger *ledger, const struct netns_id *netns, int
 	       netns_same(&ledger->netns, netns);
 }
 
-static const char *kind_of(const json_t *record)
+static const char *record_kind(const json_t *record)
 {
 	const char *kind = json_string_value(json_object_get(record, "kind"));
 
 	return kind ? kind : "";
-}
-
-bool ledger_has(const struct ledger *ledger, const char *kind)
-{
-	size_t i;
-	const json_t *record;
-
-	json_array_foreach(ledger->changes, i, record)
-		if (!strcmp(kind_of(record), kind))
-			return true;
-	return false;
 }
 
 const json_t *ledger_find(const struct ledger *ledger, const char *kind, const char *key,
@@ -129,26 +119,9 @@ const json_t *ledger_find(const struct ledger *ledger, const char *kind, const c
 	const json_t *record;
 
 	json_array_foreach(ledger->changes, i, record) {
-		const char *value = json_string_value(json_object_get(record, key));
+		const char *value = key ? json_string_value(json_object_get(record, key)) : NULL;
 
-		if (!strcmp(kind_of(record), kind) && value && !strcmp(value, text))
-			return record;
-	}
-	return NULL;
-}
-
-const json_t *ledger_find_bpf(const struct ledger *ledger, int direction, int priority,
-			      const char *name)
-{
-	size_t i;
-	const json_t *record;
-
-	json_array_foreach(ledger->changes, i, record) {
-		const char *value = json_string_value(json_object_get(record, "name"));
-
-		if (!strcmp(kind_of(record), "bpf") && value && !strcmp(value, name) &&
-		    json_integer_value(json_object_get(record, "direction")) == direction &&
-		    json_integer_value(json_object_get(record, "priority")) == priority)
+		if (!strcmp(record_kind(record), kind) && (!key || (value && !strcmp(value, text))))
 			return record;
 	}
 	return NULL;
@@ -214,7 +187,7 @@ static int holds_sysctl(const struct place *place, const json_t *record, bool *r
 	return rc;
 }
 
-/* A sysctl that somebody set otherwise meanwhile is theirs. */
+/* If somebody set it to another value meanwhile, that value stays. */
 static int undo_sysctl(const struct place *place, const json_t *record, bool *ret_changed)
 {
 	const char *sysctl, *former;
@@ -236,7 +209,7 @@ static int undo_clsact(const struct place *place, const json_t *record, bool *re
 	int rc = tc_get_hooks(place->nl, place->link.index, &hooks);
 
 	(void)record;
-	/* An ingress qdisc in its place is somebody else's. */
+	/* An ingress qdisc in its place is not ours. */
 	if (rc || hooks != TC_HOOKS_BOTH)
 		return rc;
 	rc = tc_filter_count(place->nl, place->link.index, &filters);
@@ -258,7 +231,7 @@ static int holds_clsact(const struct place *place, const json_t *record, bool *r
 	return rc;
 }
 
-/* Not where it is not attached yet, or somebody else's by now. */
+/* False if it is not attached yet, or if the filter there has another name now. */
 static int holds_bpf(const struct place *place, const json_t *record, bool *ret_holds)
 {
 	char present[64];
@@ -290,7 +263,7 @@ static int undo_bpf(const struct place *place, const json_t *record, bool *ret_c
 	return rc;
 }
 
-/* What follows is a run's own, never kept: nobody asks whether it holds. */
+/* The following kinds are a run's own and never kept: they are undone without a check. */
 static int holds_for_a_run(const struct place *place, const json_t *record, bool *ret_holds)
 {
 	(void)place;
@@ -343,7 +316,7 @@ static const struct {
 
 static int find_kind(const json_t *record, size_t *ret_number)
 {
-	const char *kind = kind_of(record);
+	const char *kind = record_kind(record);
 	size_t i = 0;
 
 	while (i < ARRAY_SIZE(kinds) && strcmp(kinds[i].kind, kind))
@@ -354,8 +327,8 @@ static int find_kind(const json_t *record, size_t *ret_number)
 	return 0;
 }
 
-static int undo(const struct place *place, const json_t *record, journal_say_fn say,
-		unsigned int *changes)
+static int undo_record(const struct place *place, const json_t *record, journal_say_fn say,
+		       unsigned int *changes)
 {
 	bool changed = false;
 	char sentence[160];
@@ -378,7 +351,7 @@ struct first_failure {
 	char text[400];
 };
 
-static void note(struct first_failure *first, int rc)
+static void note_failure(struct first_failure *first, int rc)
 {
 	if (!rc || first->rc)
 		return;
@@ -386,13 +359,13 @@ static void note(struct first_failure *first, int rc)
 	snprintf(first->text, sizeof(first->text), "%s", fail_text());
 }
 
-static void leave_place(struct place *place)
+static void place_close(struct place *place)
 {
 	nl_close(place->nl);
 }
 
-/* Index 0 is no device's: the namespace itself. */
-static int enter_place(const struct ledger *ledger, int netns_fd, struct place *place)
+/* Index 0 means the namespace itself. */
+static int place_open(const struct ledger *ledger, int netns_fd, struct place *place)
 {
 	int rc = nl_open(netns_fd, NETLINK_ROUTE, &place->nl);
 
@@ -404,29 +377,30 @@ static int enter_place(const struct ledger *ledger, int netns_fd, struct place *
 int ledger_undo(const struct ledger *ledger, size_t keep, int netns_fd, journal_say_fn say,
 		unsigned int *changes)
 {
-	_cleanup_(leave_place) struct place place = { .netns_fd = netns_fd };
+	_cleanup_(place_close) struct place place = { .netns_fd = netns_fd };
 	struct first_failure first = { 0 };
 	int rc;
 
 	if (!ledger_is_placed(ledger))
 		return 0;
-	rc = enter_place(ledger, netns_fd, &place);
-	/* With the device all that was changed on it is gone. */
+	rc = place_open(ledger, netns_fd, &place);
+	/* If the device is gone, its changes are gone, too. */
 	if (rc != -ENODEV)
-		note(&first, rc);
+		note_failure(&first, rc);
 	for (size_t i = rc ? 0 : json_array_size(ledger->changes); i-- > keep;)
-		note(&first, undo(&place, json_array_get(ledger->changes, i), say, changes));
+		note_failure(&first,
+			     undo_record(&place, json_array_get(ledger->changes, i), say, changes));
 	return first.rc ? fail(first.rc, "%s", first.text) : 0;
 }
 
 int ledger_holds(const struct ledger *ledger, size_t change, int netns_fd, bool *ret_holds)
 {
-	_cleanup_(leave_place) struct place place = { .netns_fd = netns_fd };
+	_cleanup_(place_close) struct place place = { .netns_fd = netns_fd };
 	const json_t *record = json_array_get(ledger->changes, change);
 	size_t kind;
 	int rc = find_kind(record, &kind);
 
-	rc = rc ? rc : enter_place(ledger, netns_fd, &place);
+	rc = rc ? rc : place_open(ledger, netns_fd, &place);
 	return rc ? rc : kinds[kind].holds(&place, record, ret_holds);
 }
 
@@ -446,7 +420,7 @@ void ledger_say_lost(const struct ledger *ledger, journal_say_fn say)
 			const char *detail =
 				json_string_value(json_object_get(record, kinds[k].detail));
 
-			if (strcmp(kinds[k].kind, kind_of(record)))
+			if (strcmp(kinds[k].kind, record_kind(record)))
 				continue;
 			len = strlen(sentence);
 			snprintf(sentence + len, sizeof(sentence) - len, "%s %s %s", i ? "," : "",

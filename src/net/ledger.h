@@ -10,8 +10,8 @@
  *     {"kind":"bpf","direction":n,"priority":n,"name":name}
  *     {"kind":"fdb","mac":address}
  *     {"kind":"neighbour","address":address}
- * A device is known by its index, which is its own as long as its namespace lives; "device" and "where"
- * are what the user called them, for sentences only. Index 0: the namespace itself.
+ * A device is known by its index, which stays the same as long as its namespace lives; "device" and "where" are
+ * the user's names, for messages only. Index 0: the namespace itself.
  */
 #ifndef TRUESUM_NET_LEDGER_H
 #define TRUESUM_NET_LEDGER_H
@@ -23,43 +23,43 @@
 #include "net/netns.h"
 
 struct ledger {
-	json_t *head; /* owns the names below; NULL: nothing was recorded, nothing changed */
+	json_t *head; /* owns the names below; NULL: nothing was recorded */
 	json_t *changes; /* an array, oldest first */
 	struct netns_id netns;
 	int index;
 	const char *device, *where, *claim; /* where, claim: may be NULL */
-	bool is_past; /* of an earlier boot: nothing of it is left */
-	unsigned int bad_line; /* the first that is no record; 0: none */
+	bool is_past; /* of an earlier boot: none of its changes is left */
+	unsigned int bad_line; /* the first line that is no record; 0: none */
 };
 
 #define LEDGER_INIT ((struct ledger){ .head = NULL })
 
-/* Reads a whole file. A last line without its end was cut off before it was acted upon: passed over. */
+/* Reads a whole file. A last line without a newline is ignored: its process ended before it made the change. */
 int ledger_read(int fd, struct ledger *ret_ledger);
 void ledger_free(struct ledger *ledger);
 
-/* -EBADMSG with a sentence where a line is no record. */
+/* -EBADMSG with a sentence if a line is no record. */
 int ledger_check(const struct ledger *ledger);
 
-/* Whether its place is known, so that something can be undone; false for an empty one, too. */
+/* Whether its place is known, so that changes can be undone; false if it is empty or of an earlier boot. */
 bool ledger_is_placed(const struct ledger *ledger);
 bool ledger_is_of(const struct ledger *ledger, const struct netns_id *netns, int index);
-bool ledger_has(const struct ledger *ledger, const char *kind);
-
-/* The first record of a kind whose text under `key` is `text`; NULL: none. The ledger's. */
-const json_t *ledger_find(const struct ledger *ledger, const char *kind, const char *key,
-			  const char *text);
-const json_t *ledger_find_bpf(const struct ledger *ledger, int direction, int priority,
-			      const char *name);
 
 /*
- * Undoes the changes in the namespace but for the oldest `keep`, latest first, and goes on after an error;
- * returns the first. Adds to *changes what was different before. `say` may be NULL.
+ * The first record of that kind; if `key` is not NULL, the first whose text under that key is `text`. NULL: none.
+ * It belongs to the ledger.
+ */
+const json_t *ledger_find(const struct ledger *ledger, const char *kind, const char *key,
+			  const char *text);
+
+/*
+ * Undoes all changes except the oldest `keep`, latest first. Goes on after an error and returns the first one. Adds
+ * to *changes how many changes were in force. `say` may be NULL.
  */
 int ledger_undo(const struct ledger *ledger, size_t keep, int netns_fd, journal_say_fn say,
 		unsigned int *changes);
 
-/* Whether a change of the ledger is in force now; -ENODEV where its device is gone. */
+/* Whether a change of the ledger is in force now; -ENODEV if its device is gone. */
 int ledger_holds(const struct ledger *ledger, size_t change, int netns_fd, bool *ret_holds);
 
 #define LEDGER_BOOT 37
