@@ -252,7 +252,7 @@ world() {
 		# One that cannot be read changes nothing.
 		echo "{" >/var/lib/truesum/policy.json
 		kill -HUP $guard
-		wait_for "grep -q \"so all stays as it is\" /run/log"
+		wait_for "grep -q \"so nothing changes\" /run/log"
 		rx_is c off
 		policy "$(uname -r)" macvlan "\"reset\""
 		kill -HUP $guard

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* guard/cost_stat.c: medians and their ranges; guard/cost.c: which rows a policy means. */
+/* guard/cost/cost.c: medians and their ranges; which rows a policy chooses. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "guard/cost/cost.h"
+#include "guard/policy.h"
 
 #define MANY 1000
 
@@ -41,10 +42,10 @@ static void median_is_in_the_middle(void **state)
 	double odd[] = { 9, 1, 5 }, even[] = { 4, 1, 3, 2 }, one[] = { -7 };
 
 	(void)state;
-	assert_true(median_of(odd, 3) == 5);
-	assert_true(median_of(even, 4) == 2.5);
-	assert_true(median_of(one, 1) == -7);
-	assert_true(isnan(median_of(one, 0)));
+	assert_true(cost_estimate(odd, 3).median == 5);
+	assert_true(cost_estimate(even, 4).median == 2.5);
+	assert_true(cost_estimate(one, 1).median == -7);
+	assert_true(isnan(cost_estimate(one, 0).median));
 }
 
 static void range_is_that_of_the_binomial_tables(void **state)
@@ -62,10 +63,10 @@ static void range_is_that_of_the_binomial_tables(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		struct estimate estimate;
+		struct cost_estimate estimate;
 
 		fill(values, known[i].count);
-		estimate = estimate_of(values, known[i].count);
+		estimate = cost_estimate(values, known[i].count);
 		assert_true(estimate.median == known[i].median);
 		assert_true(estimate.low == known[i].low);
 		assert_true(estimate.high == known[i].high);
@@ -78,14 +79,14 @@ static void few_values_give_their_extremes(void **state)
 
 	(void)state;
 	for (size_t count = 1; count < 8; count++) {
-		struct estimate estimate;
+		struct cost_estimate estimate;
 
 		fill(values, count);
-		estimate = estimate_of(values, count);
+		estimate = cost_estimate(values, count);
 		assert_true(estimate.low == 1 && estimate.high == (double)count);
 	}
-	assert_true(isnan(estimate_of(values, 0).median));
-	assert_true(isnan(estimate_of(values, 0).low));
+	assert_true(isnan(cost_estimate(values, 0).median));
+	assert_true(isnan(cost_estimate(values, 0).low));
 }
 
 static void range_shrinks_with_more_values(void **state)
@@ -94,11 +95,11 @@ static void range_shrinks_with_more_values(void **state)
 
 	(void)state;
 	for (size_t count = 8; count <= MANY; count *= 2) {
-		struct estimate estimate;
+		struct cost_estimate estimate;
 		double width;
 
 		fill(values, count);
-		estimate = estimate_of(values, count);
+		estimate = cost_estimate(values, count);
 		width = (estimate.high - estimate.low) / (double)count;
 		assert_true(estimate.low <= estimate.median && estimate.median <= estimate.high);
 		assert_true(width < last);
@@ -115,13 +116,13 @@ static void range_holds_what_it_promises(void **state)
 
 	(void)state;
 	for (int turn = 0; turn < 2000; turn++) {
-		struct estimate estimate;
+		struct cost_estimate estimate;
 
 		for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 			random = random * 1664525 + 1013904223;
 			values[i] = (double)(random >> 8) / (1 << 24) - 0.5;
 		}
-		estimate = estimate_of(values, ARRAY_SIZE(values));
+		estimate = cost_estimate(values, ARRAY_SIZE(values));
 		missed += estimate.low > 0 || estimate.high < 0;
 	}
 	assert_true(missed < 40);

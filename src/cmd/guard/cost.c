@@ -61,7 +61,7 @@ static void print_plan(unsigned int pairs)
 		if (row->mitigation == MITIGATION_NONE)
 			printf(" the path beside itself\n");
 		else
-			printf(" at the %s\n", cost_place_names[row->place]);
+			printf(" at the %s\n", bench_place_names[row->place]);
 	}
 	printf("Nothing was changed.\n");
 }
@@ -86,11 +86,6 @@ static void read_policy(struct cost_report *report)
 		fprintf(stderr, "truesum guard cost: %s\n", fail_text());
 }
 
-static void cleanup_report(struct cost_report *report)
-{
-	cost_result_release(&report->result);
-}
-
 static int could_not(void)
 {
 	fprintf(stderr, "truesum guard cost: %s\n", fail_text());
@@ -99,7 +94,7 @@ static int could_not(void)
 
 int guard_command_cost(int argc, char **argv)
 {
-	_cleanup_(cleanup_report) struct cost_report report = { 0 };
+	struct cost_report report = { 0 };
 	struct options options = { .pairs = COST_PAIRS_DEFAULT };
 	struct cost_settings settings = { .progress = term_is(stderr) ? show_progress : NULL };
 	int rc = parse_options(argc, argv, &options);

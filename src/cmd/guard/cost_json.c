@@ -16,7 +16,7 @@ static json_t *real(double value)
 	return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *estimate(const struct estimate *estimate, double scale)
+static json_t *estimate(const struct cost_estimate *estimate, double scale)
 {
 	return json_pack("{s:o, s:o, s:o}", "median", real(scale * estimate->median), "low",
 			 real(scale * estimate->low), "high", real(scale * estimate->high));
@@ -34,7 +34,7 @@ static json_t *row(const struct cost_report *report, const struct cost_measured 
 	const struct cost_row *row = one->row;
 	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:b}", "path", row->path->name, "about",
 				 row->path->about, "mitigation", mitigation_names[row->mitigation],
-				 "place", cost_place_names[row->place], "chosen",
+				 "place", bench_place_names[row->place], "chosen",
 				 report->has_policy && cost_row_is_chosen(row, &report->policy));
 
 	json_object_set_new(json, "skipped",
@@ -62,8 +62,8 @@ int cost_print_json(const struct cost_report *report)
 	root = json_pack("{s:s, s:s, s:s, s:b, s:i, s:f, s:b, s:f, s:{s:f, s:f, s:s}, s:o}",
 			 "command", "guard cost", "version", TRUESUM_VERSION, "kernel",
 			 kernel.release, "policy", report->has_policy, "pairs", (int)report->pairs,
-			 "seconds", result->seconds, "two_processors", result->two_processors,
-			 "elsewhere", result->elsewhere, "sum_ns_per_kib", "words",
+			 "seconds", result->seconds, "two_processors", result->facts.two_processors,
+			 "elsewhere", result->facts.elsewhere, "sum_ns_per_kib", "words",
 			 result->sum.portable, "fastest", result->sum.chosen, "variant",
 			 result->sum.chosen_name, "rows", rows);
 	if (!root)

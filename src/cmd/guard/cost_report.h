@@ -4,6 +4,7 @@
 #define TRUESUM_CMD_GUARD_COST_REPORT_H
 
 #include "guard/cost/cost.h"
+#include "guard/policy.h"
 
 struct cost_report {
 	struct cost_result result;

@@ -200,12 +200,12 @@ static void print_notes(const struct cost_report *report)
 	printf("Unfinished sums (local) and what GRO has merged (wire-merged) nobody looks at, with reset or "
 	       "rx-off;\ntx-off finishes and cuts all that leaves. rx-off at a real NIC is not measured: it "
 	       "costs a sum.\n");
-	if (!result->two_processors)
+	if (!result->facts.two_processors)
 		printf("Sender and receiver shared the one processor there is.\n");
-	if (result->elsewhere > ELSEWHERE_MAX)
+	if (result->facts.elsewhere > ELSEWHERE_MAX)
 		printf("%.0f %% of the traffic was carried in other contexts, whose CPU time is missing "
 		       "above.\n",
-		       100 * result->elsewhere);
+		       100 * result->facts.elsewhere);
 	printf("%u pairs a row, in %.0f s.\n", report->pairs, result->seconds);
 }
 

@@ -2,16 +2,21 @@
 /*
  * What mitigations cost: see cost.h.
  *
- * A pair is a sample without the mitigation and one with it, the second right behind the first, and which
- * comes first alternates: whatever else the machine does hits both, and drift cancels. Only the pairs' ratios
- * count. A row is one path with one flow; the mitigation is switched under it, as on a running host.
+ * A pair is a sample without the mitigation and one with it, taken one right after the other; which is first
+ * alternates. So whatever else the machine does affects both, and drift cancels. Only the pairs' ratios count. A row
+ * is one path with one flow; the mitigation is switched while the flow exists, as on a running host.
  *
- * A mitigation is measured where it can cost something, and where people expect that it does. Between
- * containers of one host sums are never finished, nor looked at (CHECKSUM_PARTIAL): there only tx-off makes
- * work. Of packets from a wire, verified by the NIC, reset makes the container sum every byte again; where no NIC
- * has, it does so anyway, and reset costs its program. What GRO has merged behind the NIC's claim is PARTIAL once more: reset does not reach it, and costs nothing. Verifying by
- * conntrack is a second pass, for the stack forgets its result when it forwards. tx-off on a tunnel cuts and
- * sums before the tunnel, so that each segment goes through it alone.
+ * A mitigation is measured on paths on which it can cost something, or people expect it to:
+ * - Between containers of one host checksums are neither finished nor verified (CHECKSUM_PARTIAL): only tx-off makes
+ *   work there.
+ * - If the NIC verified the packets, reset makes the container sum every byte again. If it did not, the container
+ *   sums anyway, and reset costs its program only.
+ * - If GRO merged packets that the NIC verified, they are CHECKSUM_PARTIAL again: reset has no effect and no cost.
+ * - Verifying by conntrack is a second pass over the data, as the stack forgets its result when it forwards.
+ * - tx-off on a tunnel cuts and sums before the tunnel, so that each segment passes through it alone.
+ *
+ * How sure a median is follows from order statistics, without knowing how the values are distributed: a value is
+ * below the true median as often as a coin shows heads.
  */
 #include "guard/cost/cost.h"
 
@@ -21,20 +26,27 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fail.h"
-#include "base/loop.h"
+#include "guard/policy.h"
+#include "sum/csum.h"
 
-/* Short, for what disturbs lasts longer than a pair; a switch takes 0.1 ms. */
+/* Short, so that a disturbance covers a whole pair; a switch takes 0.1 ms. */
 #define CPU_NS UINT64_C(2500000)
 #define THROUGHPUT_NS UINT64_C(8000000)
 #define WARM_NS UINT64_C(300000) /* after each switch, not counted */
 #define SWITCH_NS UINT64_C(200000)
 #define TOLERATED(ns) ((ns) + (ns) / 4)
 
+#define SUM_LENGTH 1448 /* the payload of a TCP segment */
+#define SUM_STRIDE 2048
+#define SUM_SEGMENTS 128
+#define SUM_ROUNDS 101
+
 enum { LOCAL, WIRE, UNVERIFIED, MERGED, SMALL, CONNTRACK, VXLAN, PATHS };
 
 /* clang-format off */
-static const struct cost_path paths[PATHS] = {
+static const struct bench_path paths[PATHS] = {
 	[LOCAL] = { .name = "local", .about = "container to container, TCP in bulk" },
 	[WIRE] = { .name = "wire", .about = "from a NIC that verifies, TCP in bulk",
 		   .wire = true, .vouched = true },
@@ -51,20 +63,21 @@ static const struct cost_path paths[PATHS] = {
 };
 
 const struct cost_row cost_rows[] = {
-	{ &paths[LOCAL], MITIGATION_NONE, PLACE_CONTAINER },
-	{ &paths[LOCAL], MITIGATION_RX_OFF, PLACE_CONTAINER },
-	{ &paths[LOCAL], MITIGATION_RESET, PLACE_CONTAINER },
-	{ &paths[LOCAL], MITIGATION_TX_OFF, PLACE_SENDER },
-	{ &paths[WIRE], MITIGATION_RX_OFF, PLACE_CONTAINER },
-	{ &paths[WIRE], MITIGATION_RESET, PLACE_CONTAINER },
-	{ &paths[UNVERIFIED], MITIGATION_RESET, PLACE_CONTAINER },
-	{ &paths[MERGED], MITIGATION_RESET, PLACE_CONTAINER },
-	{ &paths[SMALL], MITIGATION_RESET, PLACE_CONTAINER },
-	{ &paths[CONNTRACK], MITIGATION_CONNTRACK_CHECKSUM, PLACE_HOST },
-	{ &paths[VXLAN], MITIGATION_TX_OFF, PLACE_TUNNEL },
+	{ &paths[LOCAL], MITIGATION_NONE, BENCH_CONTAINER },
+	{ &paths[LOCAL], MITIGATION_RX_OFF, BENCH_CONTAINER },
+	{ &paths[LOCAL], MITIGATION_RESET, BENCH_CONTAINER },
+	{ &paths[LOCAL], MITIGATION_TX_OFF, BENCH_SENDER },
+	{ &paths[WIRE], MITIGATION_RX_OFF, BENCH_CONTAINER },
+	{ &paths[WIRE], MITIGATION_RESET, BENCH_CONTAINER },
+	{ &paths[UNVERIFIED], MITIGATION_RESET, BENCH_CONTAINER },
+	{ &paths[MERGED], MITIGATION_RESET, BENCH_CONTAINER },
+	{ &paths[SMALL], MITIGATION_RESET, BENCH_CONTAINER },
+	{ &paths[CONNTRACK], MITIGATION_CONNTRACK_CHECKSUM, BENCH_HOST },
+	{ &paths[VXLAN], MITIGATION_TX_OFF, BENCH_TUNNEL },
 };
 /* clang-format on */
 const size_t cost_row_count = ARRAY_SIZE(cost_rows);
+_Static_assert(ARRAY_SIZE(cost_rows) <= COST_ROWS_MAX, "struct cost_result has room for all rows");
 
 bool cost_row_is_chosen(const struct cost_row *row, const struct policy *policy)
 {
@@ -76,20 +89,20 @@ bool cost_row_is_chosen(const struct cost_row *row, const struct policy *policy)
 		containers |= policy->kind[i].mitigations;
 	for (size_t i = 0; i < policy->device_count; i++)
 		devices |= policy->device[i].mitigations;
-	/* At the NIC a reset makes the container sum as well. */
+	/* A reset on the NIC makes the container sum, too. */
 	containers |= devices & MITIGATION_BIT(MITIGATION_RESET);
 
-	const uint32_t masks[PLACES] = {
-		[PLACE_CONTAINER] = containers,
-		[PLACE_SENDER] = containers,
-		[PLACE_TUNNEL] = devices,
-		[PLACE_HOST] = policy->host,
+	const uint32_t masks[BENCH_PLACES] = {
+		[BENCH_CONTAINER] = containers,
+		[BENCH_SENDER] = containers,
+		[BENCH_TUNNEL] = devices,
+		[BENCH_HOST] = policy->host,
 	};
 
 	return masks[row->place] & MITIGATION_BIT(row->mitigation);
 }
 
-/* Its samples are longer: two threads find their pace slowly. */
+/* Fewer, as these samples are longer: two threads need time to find their pace. */
 static size_t throughput_pairs(size_t pairs)
 {
 	return pairs * 2 / 5 > COST_PAIRS_MIN ? pairs * 2 / 5 : COST_PAIRS_MIN;
@@ -131,29 +144,27 @@ static int new_samples(size_t count, struct samples *samples)
 	return 0;
 }
 
-struct bench {
-	struct cost_sampler *sampler;
-	struct cost_site *site;
+/* A row's path on the bench. */
+struct setup {
+	struct bench *bench;
 	const struct cost_row *row;
-	bool on;
+	bool on; /* the mitigation */
 };
 
-typedef int (*sample_fn)(struct cost_sampler *sampler, const struct cost_site *site, uint64_t ns,
-			 double *ret_value);
-
-static int switch_to(struct bench *bench, bool on)
+static int switch_to(struct setup *setup, bool on)
 {
 	double warm;
 	int rc = 0;
 
-	if (on != bench->on && bench->row->mitigation != MITIGATION_NONE)
-		rc = cost_site_mitigate(bench->site, bench->row->place, bench->row->mitigation, on);
-	bench->on = on;
-	return rc ? rc : cost_sample_cpu(bench->sampler, bench->site, WARM_NS, &warm);
+	if (on != setup->on && setup->row->mitigation != MITIGATION_NONE)
+		rc = bench_switch(setup->bench, setup->row->place, setup->row->mitigation, on);
+	setup->on = on;
+	return rc ? rc : bench_sample(setup->bench, BENCH_CPU, WARM_NS, &warm);
 }
 
-/* The count is less afterwards where a busy machine took so long that there were enough. */
-static int take_samples(struct bench *bench, sample_fn take, uint64_t ns, struct samples *samples)
+/* On a machine so busy that this takes too long, fewer are taken: `count` is less afterwards. */
+static int take_samples(struct setup *setup, enum bench_figure figure, uint64_t ns,
+			struct samples *samples)
 {
 	uint64_t late = clock_ns() + TOLERATED(2 * samples->count * (ns + WARM_NS + SWITCH_NS));
 	int rc = 0;
@@ -162,86 +173,159 @@ static int take_samples(struct bench *bench, sample_fn take, uint64_t ns, struct
 		/* Without, with; with, without; and so on. */
 		bool with = (i + 1) / 2 % 2;
 
-		rc = switch_to(bench, with);
-		rc = rc ? rc : take(bench->sampler, bench->site, ns, &samples->value[with][i / 2]);
+		rc = switch_to(setup, with);
+		rc = rc ? rc : bench_sample(setup->bench, figure, ns, &samples->value[with][i / 2]);
 		if (i % 2 && i / 2 + 1 >= COST_PAIRS_MIN && clock_ns() > late)
 			samples->count = i / 2 + 1;
 	}
 	return rc;
 }
 
-/* The mean size of packets that enter the container. */
-static int measure_packets(struct bench *bench, bool with, double *ret_bytes)
-{
-	uint64_t bytes[2], packets[2];
-	double cpu;
-	int rc = switch_to(bench, with);
-
-	rc = rc ? rc : cost_site_received(bench->site, &bytes[0], &packets[0]);
-	rc = rc ? rc : cost_sample_cpu(bench->sampler, bench->site, CPU_NS, &cpu);
-	rc = rc ? rc : cost_site_received(bench->site, &bytes[1], &packets[1]);
-	if (!rc)
-		*ret_bytes = packets[1] == packets[0] ? 0
-						      : (double)(bytes[1] - bytes[0]) /
-								(double)(packets[1] - packets[0]);
-	return rc;
-}
-
 /* ---- What the samples say ---- */
 
-static struct estimate differences(const struct samples *samples)
+static int by_value(const void *a, const void *b)
+{
+	double one = *(const double *)a, other = *(const double *)b;
+
+	return (one > other) - (one < other);
+}
+
+static double middle(const double *sorted, size_t count)
+{
+	if (!count)
+		return NAN;
+	return count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
+}
+
+/*
+ * How many values at each end may be left out. The true median lies below the k-th value if fewer than k of `count`
+ * coins show heads. Finds the largest k for which that, at both ends together, is rare enough.
+ */
+static size_t left_out(size_t count)
+{
+	double chance = pow(0.5, (double)count), fewer = chance;
+	size_t k = 0;
+
+	while (2 * fewer <= COST_RISK) {
+		chance *= (double)(count - k) / (double)(k + 1);
+		fewer += chance;
+		k++;
+	}
+	return k ? k - 1 : 0;
+}
+
+struct cost_estimate cost_estimate(double *values, size_t count)
+{
+	struct cost_estimate estimate = { NAN, NAN, NAN };
+	size_t out = left_out(count);
+
+	qsort(values, count, sizeof(*values), by_value);
+	if (count) {
+		estimate.median = middle(values, count);
+		estimate.low = values[out];
+		estimate.high = values[count - 1 - out];
+	}
+	return estimate;
+}
+
+static struct cost_estimate differences(const struct samples *samples)
 {
 	for (size_t i = 0; i < samples->count; i++)
 		samples->scratch[i] = samples->value[1][i] - samples->value[0][i];
-	return estimate_of(samples->scratch, samples->count);
+	return cost_estimate(samples->scratch, samples->count);
 }
 
-/* Sorts the values: what is told of pairs is to be asked before. */
+/* Sorts the values, so the pairs are lost: ask for differences() before. */
 static struct cost_figure figure_of(const struct samples *samples)
 {
 	struct cost_figure figure = { .pairs = samples->count };
 
 	for (size_t i = 0; i < samples->count; i++)
 		samples->scratch[i] = samples->value[1][i] / samples->value[0][i] - 1;
-	figure.change = estimate_of(samples->scratch, samples->count);
-	figure.without = median_of(samples->value[0], samples->count);
-	figure.with = median_of(samples->value[1], samples->count);
+	figure.change = cost_estimate(samples->scratch, samples->count);
+	figure.without = cost_estimate(samples->value[0], samples->count).median;
+	figure.with = cost_estimate(samples->value[1], samples->count).median;
 	return figure;
 }
 
-/* Beyond 0, and beyond what the control differs from itself by: that is the method's own mistake. */
-static bool is_measurable(const struct estimate *change, const struct estimate *control)
+/* Beyond 0, and beyond the control's change: the path against itself shows the error of the method. */
+static bool is_measurable(const struct cost_estimate *change, const struct cost_estimate *control)
 {
 	return change->low > fmax(0, control->median) || change->high < fmin(0, control->median);
 }
 
-static int measure_row(const struct cost_row *row, const struct marks *marks,
-		       struct cost_sampler *sampler, size_t pairs, struct cost_measured *measured)
+static int measure_packets(struct setup *setup, struct cost_measured *measured)
 {
-	_cleanup_(cost_site_cleanup) struct cost_site *site = NULL;
+	int rc = switch_to(setup, false);
+
+	rc = rc ? rc : bench_sample(setup->bench, BENCH_PACKET, CPU_NS, &measured->packet_bytes);
+	rc = rc ? rc : switch_to(setup, true);
+	return rc ? rc
+		  : bench_sample(setup->bench, BENCH_PACKET, CPU_NS, &measured->packet_bytes_with);
+}
+
+static int measure_row(struct bench *bench, const struct cost_row *row, size_t pairs,
+		       struct cost_measured *measured)
+{
 	_cleanup_(cleanup_samples) struct samples samples = { 0 };
-	struct bench bench = { .sampler = sampler, .row = row };
+	struct setup setup = { .bench = bench, .row = row };
 	int rc = new_samples(pairs, &samples);
 
-	rc = rc ? rc : cost_site_build(row->path, marks, &site);
-	bench.site = site;
-	rc = rc ? rc : measure_packets(&bench, false, &measured->packet_bytes);
-	rc = rc ? rc : measure_packets(&bench, true, &measured->packet_bytes_with);
-	rc = rc ? rc : take_samples(&bench, cost_sample_cpu, CPU_NS, &samples);
+	rc = rc ? rc : bench_build(bench, row->path);
+	rc = rc ? rc : measure_packets(&setup, measured);
+	rc = rc ? rc : take_samples(&setup, BENCH_CPU, CPU_NS, &samples);
 	if (rc)
 		return rc;
 	measured->added = differences(&samples);
 	measured->cpu = figure_of(&samples);
 	samples.count = throughput_pairs(pairs);
-	rc = take_samples(&bench, cost_sample_throughput, THROUGHPUT_NS, &samples);
+	rc = take_samples(&setup, BENCH_THROUGHPUT, THROUGHPUT_NS, &samples);
 	if (!rc)
 		measured->throughput = figure_of(&samples);
 	return rc;
 }
 
+/* ---- Summing alone ---- */
+
+static double time_variant(const struct csum_variant *variant, const uint8_t *segments)
+{
+	double rounds[SUM_ROUNDS];
+
+	for (int round = 0; round < SUM_ROUNDS; round++) {
+		volatile uint64_t sink;
+		uint64_t from = clock_ns(), all = 0;
+
+		for (int i = 0; i < SUM_SEGMENTS; i++)
+			all += variant->sum(segments + (size_t)i * SUM_STRIDE, SUM_LENGTH);
+		sink = all;
+		(void)sink;
+		rounds[round] = (double)(clock_ns() - from) * 1024 / SUM_LENGTH / SUM_SEGMENTS;
+	}
+	return cost_estimate(rounds, SUM_ROUNDS).median;
+}
+
+/* Keeps the least of several measurements: each is so short that a disturbance may cover it. */
+static int measure_sum(struct cost_sum *best)
+{
+	_cleanup_free_ uint8_t *segments = malloc((size_t)SUM_SEGMENTS * SUM_STRIDE);
+	double portable, chosen;
+
+	if (!segments)
+		return fail(-ENOMEM, "out of memory");
+	memset(segments, 0xa5, (size_t)SUM_SEGMENTS * SUM_STRIDE);
+	portable = time_variant(csum_variants[0], segments);
+	chosen = time_variant(csum_chosen(), segments);
+	if (!best->chosen_name || portable < best->portable)
+		best->portable = portable;
+	if (!best->chosen_name || chosen < best->chosen)
+		best->chosen = chosen;
+	best->chosen_name = csum_chosen()->name;
+	return 0;
+}
+
 /* ---- All rows ---- */
 
-static void judge_all(struct cost_result *result)
+static void judge_rows(struct cost_result *result)
 {
 	const struct cost_measured *control = &result->measured[0];
 
@@ -254,24 +338,8 @@ static void judge_all(struct cost_result *result)
 	}
 }
 
-/* The least of several: it takes a moment only, which may have been somebody else's. */
-static int sum_again(struct cost_sum *best)
-{
-	struct cost_sum sum;
-	int rc = cost_sum_measure(&sum);
-
-	if (rc)
-		return rc;
-	if (!best->chosen_name || sum.portable < best->portable)
-		best->portable = sum.portable;
-	if (!best->chosen_name || sum.chosen < best->chosen)
-		best->chosen = sum.chosen;
-	best->chosen_name = sum.chosen_name;
-	return 0;
-}
-
-static int measure_all(const struct cost_settings *settings, const struct marks *marks,
-		       struct cost_sampler *sampler, struct cost_result *result)
+static int measure_all(const struct cost_settings *settings, struct bench *bench,
+		       struct cost_result *result)
 {
 	for (size_t i = 0; i < cost_row_count; i++) {
 		struct cost_measured *measured = &result->measured[i];
@@ -280,10 +348,9 @@ static int measure_all(const struct cost_settings *settings, const struct marks 
 		if (settings->progress)
 			settings->progress(settings->owner, &cost_rows[i], i, cost_row_count);
 		measured->row = &cost_rows[i];
-		rc = sum_again(&result->sum);
-		rc = rc ? rc
-			: measure_row(&cost_rows[i], marks, sampler, settings->pairs, measured);
-		/* Without the control nothing can be judged. */
+		rc = measure_sum(&result->sum);
+		rc = rc ? rc : measure_row(bench, &cost_rows[i], settings->pairs, measured);
+		/* Without the control no row can be judged. */
 		if (rc && (!i || rc == -EPERM || rc == -ENOMEM))
 			return rc;
 		if (rc) {
@@ -291,38 +358,22 @@ static int measure_all(const struct cost_settings *settings, const struct marks 
 			result->skipped++;
 		}
 	}
-	result->elsewhere = cost_sampler_elsewhere(sampler);
-	result->two_processors = cost_sampler_has_two(sampler);
+	result->facts = bench_facts(bench);
 	return 0;
 }
 
 int cost_measure(const struct cost_settings *settings, struct cost_result *ret_result)
 {
-	_cleanup_(marks_cleanup) struct marks *marks = NULL;
-	_cleanup_(cost_sampler_cleanup) struct cost_sampler *sampler = NULL;
+	_cleanup_(bench_cleanup) struct bench *bench = NULL;
 	struct cost_result result = { .count = cost_row_count };
 	uint64_t from = clock_ns();
-	int rc = mark_open(&marks);
+	int rc = bench_new(&bench);
 
-	rc = rc ? rc : cost_sampler_new(&sampler);
+	rc = rc ? rc : measure_all(settings, bench, &result);
 	if (rc)
 		return rc;
-	result.measured = calloc(cost_row_count, sizeof(*result.measured));
-	if (!result.measured)
-		return fail(-ENOMEM, "out of memory");
-	rc = measure_all(settings, marks, sampler, &result);
-	if (rc) {
-		cost_result_release(&result);
-		return rc;
-	}
-	judge_all(&result);
+	judge_rows(&result);
 	result.seconds = (double)(clock_ns() - from) / 1e9;
 	*ret_result = result;
 	return 0;
-}
-
-void cost_result_release(struct cost_result *result)
-{
-	free(result->measured);
-	result->measured = NULL;
 }
