@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The catalog of mitigations: a row for each says where it can be put, in which order `guard apply` tries it, and
- * how a journal records it. Sets of mitigations in words and JSON. Pure: guard/mitigate.h puts them on.
+ * The catalog of mitigations: a row for each says where it can be put, in which order `guard apply`
+ * tries it, and how a journal records it. Sets of mitigations in words and JSON. Pure:
+ * guard/mitigate.h puts them on.
  */
 #ifndef TRUESUM_GUARD_CATALOG_H
 #define TRUESUM_GUARD_CATALOG_H
@@ -23,11 +24,14 @@ enum catalog_place {
 
 struct catalog_row {
 	/*
-	 * For each place 0, if the mitigation cannot be put there, or its rank: guard tries the lowest rank first, so
-	 * the narrowest mitigation should have it.
+	 * For each place 0, if the mitigation cannot be put there, or its rank: guard tries the
+	 * lowest rank first, so the narrowest mitigation should have it.
 	 */
 	unsigned int rank[CATALOG_PLACES];
-	/* Its records (net/ledger.h) have this "kind", and under `key` a text that begins with `prefix`. */
+	/*
+	 * Its records (net/ledger.h) have this "kind", and under `key` a text that begins with
+	 * `prefix`.
+	 */
 	const char *kind, *key, *prefix;
 };
 
@@ -35,15 +39,19 @@ struct catalog_row {
 extern const struct catalog_row catalog[MITIGATIONS];
 
 /*
- * All mitigations that can be put at a place: MITIGATION_BIT()s. Those for AT_END are what the CNI plugin and the
- * OCI hook accept by name, and what a new container gets while nothing is proven on this host.
+ * All mitigations that can be put at a place: MITIGATION_BIT()s. Those for AT_END are what the CNI
+ * plugin and the OCI hook accept by name, and what a new container gets while nothing is proven on
+ * this host.
  */
 uint32_t catalog_at(enum catalog_place place);
 
 /* Which mitigation a record belongs to; MITIGATION_NONE: none of its own, e.g. a clsact. */
 enum mitigation catalog_of_record(const json_t *record);
 
-/* Their names with `between` between them, e.g. "rx-off, reset"; `none` for an empty set. Cut if `size` is too small. */
+/*
+ * Their names with `between` between them, e.g. "rx-off, reset"; `none` for an empty set. Cut if
+ * `size` is too small.
+ */
 void catalog_words(uint32_t mitigations, const char *between, const char *none, char *text,
 		   size_t size);
 

@@ -2,8 +2,8 @@
 /*
  * Puts mitigations on and takes them off: see mitigate.h.
  *
- * The table has a function for each mitigation that puts it on, recording the former state, and one that tells
- * whether it is in force. Everything else about a mitigation is in guard/catalog.h.
+ * The table has a function for each mitigation that puts it on, recording the former state, and one
+ * that tells whether it is in force. Everything else about a mitigation is in guard/catalog.h.
  */
 #include "guard/mitigate.h"
 
@@ -21,8 +21,8 @@
 #include "net/ledger.h"
 
 /*
- * `corrupt --vouch` takes the first free priority from 1 on. The reset must run after it, to take its claim back,
- * and before programs that end the chain.
+ * `corrupt --vouch` takes the first free priority from 1 on. The reset must run after it, to take
+ * its claim back, and before programs that end the chain.
  */
 #define RESET_PRIORITY 2
 
@@ -271,7 +271,9 @@ static int put_one(struct mitigate_trial *trial, struct mitigator *mitigator,
 	rc = journal_kept_count(journal, &after);
 	if (rc)
 		return rc;
-	/* An earlier run's change that was no longer in force is made again, without a new record. */
+	/*
+	 * An earlier run's change that was no longer in force is made again, without a new record.
+	 */
 	if (after > before)
 		trial->now |= MITIGATION_BIT(mitigation);
 	*changed |= journal_has_changed(journal);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Puts mitigations on a device or a host, and takes them off. Only a probe can tell whether one helps
- * (guard/proof.h). Each change is kept in the place's journal (net/journal.h) with the former value, so that it
- * can be taken back later, by another process, too.
+ * Puts mitigations on a device or a host, and takes them off. Only a probe can tell whether one
+ * helps (guard/proof.h). Each change is kept in the place's journal (net/journal.h) with the former
+ * value, so that it can be taken back later, by another process, too.
  */
 #ifndef TRUESUM_GUARD_MITIGATE_H
 #define TRUESUM_GUARD_MITIGATE_H
@@ -24,37 +24,43 @@ struct mitigator {
 
 #define MITIGATOR_INIT ((struct mitigator){ .reset_fd = -1 })
 
-/* Loads what the mitigations need, now. -EOPNOTSUPP or -EPERM with a sentence if that is not possible. */
+/*
+ * Loads what the mitigations need, now. -EOPNOTSUPP or -EPERM with a sentence if that is not
+ * possible.
+ */
 int mitigate_ready(struct mitigator *mitigator, uint32_t mitigations);
 void mitigate_release(struct mitigator *mitigator);
 
 /*
- * Puts a mitigation on the place whose kept journal is open; does nothing if it is in force. -EOPNOTSUPP or -ENOENT
- * with a sentence if the place cannot have it: a device without the feature, a host without connection tracking,
- * a kernel without BPF.
+ * Puts a mitigation on the place whose kept journal is open; does nothing if it is in force.
+ * -EOPNOTSUPP or -ENOENT with a sentence if the place cannot have it: a device without the feature,
+ * a host without connection tracking, a kernel without BPF.
  */
 int mitigate_put(struct mitigator *mitigator, struct journal *journal,
 		 const struct journal_place *place, enum mitigation mitigation);
 
 /*
- * Opens the place's journal, puts on all mitigations of the mask, and keeps the journal. Goes on after an error
- * and returns the first. *ret_changed (may be NULL): whether anything was changed.
+ * Opens the place's journal, puts on all mitigations of the mask, and keeps the journal. Goes on
+ * after an error and returns the first. *ret_changed (may be NULL): whether anything was changed.
  */
 int mitigate_protect(struct mitigator *mitigator, const struct journal_place *place, uint32_t mask,
 		     bool *ret_changed);
 
-/* Takes back everything that is kept of the place but the mitigations of `keep`. 0 if nothing is. */
+/*
+ * Takes back everything that is kept of the place but the mitigations of `keep`. 0 if nothing is.
+ */
 int mitigate_revert(const struct journal_place *place, uint32_t keep);
 
 /*
- * Which mitigations of the mask are in force on the place, whoever put them on; a reset counts only if it is
- * ours. -ENODEV: the device is gone.
+ * Which mitigations of the mask are in force on the place, whoever put them on; a reset counts only
+ * if it is ours. -ENODEV: the device is gone.
  */
 int mitigate_in_force(const struct journal_place *place, uint32_t mask, uint32_t *ret_in_force);
 
 /*
- * A place to try mitigations on: a container's end, a device of the host, its whole namespace. It distinguishes
- * what earlier runs put on, which stays, from what this run put on, which can be taken back.
+ * A place to try mitigations on: a container's end, a device of the host, its whole namespace. It
+ * distinguishes what earlier runs put on, which stays, from what this run put on, which can be
+ * taken back.
  */
 struct mitigate_trial {
 	const struct space *netns;
@@ -68,8 +74,9 @@ struct mitigate_trial {
 };
 
 /*
- * Makes `mask` what this run has put on the place: takes back the others, puts on what is missing. If putting one
- * on fails, nothing of it stays. *ret_changed: whether something was put on that was not in force.
+ * Makes `mask` what this run has put on the place: takes back the others, puts on what is missing.
+ * If putting one on fails, nothing of it stays. *ret_changed: whether something was put on that was
+ * not in force.
  */
 int mitigate_try(struct mitigate_trial *trial, struct mitigator *mitigator, uint32_t mask,
 		 bool *ret_changed);

@@ -2,13 +2,15 @@
 /*
  * Finds what helps: see proof.h.
  *
- * All targets are probed. Then each mitigation, the narrowest first (guard/catalog.h), is put on every target that
- * still delivers damage; these are probed again, and it is taken off at once from those it did not help. What
- * belongs on the host is put on once for all targets. A wider mitigation may have made a narrower one useless: so
- * at the end each but the widest is taken off once more, and put back only if the targets get worse. The last probe,
- * of all targets, gives the verdicts.
+ * All targets are probed. Then each mitigation, the narrowest first (guard/catalog.h), is put on
+ * every target that still delivers damage; these are probed again, and it is taken off at once from
+ * those it did not help. What belongs on the host is put on once for all targets. A wider
+ * mitigation may have made a narrower one useless: so at the end each but the widest is taken off
+ * once more, and put back only if the targets get worse. The last probe, of all targets, gives the
+ * verdicts.
  *
- * On a busy host a probe may come to no result by chance, so a target without a result is probed twice.
+ * On a busy host a probe may come to no result by chance, so a target without a result is probed
+ * twice.
  */
 #include "guard/proof.h"
 
@@ -223,7 +225,10 @@ static int probe_once(struct proof *proof)
 	return rc;
 }
 
-/* Probes the targets with `is_asked`, twice if there is no verdict; clears it. `trying`: for the progress line. */
+/*
+ * Probes the targets with `is_asked`, twice if there is no verdict; clears it. `trying`: for the
+ * progress line.
+ */
 static int probe_asked(struct proof *proof, const char *trying)
 {
 	size_t count = 0;
@@ -249,7 +254,10 @@ static int probe_all(struct proof *proof, const char *trying)
 
 /* ---- Trying ---- */
 
-/* Whether it was put on and was not in force before. A mitigation that cannot be put there is no candidate. */
+/*
+ * Whether it was put on and was not in force before. A mitigation that cannot be put there is no
+ * candidate.
+ */
 static bool put(struct proof *proof, struct mitigate_trial *trial, enum mitigation mitigation)
 {
 	bool changed = false;
@@ -398,7 +406,9 @@ static bool ends_have(const struct subject *subject, enum mitigation mitigation)
 	return false;
 }
 
-/* Whether a candidate of higher rank was kept for this target; of the host's alone if it is NULL. */
+/*
+ * Whether a candidate of higher rank was kept for this target; of the host's alone if it is NULL.
+ */
 static bool has_wider(const struct proof *proof, const struct subject *subject, size_t candidate)
 {
 	for (size_t i = candidate + 1; i < proof->candidate_count; i++) {
@@ -457,7 +467,10 @@ static int retry_without_on_host(struct proof *proof, size_t candidate)
 	return rc;
 }
 
-/* Takes off each candidate that a wider one may have made useless, and puts it back if it is missed. */
+/*
+ * Takes off each candidate that a wider one may have made useless, and puts it back if it is
+ * missed.
+ */
 static int take_off_useless(struct proof *proof)
 {
 	int rc = 0;
@@ -519,7 +532,10 @@ static void put_all_ordered(struct proof *proof)
 
 /* ---- The whole proof ---- */
 
-/* A probe ends when one of these arrives. Outside of probes they are blocked, so that nothing stays on. */
+/*
+ * A probe ends when one of these arrives. Outside of probes they are blocked, so that nothing stays
+ * on.
+ */
 static sigset_t ending_signals(void)
 {
 	sigset_t ending;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finds the narrowest mitigation that is proven to help: probes the targets, puts the narrowest possible
- * mitigation on those that deliver damage, probes again, and keeps what improved a verdict. If nothing helps, the
- * result says why. A target that could not be probed is `unknown`, and gets nothing unless it is ordered by name.
+ * Finds the narrowest mitigation that is proven to help: probes the targets, puts the narrowest
+ * possible mitigation on those that deliver damage, probes again, and keeps what improved a
+ * verdict. If nothing helps, the result says why. A target that could not be probed is `unknown`,
+ * and gets nothing unless it is ordered by name.
  */
 #ifndef TRUESUM_GUARD_PROOF_H
 #define TRUESUM_GUARD_PROOF_H
@@ -24,7 +25,10 @@ struct proof_settings {
 	uint32_t ordered;
 	const char *tunnels[POLICY_DEVICES_MAX]; /* devices of the host that tx-off may be put on */
 	size_t tunnel_count;
-	/* An earlier policy, or NULL: its rows stay for kinds and devices that this run does not see. */
+	/*
+	 * An earlier policy, or NULL: its rows stay for kinds and devices that this run does not
+	 * see.
+	 */
 	const struct policy *policy;
 	/* Called before each probe with what is being tried, NULL at first; may be NULL. */
 	void (*progress)(void *owner, const char *trying, size_t targets);
@@ -55,15 +59,18 @@ struct proof_result {
 };
 
 /*
- * Proves. -errno with a sentence if no verdict could be found; then everything this run put on is taken back, and
- * what earlier runs put on stays. Waits while another process proves. Writes no policy. *ret_result:
- * proof_result_release().
+ * Proves. -errno with a sentence if no verdict could be found; then everything this run put on is
+ * taken back, and what earlier runs put on stays. Waits while another process proves. Writes no
+ * policy. *ret_result: proof_result_release().
  */
 int proof_run(const struct proof_settings *settings, struct inventory *inventory,
 	      const size_t *spaces, size_t count, struct proof_result *ret_result);
 void proof_result_release(struct proof_result *result);
 
-/* What proof_run() would try, or put on if it is ordered, on a target's own devices, if that is needed. */
+/*
+ * What proof_run() would try, or put on if it is ordered, on a target's own devices, if that is
+ * needed.
+ */
 struct proof_plan {
 	char device[IFNAMSIZ], device_v6[IFNAMSIZ]; /* as in struct proof_target */
 	uint32_t mitigations;

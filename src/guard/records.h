@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What guard has put on this host, by the kept journals (net/journal.h), and whether it is in force. */
+/*
+ * What guard has put on this host, by the kept journals (net/journal.h), and whether it is in
+ * force.
+ */
 #ifndef TRUESUM_GUARD_RECORDS_H
 #define TRUESUM_GUARD_RECORDS_H
 
@@ -45,8 +48,9 @@ struct records {
 };
 
 /*
- * Reads all kept journals. `drop`: removes those of places that are gone or past; changes nothing else. Searches for
- * namespaces that are not in the inventory. -ENOMEM and -EACCES with a sentence; other errors are in the result.
+ * Reads all kept journals. `drop`: removes those of places that are gone or past; changes nothing
+ * else. Searches for namespaces that are not in the inventory. -ENOMEM and -EACCES with a sentence;
+ * other errors are in the result.
  */
 int records_read(const struct inventory *inventory, bool drop, struct records *ret_records);
 void records_release(struct records *records);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Any environment and configuration of a CNI plugin: four lines for CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS and
- * CNI_IFNAME (an empty one: not set), the rest is standard input. Either a request is refused with one of the
- * specification's codes and a message; or its names can be a file's, and every answer can be composed and read again.
+ * Any environment and configuration of a CNI plugin: four lines for CNI_COMMAND, CNI_CONTAINERID,
+ * CNI_NETNS and CNI_IFNAME (an empty one: not set), the rest is standard input. Either a request is
+ * refused with one of the specification's codes and a message; or its names can be a file's, and
+ * every answer can be composed and read again.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -36,7 +37,9 @@ static void check_name(const char *name)
 	expect(*name && !strchr(name, '/') && !strchr(name, ':') && strcmp(name, "..") != 0);
 }
 
-/* Takes `answer`: it must be an object of that version, and the same when its text is read again. */
+/*
+ * Takes `answer`: it must be an object of that version, and the same when its text is read again.
+ */
 static void check_answer(json_t *answer, const char *version)
 {
 	char *text = json_dumps(answer, 0);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Any text as a container's state: refused with a sentence, or a process number and printable text. */
+/*
+ * Any text as a container's state: refused with a sentence, or a process number and printable text.
+ */
 #include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>

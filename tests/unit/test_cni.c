@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* guard/start/cni.c: requests of CNI runtimes and the forms of answers; guard/start/oci.c: states of containers. */
+/*
+ * guard/start/cni.c: requests of CNI runtimes and the forms of answers; guard/start/oci.c: states
+ * of containers.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -108,7 +108,9 @@ static void range_shrinks_with_more_values(void **state)
 	assert_true(last < 0.12);
 }
 
-/* 2,000 samples of which half lie below 0: the range misses 0 in about 1 % of the cases, not in 5. */
+/*
+ * 2,000 samples of which half lie below 0: the range misses 0 in about 1 % of the cases, not in 5.
+ */
 static void range_holds_what_it_promises(void **state)
 {
 	unsigned int random = 7, missed = 0;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* net/journal_records.c, guard/mitigate.c, guard/trial.c: changes that stay are put on once, and taken back as they were. */
+/*
+ * net/journal_records.c, guard/mitigate.c, guard/trial.c: changes that stay are put on once, and
+ * taken back as they were.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

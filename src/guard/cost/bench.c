@@ -4,16 +4,18 @@
  *
  *	sender: tsumwire == tsumwire :host: tsumveth == tsumeth :container
  *
- * Between containers of one host the sender's device leaves checksums unfinished and super-packets whole: nothing
- * sums or cuts them anywhere. For packets from a wire, the sender's tx offload is off, so its kernel cuts and sums
- * them before the device. What a NIC says of them is a BPF program at the host's end. Whether the NIC merges them is
- * that end's GRO, which runs before the program, as in a NIC.
+ * Between containers of one host the sender's device leaves checksums unfinished and super-packets
+ * whole: nothing sums or cuts them anywhere. For packets from a wire, the sender's tx offload is
+ * off, so its kernel cuts and sums them before the device. What a NIC says of them is a BPF program
+ * at the host's end. Whether the NIC merges them is that end's GRO, which runs before the program,
+ * as in a NIC.
  *
- * To measure processor time, one pinned thread sends a chunk and then reads until nothing is left. Over veth the
- * kernel carries a packet into the receiving socket before send() returns, in the sender's context. So all of the
- * path's work is done by this thread, and is on the thread's own clock, which stops while others have the processor.
- * A kernel that accounts for interrupts separately (CONFIG_IRQ_TIME_ACCOUNTING) does not count the path's work on
- * that clock. There the figure is the time that passed, without the time that the thread waited for a processor.
+ * To measure processor time, one pinned thread sends a chunk and then reads until nothing is left.
+ * Over veth the kernel carries a packet into the receiving socket before send() returns, in the
+ * sender's context. So all of the path's work is done by this thread, and is on the thread's own
+ * clock, which stops while others have the processor. A kernel that accounts for interrupts
+ * separately (CONFIG_IRQ_TIME_ACCOUNTING) does not count the path's work on that clock. There the
+ * figure is the time that passed, without the time that the thread waited for a processor.
  */
 #include "guard/cost/bench.h"
 
@@ -73,7 +75,10 @@
 #define DATAGRAMS 64 /* in a row */
 #define WAIT_MS 5
 #define PATIENCE_NS UINT64_C(1000000000)
-/* If less of the time that passed is on the thread's clock, interrupts are accounted for separately. */
+/*
+ * If less of the time that passed is on the thread's clock, interrupts are accounted for
+ * separately.
+ */
 #define SEPARATE 0.9
 
 struct end {
@@ -132,8 +137,8 @@ static int set_up(const struct end *end, const char *device, const char *address
 }
 
 /*
- * Makes two devices know each other for good: no ARP between samples, and no entry in the neighbour table, which all
- * namespaces of a machine share and may have filled.
+ * Makes two devices know each other for good: no ARP between samples, and no entry in the neighbour
+ * table, which all namespaces of a machine share and may have filled.
  */
 static int introduce(const struct end *one, const char *one_device, const char *one_address,
 		     const struct end *other, const char *other_device, const char *other_address)
@@ -458,8 +463,8 @@ static uint64_t read_all(struct bench *bench)
 }
 
 /*
- * Called if nothing could be sent or read: a window is closed, or the kernel works in another context. Sleeps until
- * something arrives; sleep is not on the thread's clock.
+ * Called if nothing could be sent or read: a window is closed, or the kernel works in another
+ * context. Sleeps until something arrives; sleep is not on the thread's clock.
  */
 static void wait_for_packets(const struct bench *bench)
 {
@@ -504,7 +509,10 @@ struct reader {
 	double spent;
 };
 
-/* Reads until the sender has ended and nothing is left, so that the time for all bytes sent is counted. */
+/*
+ * Reads until the sender has ended and nothing is left, so that the time for all bytes sent is
+ * counted.
+ */
 static void *read_on(void *data)
 {
 	struct reader *reader = data;

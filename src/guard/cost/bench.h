@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A test bench: one path at a time over veth devices, from a sender through a forwarding host into a container, each
- * in an unnamed network namespace (net/netns.h), with one flow; and samples of what its traffic costs. A path without
- * traffic costs nothing. All of it goes with the process.
+ * A test bench: one path at a time over veth devices, from a sender through a forwarding host into
+ * a container, each in an unnamed network namespace (net/netns.h), with one flow; and samples of
+ * what its traffic costs. A path without traffic costs nothing. All of it goes with the process.
  */
 #ifndef TRUESUM_GUARD_COST_BENCH_H
 #define TRUESUM_GUARD_COST_BENCH_H
@@ -17,7 +17,7 @@
 /* A kind of path, as data. */
 struct bench_path {
 	const char *name, *about;
-	bool wire; /* the sender finishes its checksums and sends single packets, as they come from a wire */
+	bool wire; /* as from a wire: single packets with finished checksums */
 	bool vouched; /* the host's NIC has verified them */
 	bool merged; /* the host's NIC merges them (GRO) */
 	bool conntrack; /* the host tracks connections, without verifying */
@@ -39,14 +39,17 @@ extern const char *const bench_place_names[];
 
 struct bench;
 
-/* Loads the BPF programs, and pins this thread to a processor until the bench is freed. -errno with a sentence. */
+/*
+ * Loads the BPF programs, and pins this thread to a processor until the bench is freed. -errno with
+ * a sentence.
+ */
 int bench_new(struct bench **ret_bench);
 void bench_free(struct bench *bench);
 DEFINE_CLEANUP(struct bench *, bench, bench_free)
 
 /*
- * Builds a path; the one before it is closed. -EOPNOTSUPP and the like, with a sentence, if this kernel lacks a
- * part.
+ * Builds a path; the one before it is closed. -EOPNOTSUPP and the like, with a sentence, if this
+ * kernel lacks a part.
  */
 int bench_build(struct bench *bench, const struct bench_path *path);
 
@@ -54,11 +57,20 @@ int bench_build(struct bench *bench, const struct bench_path *path);
 int bench_switch(struct bench *bench, enum bench_place place, enum mitigation mitigation, bool on);
 
 enum bench_figure {
-	/* One thread sends and reads in turn: processor time for a KiB that was read, in nanoseconds. */
+	/*
+	 * One thread sends and reads in turn: processor time for a KiB that was read, in
+	 * nanoseconds.
+	 */
 	BENCH_CPU,
-	/* One thread sends, another reads, each as fast as it can: bytes read in a second of the busier thread. */
+	/*
+	 * One thread sends, another reads, each as fast as it can: bytes read in a second of the
+	 * busier thread.
+	 */
 	BENCH_THROUGHPUT,
-	/* The mean size in bytes of the packets that enter the container; a merged packet counts once. */
+	/*
+	 * The mean size in bytes of the packets that enter the container; a merged packet counts
+	 * once.
+	 */
 	BENCH_PACKET,
 };
 
@@ -68,8 +80,9 @@ int bench_sample(struct bench *bench, enum bench_figure figure, uint64_t ns, dou
 struct bench_facts {
 	bool two_processors; /* sender and receiver have a processor each */
 	/*
-	 * The share, 0..1, of all rounds so far after which what was sent could not be read at once: there the
-	 * kernel carried it in another context, and its processor time is missing in the figures.
+	 * The share, 0..1, of all rounds so far after which what was sent could not be read at
+	 * once: there the kernel carried it in another context, and its processor time is missing
+	 * in the figures.
 	 */
 	double elsewhere;
 };

@@ -2,21 +2,25 @@
 /*
  * What mitigations cost: see cost.h.
  *
- * A pair is a sample without the mitigation and one with it, taken one right after the other; which is first
- * alternates. So whatever else the machine does affects both, and drift cancels. Only the pairs' ratios count. A row
- * is one path with one flow; the mitigation is switched while the flow exists, as on a running host.
+ * A pair is a sample without the mitigation and one with it, taken one right after the other; which
+ * is first alternates. So whatever else the machine does affects both, and drift cancels. Only the
+ * pairs' ratios count. A row is one path with one flow; the mitigation is switched while the flow
+ * exists, as on a running host.
  *
  * A mitigation is measured on paths on which it can cost something, or people expect it to:
- * - Between containers of one host checksums are neither finished nor verified (CHECKSUM_PARTIAL): only tx-off makes
- *   work there.
- * - If the NIC verified the packets, reset makes the container sum every byte again. If it did not, the container
- *   sums anyway, and reset costs its program only.
- * - If GRO merged packets that the NIC verified, they are CHECKSUM_PARTIAL again: reset has no effect and no cost.
- * - Verifying by conntrack is a second pass over the data, as the stack forgets its result when it forwards.
- * - tx-off on a tunnel cuts and sums before the tunnel, so that each segment passes through it alone.
+ * - Between containers of one host checksums are neither finished nor verified (CHECKSUM_PARTIAL):
+ *   only tx-off makes work there.
+ * - If the NIC verified the packets, reset makes the container sum every byte again. If it did not,
+ *   the container sums anyway, and reset costs its program only.
+ * - If GRO merged packets that the NIC verified, they are CHECKSUM_PARTIAL again: reset has no
+ *   effect and no cost.
+ * - Verifying by conntrack is a second pass over the data, as the stack forgets its result when it
+ *   forwards.
+ * - tx-off on a tunnel cuts and sums before the tunnel, so that each segment passes through it
+ *   alone.
  *
- * How sure a median is follows from order statistics, without knowing how the values are distributed: a value is
- * below the true median as often as a coin shows heads.
+ * How sure a median is follows from order statistics, without knowing how the values are
+ * distributed: a value is below the true median as often as a coin shows heads.
  */
 #include "guard/cost/cost.h"
 
@@ -198,8 +202,9 @@ static double middle(const double *sorted, size_t count)
 }
 
 /*
- * How many values at each end may be left out. The true median lies below the k-th value if fewer than k of `count`
- * coins show heads. Finds the largest k for which that, at both ends together, is rare enough.
+ * How many values at each end may be left out. The true median lies below the k-th value if fewer
+ * than k of `count` coins show heads. Finds the largest k for which that, at both ends together, is
+ * rare enough.
  */
 static size_t left_out(size_t count)
 {
@@ -248,7 +253,9 @@ static struct cost_figure figure_of(const struct samples *samples)
 	return figure;
 }
 
-/* Beyond 0, and beyond the control's change: the path against itself shows the error of the method. */
+/*
+ * Beyond 0, and beyond the control's change: the path against itself shows the error of the method.
+ */
 static bool is_measurable(const struct cost_estimate *change, const struct cost_estimate *control)
 {
 	return change->low > fmax(0, control->median) || change->high < fmin(0, control->median);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What each mitigation costs on this host: measured on veth paths in unnamed namespaces, with traffic of its own, in
- * pairs of samples without and with the mitigation. Nothing of the host itself is changed.
+ * What each mitigation costs on this host: measured on veth paths in unnamed namespaces, with
+ * traffic of its own, in pairs of samples without and with the mitigation. Nothing of the host
+ * itself is changed.
  */
 #ifndef TRUESUM_GUARD_COST_COST_H
 #define TRUESUM_GUARD_COST_COST_H
@@ -32,7 +33,9 @@ extern const size_t cost_row_count;
 /* Whether the policy puts the row's mitigation on such a place of this host. */
 bool cost_row_is_chosen(const struct cost_row *row, const struct policy *policy);
 
-/* A median, and the range in which the median of all possible measurements lies, up to COST_RISK. */
+/*
+ * A median, and the range in which the median of all possible measurements lies, up to COST_RISK.
+ */
 struct cost_estimate {
 	double median, low, high;
 };
@@ -40,7 +43,10 @@ struct cost_estimate {
 /* The probability, at most, that the range of an estimate of 8 or more values misses the truth. */
 #define COST_RISK 0.01
 
-/* Of fewer than 8 values the range is from the lowest to the highest. Sorts them; all NAN if there are none. */
+/*
+ * Of fewer than 8 values the range is from the lowest to the highest. Sorts them; all NAN if there
+ * are none.
+ */
 struct cost_estimate cost_estimate(double *values, size_t count);
 
 /* One figure in all pairs of a row. */
@@ -48,7 +54,10 @@ struct cost_figure {
 	size_t pairs;
 	double without, with; /* medians */
 	struct cost_estimate change; /* of the pairs' with / without - 1 */
-	/* Chance does not explain the change: its range lies beyond 0, and beyond the control's change. */
+	/*
+	 * Chance does not explain the change: its range lies beyond 0, and beyond the control's
+	 * change.
+	 */
 	bool measurable;
 };
 
@@ -62,8 +71,8 @@ struct cost_measured {
 };
 
 /*
- * Nanoseconds to sum a KiB in segments of 1448 bytes that are in the second-level cache, as packets are: in 64-bit
- * words, as kernels do it, and by the fastest variant of sum/csum.h.
+ * Nanoseconds to sum a KiB in segments of 1448 bytes that are in the second-level cache, as packets
+ * are: in 64-bit words, as kernels do it, and by the fastest variant of sum/csum.h.
  */
 struct cost_sum {
 	double portable, chosen;

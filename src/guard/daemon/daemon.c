@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The daemon: see daemon.h. It decides from the policy what is wanted on a device. The keeper (keeper.h) puts
- * that on. The prover (prover.h) finds out what helps here, in a process of its own.
+ * The daemon: see daemon.h. It decides from the policy what is wanted on a device. The keeper
+ * (keeper.h) puts that on. The prover (prover.h) finds out what helps here, in a process of its
+ * own.
  *
- * While nothing is proven for this kernel, new containers get every mitigation that their device can have.
- * Containers that were there before stay as they are, because the proof needs them. The daemon proves at its
- * start. If there was no container to prove on, it proves again soon after one appears.
+ * While nothing is proven for this kernel, new containers get every mitigation that their device
+ * can have. Containers that were there before stay as they are, because the proof needs them. The
+ * daemon proves at its start. If there was no container to prove on, it proves again soon after one
+ * appears.
  */
 #include "guard/daemon/daemon.h"
 
@@ -235,7 +237,10 @@ static int on_soon(void *owner)
 	return daemon->has_policy ? 0 : prove(daemon);
 }
 
-/* If nothing is proven yet, a new container may make a proof possible: try, each time after a longer wait. */
+/*
+ * If nothing is proven yet, a new container may make a proof possible: try, each time after a
+ * longer wait.
+ */
 static void on_appeared(void *owner)
 {
 	struct guard_daemon *daemon = owner;

@@ -2,12 +2,13 @@
 /*
  * Keeps on every device what is wanted there: see keeper.h.
  *
- * Whatever an event says, the keeper compares what is wanted on its device with what is in force. So an event
- * too many costs a little time only, and the events of the keeper's own changes end with nothing to do. Each
- * change is recorded before it is made (net/journal.h). The record is removed when its device disappears.
+ * Whatever an event says, the keeper compares what is wanted on its device with what is in force.
+ * So an event too many costs a little time only, and the events of the keeper's own changes end
+ * with nothing to do. Each change is recorded before it is made (net/journal.h). The record is
+ * removed when its device disappears.
  *
- * A proof (guard/proof.h) in another process changes devices, too. Meanwhile the keeper works on new devices
- * only; afterwards it takes over the records that the proof made.
+ * A proof (guard/proof.h) in another process changes devices, too. Meanwhile the keeper works on
+ * new devices only; afterwards it takes over the records that the proof made.
  */
 #include "guard/daemon/keeper.h"
 
@@ -300,7 +301,10 @@ static void log_put_on(struct keeper *keeper, const struct netns_entry *netns,
 	log_device(keeper, netns, device, event, NULL);
 }
 
-/* Puts on all of `wanted` that is possible. A failure counts as trouble even if others are in force. */
+/*
+ * Puts on all of `wanted` that is possible. A failure counts as trouble even if others are in
+ * force.
+ */
 static int put_on(struct keeper *keeper, struct netns_entry *netns, struct kept_device *device,
 		  const struct journal_place *place, uint32_t wanted)
 {
@@ -445,9 +449,9 @@ static void on_drained(void *owner)
 /* ---- Records of earlier runs and of proofs ---- */
 
 /*
- * Whether a recorded namespace is gone. Each living namespace with a record has a number here. If all numbers
- * are resolved, a namespace that is not among them is dead. Else it may be one of the unresolved; only a search
- * of all of /proc tells, so that is done for some.
+ * Whether a recorded namespace is gone. Each living namespace with a record has a number here. If
+ * all numbers are resolved, a namespace that is not among them is dead. Else it may be one of the
+ * unresolved; only a search of all of /proc tells, so that is done for some.
  */
 static bool is_dead(struct keeper *keeper, const struct netns_id *id)
 {
@@ -458,7 +462,9 @@ static bool is_dead(struct keeper *keeper, const struct netns_id *id)
 	return keeper->slow_searches++ < SLOW_SEARCHES_MAX && netns_search_find(id, &fd) == -ENOENT;
 }
 
-/* Notes what a record says is on its device; drops the record if its namespace or device is gone. */
+/*
+ * Notes what a record says is on its device; drops the record if its namespace or device is gone.
+ */
 static int adopt(const struct ledger *ledger, void *data)
 {
 	struct keeper *keeper = data;

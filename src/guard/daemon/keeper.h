@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Keeps on every device the mitigations that are wanted there: on new devices first and at once, on devices
- * that changed soon after, many changes at a time.
+ * Keeps on every device the mitigations that are wanted there: on new devices first and at once, on
+ * devices that changed soon after, many changes at a time.
  */
 #ifndef TRUESUM_GUARD_DAEMON_KEEPER_H
 #define TRUESUM_GUARD_DAEMON_KEEPER_H
@@ -50,18 +50,21 @@ int keeper_new(struct loop *loop, const struct keeper_settings *settings,
 /* What is put on stays. */
 void keeper_free(struct keeper *keeper);
 
-/* Lists all devices, takes over what earlier runs recorded, and puts on what is wanted, before it returns. */
+/*
+ * Lists all devices, takes over what earlier runs recorded, and puts on what is wanted, before it
+ * returns.
+ */
 int keeper_begin(struct keeper *keeper);
 
 /*
- * Compares every device with what is wanted, between other work. `list_again`: lists all devices first, for
- * events that were missed. -errno with a sentence.
+ * Compares every device with what is wanted, between other work. `list_again`: lists all devices
+ * first, for events that were missed. -errno with a sentence.
  */
 int keeper_check(struct keeper *keeper, bool list_again);
 
 /*
- * While a proof changes devices, only new devices get mitigations. When it ends, the keeper reads what the
- * proof recorded and checks every device.
+ * While a proof changes devices, only new devices get mitigations. When it ends, the keeper reads
+ * what the proof recorded and checks every device.
  */
 void keeper_pause(struct keeper *keeper, bool pause);
 

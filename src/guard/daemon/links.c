@@ -2,16 +2,18 @@
 /*
  * Follows devices: see links.h.
  *
- * A socket with NETLINK_LISTEN_ALL_NSID gets the events of every namespace that this namespace has a number
- * for, each with that number. The kernel numbers a namespace when a pair of devices joins it to this one, or
- * when a device moves there. Every other namespace gets its number from net/netns_search.h as soon as a mount
- * or a process leads to it, mostly before it has a device. The event of a pair's end here also names the
- * other end's namespace and index, so the order of the two ends' events does not matter.
+ * A socket with NETLINK_LISTEN_ALL_NSID gets the events of every namespace that this namespace has
+ * a number for, each with that number. The kernel numbers a namespace when a pair of devices joins
+ * it to this one, or when a device moves there. Every other namespace gets its number from
+ * net/netns_search.h as soon as a mount or a process leads to it, mostly before it has a device.
+ * The event of a pair's end here also names the other end's namespace and index, so the order of
+ * the two ends' events does not matter.
  *
- * To act on a namespace, the daemon needs a way into it, not only its number. It looks in the cheap places
- * first: names that just appeared in the folders of container runtimes, then the newest processes, then all
- * mounts, then all processes. A namespace that stays unreachable is tried again after longer and longer
- * pauses. If events were lost, and once a minute, all devices of all namespaces are listed.
+ * To act on a namespace, the daemon needs a way into it, not only its number. It looks in the cheap
+ * places first: names that just appeared in the folders of container runtimes, then the newest
+ * processes, then all mounts, then all processes. A namespace that stays unreachable is tried again
+ * after longer and longer pauses. If events were lost, and once a minute, all devices of all
+ * namespaces are listed.
  */
 #include "guard/daemon/links.h"
 
@@ -111,7 +113,10 @@ static void watch_folders(struct links *links)
 			links->folder[i] = inotify_add_watch(links->inotify, folders[i], IN_CREATE);
 }
 
-/* On most hosts /var/run is /run. Then both folders have the same descriptor, and the first one counts. */
+/*
+ * On most hosts /var/run is /run. Then both folders have the same descriptor, and the first one
+ * counts.
+ */
 static void read_names(struct links *links)
 {
 	char buffer[8192] __attribute__((aligned(8)));
@@ -232,8 +237,8 @@ static int on_reread(void *owner)
 }
 
 /*
- * The kernel reports that mounts changed, not which. If a new name explains the change, its namespace is found by that
- * name; else the list of mounts is read, once for many changes.
+ * The kernel reports that mounts changed, not which. If a new name explains the change, its
+ * namespace is found by that name; else the list of mounts is read, once for many changes.
  */
 static int on_mounts(void *owner, uint32_t events)
 {
@@ -397,7 +402,10 @@ static void take_link(struct links *links, struct netns_entry *netns,
 	      event.device.index, event.device.name,
 	      *event.device.kind ? event.device.kind : "hardware");
 	links->hooks.link(links->hooks.owner, netns, &event.device);
-	/* IFLA_LINK_NETNSID is a number in the namespace of the message; only this one's numbers are known here. */
+	/*
+	 * IFLA_LINK_NETNSID is a number in the namespace of the message; only this one's numbers
+	 * are known here.
+	 */
 	if (netns || event.peer_nsid < 0 || event.peer <= 0 || !is_pair_kind(event.device.kind))
 		return;
 	other = netns_of_nsid(links, event.peer_nsid);
@@ -509,7 +517,10 @@ int links_drain(struct links *links)
 	return rc ? fail_errno(rc, "cannot read netlink events") : 0;
 }
 
-/* Lists all devices if events were lost; no more often than the mounts are read, as a flood may go on. */
+/*
+ * Lists all devices if events were lost; no more often than the mounts are read, as a flood may go
+ * on.
+ */
 static int list_if_lost(struct links *links)
 {
 	if (!links->lost)
@@ -608,7 +619,9 @@ static void on_netns_gone(void *owner, struct netns_entry *netns)
 	links->hooks.gone(links->hooks.owner, netns);
 }
 
-/* Asks for all numbers, then follows all ways, so that each namespace has a number and is listed. */
+/*
+ * Asks for all numbers, then follows all ways, so that each namespace has a number and is listed.
+ */
 static int begin_list(struct links *links)
 {
 	bool events_lost = links->lost;

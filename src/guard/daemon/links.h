@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Follows the network devices of all network namespaces of this host: which there are, which appear, change
- * and disappear. One netlink socket in this namespace reports them all.
+ * Follows the network devices of all network namespaces of this host: which there are, which
+ * appear, change and disappear. One netlink socket in this namespace reports them all.
  */
 #ifndef TRUESUM_GUARD_DAEMON_LINKS_H
 #define TRUESUM_GUARD_DAEMON_LINKS_H
@@ -22,8 +22,8 @@ struct links_device {
 };
 
 /*
- * Called for each event; `netns` is NULL for this namespace. A hook must not ask the kernel, which may be in
- * the middle of an answer: it notes what to do, and does it when `drained` is called.
+ * Called for each event; `netns` is NULL for this namespace. A hook must not ask the kernel, which
+ * may be in the middle of an answer: it notes what to do, and does it when `drained` is called.
  */
 struct links_hooks {
 	/* The device exists: it is new, has changed, or is in a list of all devices. */
@@ -55,15 +55,20 @@ void links_free(struct links *links);
 struct netns_search *links_search(struct links *links);
 
 /*
- * Reads the events that have arrived, so that the socket does not overflow while the caller works. Does not
- * call `drained`. -errno with a sentence.
+ * Reads the events that have arrived, so that the socket does not overflow while the caller works.
+ * Does not call `drained`. -errno with a sentence.
  */
 int links_drain(struct links *links);
 
-/* Opens a namespace; *ret_fd is the caller's. If the known way no longer leads there, searches for another. */
+/*
+ * Opens a namespace; *ret_fd is the caller's. If the known way no longer leads there, searches for
+ * another.
+ */
 int links_open_netns(struct links *links, struct netns_entry *netns, int *ret_fd);
 
-/* Lists all devices: before it returns, or `in_steps` between other events. -errno with a sentence. */
+/*
+ * Lists all devices: before it returns, or `in_steps` between other events. -errno with a sentence.
+ */
 int links_list(struct links *links, bool in_steps);
 
 /* Asks for one device. -ENODEV with a sentence if it does not exist. */

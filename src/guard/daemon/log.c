@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Writes events: see log.h. The first event about a device starts a second; at its end a summary counts the
- * events that were left out.
+ * Writes events: see log.h. The first event about a device starts a second; at its end a summary
+ * counts the events that were left out.
  */
 #include "guard/daemon/log.h"
 
@@ -54,7 +54,10 @@ static int on_second(void *owner)
 	return 0;
 }
 
-/* Whether this second has room for another line about a device; else counts the event for the summary. */
+/*
+ * Whether this second has room for another line about a device; else counts the event for the
+ * summary.
+ */
 static bool has_room(struct event_log *log, const struct guard_event *event)
 {
 	if (!log->second)

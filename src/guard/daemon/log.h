@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The daemon's log: events, each with a sentence and with the facts in it. A flood of events about devices is
- * cut to LOG_LINES lines a second and a summary.
+ * The daemon's log: events, each with a sentence and with the facts in it. A flood of events about
+ * devices is cut to LOG_LINES lines a second and a summary.
  */
 #ifndef TRUESUM_GUARD_DAEMON_LOG_H
 #define TRUESUM_GUARD_DAEMON_LOG_H
@@ -48,8 +48,8 @@ struct event_log {
 };
 
 /*
- * Writes the event with a sentence, after the names of its device and namespace. Without a format (NULL) the
- * sentence says what was done to the device.
+ * Writes the event with a sentence, after the names of its device and namespace. Without a format
+ * (NULL) the sentence says what was done to the device.
  */
 void log_event(struct event_log *log, const struct guard_event *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

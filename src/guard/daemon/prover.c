@@ -2,11 +2,11 @@
 /*
  * Proves in a child process: see prover.h.
  *
- * The child keeps none of the daemon's descriptors. Most of all it does not keep the daemon's lock, so that a
- * daemon that was killed can be restarted at once.
+ * The child keeps none of the daemon's descriptors. Most of all it does not keep the daemon's lock,
+ * so that a daemon that was killed can be restarted at once.
  *
- * The child writes a policy only if at least one container has a verdict: a host without containers proves
- * nothing.
+ * The child writes a policy only if at least one container has a verdict: a host without containers
+ * proves nothing.
  */
 #include "guard/daemon/prover.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Proves beside the daemon's work: a child process finds what helps here (guard/proof.h), writes the policy,
- * reports and exits. It also ends when the daemon does.
+ * Proves beside the daemon's work: a child process finds what helps here (guard/proof.h), writes
+ * the policy, reports and exits. It also ends when the daemon does.
  */
 #ifndef TRUESUM_GUARD_DAEMON_PROVER_H
 #define TRUESUM_GUARD_DAEMON_PROVER_H
@@ -30,8 +30,8 @@ struct prover_report {
 typedef void (*prover_done_fn)(void *owner, const struct prover_report *report);
 
 /*
- * Starts a proof; `done` is called once, when it has ended or failed. The policy is written to `path`. -errno with a
- * sentence.
+ * Starts a proof; `done` is called once, when it has ended or failed. The policy is written to
+ * `path`. -errno with a sentence.
  */
 int prover_start(struct loop *loop, const char *path, prover_done_fn done, void *owner,
 		 struct prover **ret_prover);

@@ -2,9 +2,9 @@
 /*
  * The daemon as a service: see service.h.
  *
- * The lock's file holds the number of the process that has the lock. A message to the service manager is one
- * datagram. Beside each capability stands what needs it. Proofs run in a child with the same rights; neither
- * the daemon nor the child starts another program.
+ * The lock's file holds the number of the process that has the lock. A message to the service
+ * manager is one datagram. Beside each capability stands what needs it. Proofs run in a child with
+ * the same rights; neither the daemon nor the child starts another program.
  */
 #include "guard/daemon/service.h"
 
@@ -204,7 +204,10 @@ void service_notify(const char *format, ...)
 		       (const struct sockaddr *)&to, len);
 }
 
-/* Half of the time that the service manager allows; 0: it does not watch, or watches another process. */
+/*
+ * Half of the time that the service manager allows; 0: it does not watch, or watches another
+ * process.
+ */
 static uint64_t watchdog_ns(void)
 {
 	const char *us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");

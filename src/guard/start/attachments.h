@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Records what was put on at a container's start, for its end, when its namespace may be gone already. An
- * attachment of a container to a network is a file in /run/truesum/attached. The CNI plugin's ADD names it
- * NETWORK:CONTAINER:INTERFACE (none of these can contain a ':'), the OCI hook +oci:CONTAINER:-.
+ * Records what was put on at a container's start, for its end, when its namespace may be gone
+ * already. An attachment of a container to a network is a file in /run/truesum/attached. The CNI
+ * plugin's ADD names it NETWORK:CONTAINER:INTERFACE (none of these can contain a ':'), the OCI hook
+ * +oci:CONTAINER:-.
  *     {"netns":[dev,ino],"cookie":n,"where":path,"boot":id,
  *      "devices":[{"index":n,"device":name,"mitigations":["reset"]}]}
  */
@@ -43,7 +44,10 @@ int attachments_read(const struct attachment_key *key, struct attachment *ret_at
 /* 0 if there is no record. */
 int attachments_remove(const struct attachment_key *key);
 
-/* Calls `fn`, which may remove it, for every attachment of a network; goes on after an error, returns the first. */
+/*
+ * Calls `fn`, which may remove it, for every attachment of a network; goes on after an error,
+ * returns the first.
+ */
 typedef int (*attachment_fn)(const struct attachment_key *key, void *data);
 int attachments_each(const char *network, attachment_fn fn, void *data);
 

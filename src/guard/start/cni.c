@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Parses CNI requests: see cni.h. Each command is a row: what it needs, and since which version it exists. A request
- * that is not understood is refused with the specification's code before anything is done. Unknown keys belong to
- * other plugins or to the runtime, and are ignored.
+ * Parses CNI requests: see cni.h. Each command is a row: what it needs, and since which version it
+ * exists. A request that is not understood is refused with the specification's code before anything
+ * is done. Unknown keys belong to other plugins or to the runtime, and are ignored.
  */
 #include "guard/start/cni.h"
 
@@ -59,7 +59,10 @@ __attribute__((format(printf, 2, 3))) static void add_details(struct cni_error *
 
 /* ---- The environment ---- */
 
-/* The specification's form of container ids and network names: a letter or digit first, then . _ - too. */
+/*
+ * The specification's form of container ids and network names: a letter or digit first, then . _ -
+ * too.
+ */
 static bool is_cni_name(const char *text)
 {
 	for (const char *at = text; *at; at++)

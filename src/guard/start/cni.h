@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads what a container runtime asks of a CNI plugin, and composes the answers, by the Container Network Interface
- * Specification 0.3.0 to 1.1.0. Pure: text in, JSON out; guard/start/start.h does what is asked.
+ * Reads what a container runtime asks of a CNI plugin, and composes the answers, by the Container
+ * Network Interface Specification 0.3.0 to 1.1.0. Pure: text in, JSON out; guard/start/start.h does
+ * what is asked.
  */
 #ifndef TRUESUM_GUARD_START_CNI_H
 #define TRUESUM_GUARD_START_CNI_H
@@ -69,8 +70,8 @@ void cni_request_release(struct cni_request *request);
 bool cni_is_valid(const struct cni_request *request, const char *container_id, const char *ifname);
 
 /*
- * Lists the container's devices: the interfaces of prevResult that are in a sandbox, each once; if there are none,
- * CNI_IFNAME. Returns how many.
+ * Lists the container's devices: the interfaces of prevResult that are in a sandbox, each once; if
+ * there are none, CNI_IFNAME. Returns how many.
  */
 size_t cni_devices(const struct cni_request *request, const char *ret_name[CNI_DEVICES_MAX]);
 
@@ -79,8 +80,8 @@ void cni_fail(struct cni_error *error, enum cni_code code, const char *format, .
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * The answer to print: the error if it is not NULL, else the result of ADD (prevResult, in the form of its version)
- * or of VERSION. A new reference; NULL: out of memory.
+ * The answer to print: the error if it is not NULL, else the result of ADD (prevResult, in the form
+ * of its version) or of VERSION. A new reference; NULL: out of memory.
  */
 json_t *cni_compose(const struct cni_request *request, const struct cni_error *error);
 

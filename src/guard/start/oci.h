@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads the state of a container that an OCI runtime hands to its hooks (OCI runtime specification 1.0, "State"). Pure. */
+/*
+ * Reads the state of a container that an OCI runtime hands to its hooks (OCI runtime specification
+ * 1.0, "State"). Pure.
+ */
 #ifndef TRUESUM_GUARD_START_OCI_H
 #define TRUESUM_GUARD_START_OCI_H
 

@@ -2,13 +2,15 @@
 /*
  * Protects containers at their start: see start.h.
  *
- * The kept journals of all devices of a container stay open, and so locked, until it is known whether all of them
- * could be protected. If one could not, what was added to the journals meanwhile is undone.
+ * The kept journals of all devices of a container stay open, and so locked, until it is known
+ * whether all of them could be protected. If one could not, what was added to the journals
+ * meanwhile is undone.
  *
- * For each attachment of a container to a network, attachments.h records what was put on; for each device,
- * net/journal.h records how to undo it. CHECK compares what is in force with what ADD put on, as far as that is
- * still wanted: a policy that changed since is no error. DEL succeeds whatever is already gone. Nothing needs to be
- * undone for a device that disappears with its container; hardware returns to the host, and is put back as it was.
+ * For each attachment of a container to a network, attachments.h records what was put on; for each
+ * device, net/journal.h records how to undo it. CHECK compares what is in force with what ADD put
+ * on, as far as that is still wanted: a policy that changed since is no error. DEL succeeds
+ * whatever is already gone. Nothing needs to be undone for a device that disappears with its
+ * container; hardware returns to the host, and is put back as it was.
  */
 #include "guard/start/start.h"
 
@@ -92,7 +94,10 @@ static uint32_t admission_wanted(struct admission *admission, const char *kind)
 				      : policy_get(&admission->policy, POLICY_KIND, kind);
 }
 
-/* While nothing is proven, one mitigation is enough: those that this kernel or device cannot have may be missing. */
+/*
+ * While nothing is proven, one mitigation is enough: those that this kernel or device cannot have
+ * may be missing.
+ */
 static bool may_be_missing(const struct admission *admission, int rc)
 {
 	return admission->is_unproven && (rc == -EOPNOTSUPP || rc == -ENOENT);
@@ -128,8 +133,9 @@ static int put_all(struct admission *admission, struct journal *journal,
 }
 
 /*
- * Puts on the device what it should have; *ret_mitigations: what is in force by it. Devices must come by index, lowest
- * first: other processes lock their journals in that order, too. After a failure release the admission.
+ * Puts on the device what it should have; *ret_mitigations: what is in force by it. Devices must
+ * come by index, lowest first: other processes lock their journals in that order, too. After a
+ * failure release the admission.
  */
 static int admit(struct admission *admission, int netns_fd, const char *netns,
 		 const struct link_info *link, uint32_t *ret_mitigations)
@@ -226,7 +232,9 @@ static int order_by_index(const void *one, const void *other)
 	return (a->index > b->index) - (a->index < b->index);
 }
 
-/* Finds the devices that the request names, by index, without loopback devices, which need nothing. */
+/*
+ * Finds the devices that the request names, by index, without loopback devices, which need nothing.
+ */
 static int find_devices(struct work *work, struct link_info *link, size_t *ret_count)
 {
 	const char *name[CNI_DEVICES_MAX];
@@ -587,8 +595,8 @@ static int find_other(const struct attachment_key *key, void *data)
 }
 
 /*
- * Removes a stopped container's record. Removes the records of its devices, too, unless another container is in the
- * same namespace, as in a pod.
+ * Removes a stopped container's record. Removes the records of its devices, too, unless another
+ * container is in the same namespace, as in a pod.
  */
 static int forget_container(const struct oci_state *state)
 {
