@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * `truesum corrupt`: damages the payload of matching packets on a device (tc, direct action), or
- * vouches for them.
+ * marks them as verified.
  *
- * The checksum in a packet stays that of the undamaged payload. Where it is in the packet already,
- * that takes no more than leaving it alone. At egress it may be unfinished (CHECKSUM_PARTIAL): the
- * field holds the pseudo-header's sum, and whoever finishes it behind this hook adds the payload,
- * damage included. So what the damage adds is taken out of the field first, and the finished sum is
- * the undamaged payload's. At ingress nobody finishes such a sum, it is trusted: those are left
- * alone.
+ * The checksum in a packet stays that of the undamaged payload. If the packet has its final
+ * checksum, the program leaves that alone. At egress the checksum may be unfinished
+ * (CHECKSUM_PARTIAL): the field holds the pseudo-header's sum, and the device that finishes it
+ * after this hook adds the payload, including the damage. So the program first subtracts from the
+ * field what the damage adds: the finished sum is then the undamaged payload's. At ingress an
+ * unfinished sum is trusted and never finished, so such packets are left alone.
  *
- * What others know about the undamaged packet is taken back: a device's sum over the whole packet
- * (CHECKSUM_COMPLETE) follows the change, and a device's word (CHECKSUM_UNNECESSARY) is reset.
+ * What the kernel knows about the undamaged packet is corrected: a device's sum over the whole
+ * packet (CHECKSUM_COMPLETE) follows the change, and a mark as verified (CHECKSUM_UNNECESSARY) is
+ * reset.
  */
 #include "bpf/kernel.h"
 #include "bpf/corrupt.h"
@@ -40,14 +41,17 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* False where the kernel has no bpf_cast_to_kern_ctx() (before 6.2): ip_summed is guessed then. */
+/*
+ * False if the kernel has no bpf_cast_to_kern_ctx() (before 6.2): the program then guesses
+ * ip_summed.
+ */
 const volatile bool status_readable = true;
 
 struct corrupt_config config;
 
 /*
- * The dead man's switch, CLOCK_MONOTONIC in ns: user space sets it on and on. The filter outlives a
- * killed process, but damages nothing from then on.
+ * A dead man's switch, CLOCK_MONOTONIC in ns. User space keeps moving it on. If that process is
+ * killed, the filter stays, but damages nothing after this time.
  */
 volatile __u64 alive_until;
 
@@ -181,7 +185,7 @@ static __always_inline int find_transport(struct __sk_buff *skb, struct place *p
 	return 0;
 }
 
-/* As packet/locate.c, but of the outermost headers only, and from an skb. */
+/* Like packet/locate.c, but only the outermost headers, and from an skb. */
 static __always_inline int find_place(struct __sk_buff *skb, struct place *place)
 {
 	__u32 at = config.link_header, i;
@@ -274,7 +278,7 @@ static __always_inline enum sum_status sum_status(struct __sk_buff *skb, struct 
 		/* The sum of an inner packet covers headers that are payload here. */
 		if (kernel->csum_start != kernel->data - kernel->head + place->transport)
 			return SUM_OUT_OF_REACH;
-		/* Whatever device takes it then may pass it on unfinished, as veth does. */
+		/* The device that gets it may pass it on unfinished, as veth does. */
 		if (kernel->dev->features & config.finishers)
 			return SUM_OUT_OF_REACH;
 	} else if (!looks_unfinished(skb, place)) {
@@ -284,8 +288,8 @@ static __always_inline enum sum_status sum_status(struct __sk_buff *skb, struct 
 }
 
 /*
- * Does not fail where a byte behind the field was just stored: the kernel made all up to there
- * writable.
+ * Cannot fail: a byte after the field was just stored, for which the kernel made all bytes up to
+ * there writable.
  */
 static __always_inline void take_out_of_seed(struct __sk_buff *skb, __u32 csum, __u32 gained)
 {
@@ -303,8 +307,8 @@ static __always_inline void take_out_of_seed(struct __sk_buff *skb, __u32 csum, 
 }
 
 /*
- * Damages one window of the payload; how many bits changed, or negative. A global function, so that
- * the verifier walks through it once and not for each turn of the loop around it.
+ * Damages one window of the payload. Returns how many bits changed, or a negative number. A global
+ * function, so that the verifier walks through it once and not for each turn of the loop around it.
  */
 __noinline int damage_window_at(struct __sk_buff *skb, __u32 payload, __u32 start, __u32 len,
 				__u64 random)
@@ -335,8 +339,8 @@ __noinline int damage_window_at(struct __sk_buff *skb, __u32 payload, __u32 star
 }
 
 /*
- * How many bits of the payload changed, or negative where that failed at once. What was damaged
- * before a later window failed is damaged.
+ * Returns how many bits of the payload changed, or a negative number if the first window failed. If
+ * a later one fails, the damage to earlier ones stays.
  */
 static __always_inline int damage_in_place(struct __sk_buff *skb, const struct place *place,
 					   __u64 random, bool unfinished)
@@ -379,7 +383,7 @@ static __always_inline __u64 next_number(struct corrupt_state *state)
 	return number;
 }
 
-/* Takes one of the limit, before damaging; what turns out to damage nothing gives it back. */
+/* Takes one of the limit before damaging. Given back if the pattern changes nothing. */
 static __always_inline bool take_one(struct corrupt_state *state)
 {
 	bool taken = false;
@@ -405,11 +409,11 @@ static __always_inline enum corrupt_fate vouch(struct __sk_buff *skb)
 	if (bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) >= 0)
 		return CORRUPT_ALREADY;
 	bpf_csum_level(skb, BPF_CSUM_LEVEL_INC);
-	/* The mark holds on CHECKSUM_NONE only. */
+	/* The mark works on CHECKSUM_NONE only. */
 	return bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) >= 0 ? CORRUPT_DONE : CORRUPT_UNFINISHED;
 }
 
-/* What is to be damaged becomes the payload; whatever is in front of it is left alone. */
+/* The part to damage becomes the "payload". Bytes before it are left alone. */
 static __always_inline void widen(struct place *place)
 {
 	__u32 end = place->payload + place->payload_len;
@@ -439,7 +443,7 @@ static __always_inline enum corrupt_fate treat(struct __sk_buff *skb, struct pla
 		if (skb->gso_size && (skb->gso_segs > 1 || place->payload_len > skb->gso_size))
 			return CORRUPT_SUPER_PACKET;
 		status = sum_status(skb, place);
-		/* An unfinished sum's field in a damaged header would spread what was one flip. */
+		/* If the header is damaged, finishing its sum could turn one flip into several. */
 		if (status == SUM_OUT_OF_REACH ||
 		    (status == SUM_OURS_TO_ADJUST && config.spec.where != DAMAGE_PAYLOAD))
 			return CORRUPT_UNFINISHED;
@@ -479,5 +483,5 @@ int truesum_corrupt(struct __sk_buff *skb)
 	fate = treat(skb, &place, counted);
 	if (fate < CORRUPT_FATES)
 		__sync_fetch_and_add(&counted->fate[fate], 1);
-	return TC_ACT_UNSPEC; /* whatever other filters say goes */
+	return TC_ACT_UNSPEC; /* the next filter decides */
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Counts dropped packets of the probe's peer by conversation, reason and namespace: see drop.h. The
- * packet is read as it is when it is dropped: its network header is set from IP's receive path on.
- * A VXLAN packet that did not get out of its outer headers is looked into.
+ * Counts dropped packets of the probe's peer by conversation, reason and namespace: see drop.h. It
+ * reads a packet as it is when it is dropped: the network header is set from IP's receive path on.
+ * If a VXLAN packet is dropped with its outer headers still on, it looks inside.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
@@ -17,7 +17,7 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u8 peer_v4[4];
 const volatile __u8 peer_v6[16];
-/* This process, as its PID namespace calls it. */
+/* The loading process, by its number in its PID namespace. */
 const volatile __u64 pid_dev = 0, pid_ino = 0;
 const volatile __u32 pid = 0;
 const volatile __u32 outer_version = 0; /* of IP; 0: no tunnel */
@@ -47,7 +47,7 @@ struct seen {
 	__u32 transport; /* offset from the head */
 };
 
-/* IPv6: a header of its own before the transport's, which only the first fragment has. */
+/* IPv6 has a fragment header before the transport's, which only the first fragment has. */
 static __always_inline void see_fragment(const unsigned char *head, struct seen *seen)
 {
 	__u8 header[8];
@@ -83,8 +83,8 @@ static __always_inline int see(const unsigned char *head, __u32 network, struct 
 }
 
 /*
- * Where the inner IP header of a VXLAN packet from or to the tunnel's far end begins; 0: it is
- * none.
+ * Returns the offset of the inner IP header of a VXLAN packet from or to the tunnel's far end; 0
+ * for any other packet.
  */
 static __always_inline __u32 find_inner(const unsigned char *head, __u32 network)
 {
@@ -110,7 +110,7 @@ static __always_inline __u32 find_inner(const unsigned char *head, __u32 network
 	return udp + UDP_LEN + VXLAN_LEN + ETHERNET_LEN;
 }
 
-/* TCP takes the device off; the route it came by still knows one of the namespace. */
+/* TCP clears skb->dev. The packet's route still has a device of that namespace. */
 static __always_inline __u32 netns_of(struct sk_buff *skb)
 {
 	struct net_device *dev = BPF_CORE_READ(skb, dev);
@@ -124,7 +124,8 @@ static __always_inline __u32 netns_of(struct sk_buff *skb)
 }
 
 /*
- * What leaves a socket's queue is read by this process: a namespace's stack drops in nobody's name.
+ * Whether this process runs: it drops packets that it reads from a socket. A namespace's stack
+ * drops them in softirq, when any process may run.
  */
 static __always_inline int reads(void)
 {

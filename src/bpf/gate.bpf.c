@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * At the ingress of a probe's TAP, behind GRO: notes of which conversations GRO merged segments;
- * for a NIC that vouches for what it did not check, marks every packet CHECKSUM_UNNECESSARY; and
- * where packets are to enter by another device (--via), hands them to its ingress. What leaves that
- * device for the peer is handed to the TAP. The peer's frames have neither IP options nor extension
- * headers, but for fragments, whose ports nobody asks for.
+ * The programs around a probe's TAP.
  *
- * Where that device is a VXLAN device, packets enter by the TAP all the same, in outer headers; and
- * what leaves for the peer is left to the device, addressed so that its outer packets leave by the
+ * tsum_gate, at the TAP's ingress, after GRO: notes in which conversations GRO merged segments. If
+ * the probe plays a NIC that vouches for packets it did not check, marks every packet
+ * CHECKSUM_UNNECESSARY. If packets must enter by another device (--via), hands them to its ingress.
+ *
+ * tsum_gate_out, at that device's egress: hands packets for the peer to the TAP. The peer's frames
+ * have neither IP options nor extension headers, except in fragments, whose ports are not needed.
+ *
+ * If that device is a VXLAN device, packets still enter by the TAP, with outer headers. Packets for
+ * the peer are left to the device, with a MAC address that makes their outer packets leave by the
  * TAP.
  */
 #include <linux/bpf.h>
@@ -22,7 +25,8 @@ const volatile __u32 vouching = 0;
 const volatile __u32 tap = 0, via = 0; /* interface indices; via 0: none */
 const volatile __u32 inner =
 	0; /* offset of the inner frame in what enters by the TAP; 0: no tunnel */
-const volatile __u8 far_mac[6]; /* with a tunnel: what leaves for the peer is sent there */
+const volatile __u8
+	far_mac[6]; /* with a tunnel: the MAC address that packets for the peer are sent to */
 const volatile __u8 peer_v4[4];
 const volatile __u8 peer_v6[16];
 
@@ -41,9 +45,9 @@ enum {
 };
 
 /*
- * QUERY fails unless the packet is UNNECESSARY, and else tells how many more sums than one are
- * vouched for; INC leaves PARTIAL and COMPLETE. In a tunnel packet there are two: a card that knows
- * tunnels vouches for both.
+ * QUERY fails unless the packet is UNNECESSARY; otherwise it returns how many sums beyond the first
+ * are vouched for. INC leaves PARTIAL and COMPLETE alone. A tunnel packet has two sums, and a NIC
+ * that knows tunnels vouches for both.
  */
 static __always_inline void vouch_for_tunnel(struct __sk_buff *skb)
 {
@@ -64,8 +68,8 @@ int tsum_gate(struct __sk_buff *skb)
 				sizeof(port))) {
 		number = bpf_ntohs(port);
 		/*
-		 * The verifier of Linux 6.1 knows no bounds of what was swapped, the compiler no
-		 * need of a mask.
+		 * The verifier of Linux 6.1 does not know the bounds of a swapped number and needs
+		 * the mask, which the compiler would leave out without the barrier.
 		 */
 		barrier_var(number);
 		merged[number & 0xffff] = 1;
@@ -119,7 +123,7 @@ int tsum_gate_out(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	if (!inner)
 		return bpf_redirect(tap, 0);
-	/* No rule by mark shall lead the outer packet elsewhere. */
+	/* So that no routing rule by mark leads the outer packet elsewhere. */
 	skb->mark = 0;
 	for (int i = 0; i < 6; i++)
 		mac[i] = far_mac[i];

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* The kernel's structures, only the fields used; their places are relocated at load (CO-RE). */
+/*
+ * The kernel's structures, with the used fields only. Their offsets are relocated when a program is
+ * loaded (CO-RE).
+ */
 #ifndef TRUESUM_BPF_KERNEL_H
 #define TRUESUM_BPF_KERNEL_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * What somebody claims about a packet's checksum: tc programs that turn CHECKSUM_NONE into
- * CHECKSUM_UNNECESSARY ("vouch") or back ("reset"). None of them touches PARTIAL or COMPLETE, and
- * all let the next filter go on (TC_ACT_UNSPEC).
+ * Marks on a packet's checksum: tc programs that turn CHECKSUM_NONE into CHECKSUM_UNNECESSARY
+ * ("vouch") or back ("reset"). None of them touches PARTIAL or COMPLETE, and all let the next
+ * filter decide (TC_ACT_UNSPEC).
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -14,15 +14,17 @@
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
-/* NETIF_F_RXCSUM's bit in net_device.features; numbers move between releases, user space asks. */
+/*
+ * NETIF_F_RXCSUM's bit in net_device.features; its number differs between releases, so user space
+ * sets it.
+ */
 const volatile __u32 rxcsum_bit = 0;
 
-/* Weak: a kernel before 6.2 lacks it, and still loads the programs that do without. */
+/* Weak: a kernel before 6.2 lacks it, and can still load the programs that do not call it. */
 extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
 
 /*
- * Not vouched for yet: QUERY fails unless the packet is UNNECESSARY; INC leaves PARTIAL and
- * COMPLETE.
+ * QUERY fails unless the packet is UNNECESSARY already. INC leaves PARTIAL and COMPLETE alone.
  */
 static __always_inline void vouch_for(struct __sk_buff *skb)
 {
@@ -39,7 +41,8 @@ int tsum_vouch(struct __sk_buff *skb)
 }
 
 /*
- * A NIC that vouches for good packets only: the wire's switch marks the damaged in the source MAC.
+ * A NIC that vouches for good packets only: the wire's switch sets a special source MAC in damaged
+ * ones.
  */
 SEC("tc")
 int tsum_honest(struct __sk_buff *skb)
@@ -57,7 +60,7 @@ int tsum_honest(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
-/* Takes a claim back: the stack verifies again. */
+/* Takes the mark back: the stack verifies again. */
 SEC("tc")
 int tsum_reset(struct __sk_buff *skb)
 {
@@ -69,7 +72,7 @@ int tsum_reset(struct __sk_buff *skb)
  * veth_xmit() as it was before commit ce8c839b74e3 (Linux 4.4), on the egress of a veth:
  *	if (skb->ip_summed == CHECKSUM_NONE && rcv->features & NETIF_F_RXCSUM)
  *		skb->ip_summed = CHECKSUM_UNNECESSARY;
- * `rcv`, the receiving end, is the first member of veth's private data, which begins behind struct
+ * `rcv`, the receiving end, is the first member of veth's private data, which begins after struct
  * net_device, aligned to 32 bytes (netdev_priv()).
  */
 SEC("tc")

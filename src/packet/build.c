@@ -2,8 +2,8 @@
 /*
  * Builds frames: see build.h. Headers are written field by field, in network order, at any address.
  *
- * Answers to neighbours have fixed layouts. A question that deviates from its fixed layout gets no
- * answer.
+ * Answers to neighbours have fixed layouts. A question gets an answer only if it has its fixed
+ * layout, too.
  */
 #include "packet/build.h"
 

@@ -27,7 +27,7 @@ enum damage_kind {
 
 /* Where in a packet. Damage outside the payload may hit lengths, ports and the checksums. */
 enum damage_where {
-	DAMAGE_PAYLOAD, /* behind the TCP or UDP header */
+	DAMAGE_PAYLOAD, /* after the TCP or UDP header */
 	DAMAGE_TRANSPORT, /* from the TCP or UDP header on */
 	DAMAGE_NETWORK, /* from the IP header on */
 	DAMAGE_WHERES
@@ -43,7 +43,7 @@ struct damage_spec {
 	__s32 offset; /* flip: payload byte offset; -1: chosen by the seed */
 	__u32 where; /* enum damage_where: what "payload" means to the functions below */
 	__u32 pad;
-	__u64 seed; /* equal seeds damage equal packets equally */
+	__u64 seed; /* the same seed damages the same packets in the same way */
 };
 
 /* Part of a packet's payload. Bytes from `len` on are 0 and stay so. */

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Datagrams whose fragments are still coming.
+ * Datagrams whose fragments are still arriving.
  *
  * A hash table by addresses, protocol, identification and whether inside a tunnel. Each datagram
- * has a list of the pieces that came, by where they begin, with the sum of each. Pieces cannot
- * overlap, so a datagram is whole when their lengths add up to where the last one ends. All memory
- * is taken at the start, and used only as far as it is needed: when datagrams or pieces run out,
- * the oldest datagram gives way.
+ * has a list of its pieces, ordered by their start, with the sum of each. Pieces cannot overlap, so
+ * a datagram is complete when their lengths add up to the end of the last one. All memory is
+ * reserved at the start, and used only as far as needed. If datagrams or pieces run out, the oldest
+ * datagram is dropped.
  *
- * A datagram that is whole is forgotten but for the piece that completed it, so that a capture that
- * has every packet twice does not begin a second one that never becomes whole.
+ * Of a complete datagram only the piece that completed it is kept, so that a capture that has every
+ * packet twice does not begin a second datagram that never completes.
  *
- * Where pieces contradict each other, identifications may simply have come round after a loss: the
- * datagram starts anew with the later piece, but a sum over what comes then proves only that it is
- * good.
+ * Pieces that contradict each other may belong to two datagrams, if identifications were used again
+ * after a loss. So the datagram starts again with the later piece. But part of its pieces may be
+ * lost, so from then on its sum proves only that it is good, not that it is bad.
  */
 #include "packet/fragments.h"
 
@@ -27,7 +27,7 @@
 #include "sum/csum.h"
 
 enum {
-	NIL = 0, /* index 0 of either pool is not used */
+	NIL = 0, /* index 0 of both pools is not used */
 	PIECES_EACH = 16, /* on average; a datagram may have all of them */
 	LIMIT_MAX = 1 << 24,
 	GRE_HAS_SUM = 0x8000,
@@ -49,7 +49,7 @@ struct piece {
 	uint16_t sum;
 };
 
-/* Datagrams in the order in which their first piece came. */
+/* Datagrams in the order in which their first pieces arrived. */
 struct age {
 	uint32_t oldest, newest;
 };
@@ -58,14 +58,14 @@ struct datagram {
 	struct key key;
 	uint32_t hash_next, older, newer;
 	uint32_t pieces, last_piece; /* lists in the pool */
-	uint32_t total; /* bytes; 0: the last piece is not there */
+	uint32_t total; /* bytes; 0: the last piece is missing */
 	uint32_t have; /* bytes */
 	uint32_t stored; /* as in struct packet_fragment */
 	uint16_t count; /* pieces */
 	uint16_t pseudo;
 	uint16_t first_len;
 	bool first, cut, tunnel, may_none;
-	bool doubtful; /* it began where others contradicted each other */
+	bool doubtful; /* it began with pieces that contradicted each other */
 	bool whole; /* only the piece that completed it is left */
 };
 
@@ -74,8 +74,8 @@ struct fragments {
 	uint32_t *bucket;
 	struct datagram *datagram;
 	struct piece *piece;
-	uint32_t datagrams_used, pieces_used; /* of the pools, ever */
-	uint32_t datagrams_free, pieces_free; /* lists by hash_next, and next */
+	uint32_t datagrams_used, pieces_used; /* of the pools, at most so far */
+	uint32_t datagrams_free, pieces_free; /* lists, linked by hash_next and next */
 	struct age waiting, whole;
 	uint64_t waiting_pieces;
 };
@@ -179,7 +179,7 @@ static void age_remove(struct fragments *fragments, struct datagram *datagram)
 		age->newest = datagram->older;
 }
 
-/* Gives the pieces back; what is left has its key and its place in the table, and no age. */
+/* Gives the pieces back. The datagram keeps its key and its place in the table, but no age. */
 static void empty(struct fragments *fragments, struct datagram *datagram)
 {
 	age_remove(fragments, datagram);
@@ -207,7 +207,7 @@ static void drop_datagram(struct fragments *fragments, struct datagram *datagram
 	fragments->datagrams_free = (uint32_t)(datagram - fragments->datagram);
 }
 
-/* Makes room: what is whole already goes first, `keep` never. */
+/* Makes room: drops the oldest complete datagram, else the oldest other one, never `keep`. */
 static void drop_oldest(struct fragments *fragments, uint32_t keep, uint64_t *ret_given_up)
 {
 	uint32_t oldest = fragments->whole.oldest;
@@ -247,7 +247,7 @@ static struct datagram *find_datagram(struct fragments *fragments, const struct 
 	return datagram;
 }
 
-/* An unused piece; NIL where this one datagram has them all. */
+/* An unused piece; NIL if this datagram has all of them. */
 static uint32_t take_piece(struct fragments *fragments, const struct datagram *datagram,
 			   uint64_t *ret_given_up)
 {
@@ -271,11 +271,11 @@ static bool same_piece(const struct piece *piece, const struct packet_fragment *
 
 enum fit {
 	FIT_NEW,
-	FIT_KNOWN, /* it came before */
+	FIT_KNOWN, /* a copy of one that is there */
 	FIT_CONTRADICTS,
 };
 
-/* Where a fragment fits in; *ret_before is the piece that it comes behind, or NIL. */
+/* Whether and where a fragment fits in; *ret_before is the piece before it, or NIL. */
 static enum fit fit_of(const struct fragments *fragments, const struct datagram *datagram,
 		       const struct packet_fragment *fragment, uint32_t *ret_before)
 {
@@ -283,7 +283,7 @@ static enum fit fit_of(const struct fragments *fragments, const struct datagram 
 	const struct piece *piece = &fragments->piece[datagram->last_piece];
 
 	if (datagram->last_piece && piece->start + (uint32_t)piece->len <= fragment->start) {
-		before = datagram->last_piece; /* in order, as nearly always */
+		before = datagram->last_piece; /* in order: the usual case */
 		at = NIL;
 	}
 	for (; at && fragments->piece[at].start < fragment->start; at = fragments->piece[at].next)
@@ -361,7 +361,7 @@ static void judge_datagram_sum(const struct fragments *fragments, const struct d
 	layer_judge(layer, total, datagram->pseudo, 0, pseudo_len);
 }
 
-/* What can be said before anything is summed; false: nothing. */
+/* Judges what needs no sum. False: the sum decides. */
 static bool judge_early(const struct datagram *datagram, struct packet_layer *layer, bool v6)
 {
 	uint16_t high = (uint16_t)(datagram->stored >> 16);
@@ -371,12 +371,12 @@ static bool judge_early(const struct datagram *datagram, struct packet_layer *la
 	layer->verdict = SUM_UNKNOWN;
 	layer->reason = REASON_LENGTH;
 	if (datagram->cut && !datagram->stored && (udp || lite)) {
-		layer->verdict = SUM_TRUNCATED; /* even the header */
+		layer->verdict = SUM_TRUNCATED; /* even the header is cut off */
 		layer->reason = REASON_NONE;
 		return true;
 	}
 	if (datagram->first_len < (layer->wide ? SCTP_LEN : layer_field[layer->kind] + 2u))
-		return true; /* the field itself is in another fragment */
+		return true; /* the field is in another fragment */
 	if ((udp && high != datagram->total) ||
 	    (lite && high && (high < UDP_LEN || high > datagram->total)))
 		return true;
@@ -390,7 +390,7 @@ static bool judge_early(const struct datagram *datagram, struct packet_layer *la
 	else if (datagram->cut)
 		layer->verdict = SUM_TRUNCATED;
 	else if (lite && high > datagram->first_len && high != datagram->total)
-		layer->reason = REASON_FRAGMENT; /* what it covers ends within a later one */
+		layer->reason = REASON_FRAGMENT; /* what the sum covers ends within a later one */
 	else
 		return false;
 	return true;
@@ -415,7 +415,7 @@ static void judge_datagram(const struct fragments *fragments, const struct datag
 	}
 }
 
-/* The packet's verdict by its layers' again; what a tunnel carries stays unseen. */
+/* Sets the packet's verdict by its layers' again. What a tunnel carries is not judged. */
 static void conclude_datagram(struct packet_judgement *judgement, bool tunnel)
 {
 	enum sum_verdict ended = tunnel ? SUM_UNKNOWN : SUM_NONE;
@@ -424,7 +424,7 @@ static void conclude_datagram(struct packet_judgement *judgement, bool tunnel)
 	judgement->verdict = (uint8_t)layer_worst(ended, judgement->layer, judgement->layer_count);
 }
 
-/* Leaves the piece that completed the datagram, to know it by if it comes again. */
+/* Keeps the piece that completed the datagram, to recognise a copy of it. */
 static void keep_last(struct fragments *fragments, struct datagram *datagram,
 		      const struct packet_fragment *fragment)
 {

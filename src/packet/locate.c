@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Where the headers of a frame lie.
+ * Finds the headers of a frame.
  *
- * One cursor walks down the layers; each IP header moves the cursor's end to where that packet says
- * it ends, so that Ethernet padding is never taken for payload. A VXLAN payload is walked the same
- * way, and what lies in it counts only where it leads to a whole TCP or UDP header: the outer UDP
- * header is the answer otherwise.
+ * One cursor walks down the layers. Each IP header moves the cursor's end to the end of its packet,
+ * so that Ethernet padding is never taken for payload. A VXLAN payload is walked in the same way.
+ * It counts only if it leads to a complete TCP or UDP header; otherwise the answer is the outer UDP
+ * header.
  */
 #include "packet/locate.h"
 
@@ -26,7 +26,7 @@ enum {
 	TAG_LEN = 4,
 	V4_LEN = 20,
 	V6_LEN = 40,
-	EXTENSION_LEN = 8, /* also the unit their lengths are in, but for AH */
+	EXTENSION_LEN = 8, /* also the unit of their lengths, except AH's */
 	TCP_LEN = 20,
 	UDP_LEN = 8,
 	VXLAN_LEN = 8,
@@ -81,7 +81,9 @@ static int locate_v4(struct cursor *cursor, struct packet_place *place)
 	return 0;
 }
 
-/* One extension header (RFC 8200 section 4); *proto is what it was and becomes what follows. */
+/*
+ * One extension header (RFC 8200 section 4); *proto is its own number, then that of what follows.
+ */
 static int locate_extension(struct cursor *cursor, uint8_t *proto)
 {
 	const uint8_t *header = cursor_take(cursor, EXTENSION_LEN);
@@ -159,7 +161,7 @@ static int locate_udp(struct cursor *cursor, struct packet_place *place)
 	return 0;
 }
 
-/* One Ethernet frame from the cursor on, which is left at its payload. */
+/* One Ethernet frame from the cursor on. Leaves the cursor at the payload. */
 static int locate_frame(struct cursor *cursor, struct packet_place *place)
 {
 	uint16_t type;
@@ -190,7 +192,7 @@ static int locate_frame(struct cursor *cursor, struct packet_place *place)
 	return 0;
 }
 
-/* Steps over a VXLAN header; false where the place does not lead to one. */
+/* Steps over a VXLAN header; false if the place does not lead to one. */
 static bool locate_vxlan(struct cursor *cursor, const struct packet_place *place)
 {
 	const uint8_t *header;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where the headers of an Ethernet frame lie: down to the innermost TCP or UDP header that is whole
+ * Finds the headers of an Ethernet frame, down to the innermost TCP or UDP header that is complete
  * in the frame, through VLAN tags, IPv6 extension headers and VXLAN.
  */
 #ifndef TRUESUM_PACKET_LOCATE_H
@@ -15,8 +15,8 @@
 /* Byte offsets from the frame's first byte. */
 struct packet_place {
 	size_t network; /* innermost IP header */
-	size_t transport; /* TCP or UDP header behind it */
-	size_t payload; /* behind the transport header */
+	size_t transport; /* its TCP or UDP header */
+	size_t payload; /* after the transport header */
 	size_t payload_len; /* by the IP header's length, never beyond the frame */
 	size_t csum; /* the transport checksum field */
 	uint8_t family; /* AF_INET or AF_INET6 */
@@ -28,9 +28,9 @@ struct packet_place {
 };
 
 /*
- * Fills *ret_place from an Ethernet frame of len bytes. Returns 0; -ENOENT where there is no TCP or
- * UDP header to be found (another protocol, a fragment); -EBADMSG where the frame is cut off or a
- * length in it lies. *ret_place is untouched then.
+ * Fills *ret_place from an Ethernet frame of len bytes. Returns 0; -ENOENT if there is no TCP or
+ * UDP header (another protocol, a fragment); -EBADMSG if the frame is cut off or a
+ * length in it is wrong. *ret_place is untouched on failure.
  */
 int packet_locate(const uint8_t *frame, size_t len, struct packet_place *ret_place);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The parser of match expressions (match.h has the grammar): words apart, then one term after
- * another. Terms that can never hold together are refused here, as a filter that matches nothing
- * would look like a network that damages nothing.
+ * The parser of match expressions (match.h has the grammar): splits words, then takes one term
+ * after another. Refuses terms that can never hold together: a filter that matches nothing would
+ * look like a network that damages nothing.
  */
 #include "packet/match.h"
 
@@ -43,7 +43,7 @@ static int split(const char *text, struct words *words)
 	return 0;
 }
 
-/* Steps over the next word where it is `word`. */
+/* Steps over the next word if it is `word`. */
 static bool skip(struct words *words, const char *word)
 {
 	if (words->next == words->count || strcmp(words->word[words->next], word))

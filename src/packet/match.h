@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause */
 /*
- * Which packets are meant: a small part of pcap-filter(7)'s language, as terms that must all hold.
+ * Which packets to choose: a small part of pcap-filter(7)'s language, as terms that must all hold.
  *
  *     match = term { "and" term }
  *     term  = "ip" | "ip6" | "tcp" | "udp"
  *           | [ "ip" | "ip6" ] [ "src" | "dst" ] "host" ADDRESS
  *           | [ "tcp" | "udp" ] [ "src" | "dst" ] "port" NUMBER
  *
- * What it accepts means what it means to tcpdump. Shared with BPF: fixed layout.
+ * A text that it accepts means the same to tcpdump. Shared with BPF: fixed layout.
  */
 #ifndef TRUESUM_PACKET_MATCH_H
 #define TRUESUM_PACKET_MATCH_H
@@ -38,7 +38,7 @@ struct packet_match {
 };
 
 #ifndef __bpf__
-/* Parses the text; -EINVAL with a sentence (base/fail.h) where it is not of that language. */
+/* Parses the text; -EINVAL with a sentence (base/fail.h) if it is not in that language. */
 int match_parse(const char *text, struct packet_match *ret_match);
 #endif
 

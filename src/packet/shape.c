@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What damage looks like: see shape.h. One table by offset mod 64 holds all that is asked for,
+ * What damage looks like: see shape.h. One table by offset mod 64 answers every question,
  * since every smaller width divides 64: a residue's count is the sum of the rows that fall on it.
  */
 #include "packet/shape.h"
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define LINE_FLIPS_MIN 4
-#define BLOCK 64 /* bytes skipped at once where nothing changed */
+#define BLOCK 64 /* bytes skipped at once if nothing changed */
 
 /* Counts the bits of one changed byte. */
 static unsigned int add_byte(struct shape *shape, size_t offset, uint8_t got, uint8_t want)
@@ -91,7 +91,7 @@ bool shape_stuck_line(const struct shape *shape, struct shape_line *ret_line)
 
 	if (!same_bit(shape, &line) || line.flips < LINE_FLIPS_MIN)
 		return false;
-	/* All residues are one at stride 1 at the latest. */
+	/* At stride 1 there is one residue only, so this ends. */
 	for (line.stride = SHAPE_STRIDE;; line.stride /= 2) {
 		shape_by_offset(shape, line.stride, counts);
 		for (line.phase = 0; line.phase < line.stride; line.phase++) {

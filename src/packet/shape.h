@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHAPE_STRIDE 64 /* bytes: the widest memory looked for; the others (2 .. 32) divide it */
+#define SHAPE_STRIDE 64 /* bytes: the widest memory looked for; 1, 2 .. 32 divide it */
 
 struct shape {
 	uint64_t flips[SHAPE_STRIDE][8][2]; /* by offset mod 64, bit (0 = 0x01), 1: from 0 to 1 */
@@ -39,8 +39,8 @@ struct shape_line {
 };
 
 /*
- * The widest memory (stride 64 .. 1) of which all flips so far hit a single line. False where they
- * do not, or where fewer than 4 flips could be chance.
+ * The widest memory (stride 64 .. 1) in which all flips so far hit a single line. False if they
+ * do not, or if there are fewer than 4, which could be chance.
  */
 bool shape_stuck_line(const struct shape *shape, struct shape_line *ret_line);
 

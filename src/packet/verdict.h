@@ -26,7 +26,7 @@ enum sum_reason {
 	REASON_NONE,
 	/* artefacts */
 	REASON_PSEUDO, /* the field is the folded pseudo-header sum (CHECKSUM_PARTIAL) */
-	REASON_PSEUDO_NO_LENGTH, /* ... with length 0, as some NICs want it for large send offload (NDIS) */
+	REASON_PSEUDO_NO_LENGTH, /* ... with length 0, for large send offload (NDIS, some NICs) */
 	REASON_ZERO_FIELD, /* IPv4 header or TCP: the field is 0, left to the device */
 	REASON_LOCAL_OFFLOAD, /* an outer sum, right when the inner one is finished (LCO) */
 	/* unknown */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * CRC32c with SSE4.2. The instruction takes 3 cycles but a new one can start in each, so three
- * stretches of the message go side by side. To join them, the first two are moved on by the length
- * that follows: a carry-less multiplication by x^(8 n - 33) and one more instruction that reduces
- * the product, which multiplies by x^32 on the way; the last x comes from products of reflected
- * numbers being one bit short.
+ * CRC32c with SSE4.2. The instruction takes 3 cycles, but a new one can start in each cycle, so
+ * three stretches of the message are computed side by side. To join them, the first two are moved
+ * on by the length of what follows: a carry-less multiplication by x^(8 n - 33), then one more
+ * instruction, which reduces the product and multiplies it by x^32. The last factor x comes from
+ * products of reflected numbers being one bit short.
  */
 #ifdef __x86_64__
 
@@ -46,7 +46,7 @@ SSE42 static inline uint64_t move_on(uint64_t crc, uint32_t factor)
 	return _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
 }
 
-/* Three stretches. */
+/* Adds three stretches. */
 SSE42 static inline uint64_t add_three(uint64_t crc, const uint8_t *at,
 				       const struct stretch *stretch)
 {

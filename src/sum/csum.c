@@ -40,7 +40,7 @@ static __attribute__((noinline)) uint16_t add_long(uint32_t sum, const void *dat
 	return be16toh(csum_fold(csum_carry(variant->sum(data, len), htobe16((uint16_t)sum))));
 }
 
-/* The long ones apart, so that short ones need no stack. */
+/* Long ones have a function of their own, so that short ones need no stack. */
 static uint16_t add_any(uint32_t sum, const void *data, size_t len)
 {
 	return len > SHORT ? add_long(sum, data, len) : csum_portable.add(sum, data, len);

@@ -11,10 +11,10 @@
 #include <stdint.h>
 
 /*
- * The folded, un-complemented one's complement sum of len bytes, continued from `sum` (0, or an
- * earlier result). An odd last byte is padded with zero on the right, as RFC 1071 says. The value
- * is in host byte order, as if the words had been read big-endian. `data` may be NULL if len is 0,
- * and may lie at any address. Nothing outside of it is read.
+ * The folded one's complement sum of len bytes (not complemented), continued from `sum`: 0, or an
+ * earlier result. An odd last byte is padded with zero on the right, as RFC 1071 says. The value is
+ * in host byte order, as if the words had been read big-endian. `data` may be NULL if len is 0, and
+ * may lie at any address. Nothing outside of it is read.
  */
 uint16_t csum_add(uint16_t sum, const void *data, size_t len);
 

@@ -2,17 +2,18 @@
 /*
  * The Internet checksum with AVX2: two instructions for each 32 bytes loaded.
  *
- * One adds 64-bit lanes and loses their carries. How many were lost is told from how large the
- * lane's sum must be, and that need only be known roughly: a tree of vpavgw averages the 16-bit
- * words of a block of 8 vectors; 8 times the average of the words on top is the sum of the lane in
- * units of 2^48, but for rounding. Per block, cutting the words below makes it too small by less
- * than 8 and rounding up (1/2 at each of 3 levels) too large by at most 12. The carries are that
- * estimate less what the lane holds, in units of 2^16 (of 2^48): exact while the errors stay below
- * half a unit, 2048 blocks.
+ * The first adds 64-bit lanes and loses their carries. The second makes it possible to work out how
+ * many were lost, from an estimate of the lane's sum. It averages 16-bit words (vpavgw), in a tree
+ * over a block of 8 vectors: 8 times the average of the highest words is the sum of the lane in
+ * units of 2^48, but for rounding. Per block, ignoring the lower words makes it too small by less
+ * than 8, and rounding up (1/2 at each of 3 levels) too large by at most 12. The carries are the
+ * estimate minus what the lane holds, in units of 2^16 (of 2^48). This is exact while the errors
+ * stay below half a unit: for 2048 blocks.
  *
- * Vectors are aligned, as loads that cross a cache line cost two. What is before and behind is
- * loaded unaligned, inside the buffer, and masked. From an odd address on, aligned words have their
- * bytes swapped against the message; the ends are swapped to match, and the result is swapped back.
+ * Vectors are aligned, as loads that cross a cache line cost two. The bytes before and after them
+ * are loaded unaligned, from inside the buffer, and masked. If the address is odd, aligned words
+ * have their bytes swapped against the message: the ends are swapped to match, and the result is
+ * swapped back.
  */
 
 #ifdef __x86_64__
@@ -32,7 +33,7 @@ static bool has_avx2(void)
 	return __builtin_cpu_supports("avx2");
 }
 
-/* From byte 32 - n on: a mask of the first n bytes. From byte n on: of the last n. */
+/* From byte 32 - n on: a mask of the first n bytes. From byte 32 + n on: of the last n. */
 static const uint8_t edge[3 * 32] __attribute__((aligned(32))) = {
 	[0 ... 31] = 0xff,
 	[32 ... 63] = 0,
@@ -44,7 +45,7 @@ AVX2 static inline __m256i load(const uint8_t *at)
 	return _mm256_loadu_si256((const __m256i *)at);
 }
 
-/* For a value used twice: the compiler would rather load it twice, and loads are what is scarce. */
+/* For a value used twice: the compiler would load it twice, but loads are the bottleneck. */
 AVX2 static inline __m256i load_once(const uint8_t *at)
 {
 	__m256i words = load(at);

@@ -2,16 +2,16 @@
 /*
  * The Internet checksum with AVX-512, in two ways that take two instructions for each 64 bytes.
  *
- * VNNI: vpdpwssd with a vector of ones adds pairs of signed 16-bit words to 32-bit lanes. Words
- * become signed by flipping their top bit, which takes 32768 from each: 2^20 a vector, given back
- * at the end. The 16 lanes together stay within 2^31 for LINES_AT_ONCE vectors and both ends.
+ * VNNI: vpdpwssd with a vector of ones adds pairs of signed 16-bit words to 32-bit lanes. Flipping
+ * their top bit makes words signed. That takes 32768 from each, 2^20 from a vector, which is added
+ * again at the end. The 16 lanes together stay within 2^31 for LINES_AT_ONCE vectors and both ends.
  *
- * BW: 64-bit additions, the lost carries recovered from averages, as csum_avx2.c explains.
+ * BW: 64-bit additions. The lost carries are recovered from averages, as csum_avx2.c explains.
  *
- * Both go through the buffer by cache lines. The first and the last are loaded with a mask, so that
- * nothing outside the buffer is read; aligned as they are, no masked byte is in another page, which
- * would be slow. From an odd address on, words have their bytes swapped against the message, which
- * is undone at the end.
+ * Both go through the buffer by cache lines. The first and the last line are loaded with a mask, so
+ * that nothing outside the buffer is read. Since lines are aligned, no masked byte is in another
+ * page, which would be slow. If the address is odd, words have their bytes swapped against the
+ * message, which is undone at the end.
  */
 
 #ifdef __x86_64__
@@ -28,11 +28,11 @@
 #define LINES_AT_ONCE 2040
 #define BLOCKS_AT_ONCE 2048
 
-/* What lies between the first and the last line, both of which are masked. */
+/* The lines of a buffer. The first and the last are masked. */
 struct lines {
-	const uint8_t *first; /* starts outside the buffer if that is not aligned */
+	const uint8_t *first; /* begins before the buffer if that is not aligned */
 	__mmask64 first_mask, last_mask;
-	size_t between; /* lines */
+	size_t between; /* lines between these two */
 };
 
 static bool has_bw(void)
@@ -46,7 +46,7 @@ static bool has_vnni(void)
 	       __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("bmi2");
 }
 
-/* More than LINE bytes, so that there are two lines at least. */
+/* For more than LINE bytes, so that there are at least two lines. */
 static inline struct lines lines_of(const uint8_t *data, size_t len)
 {
 	size_t before = (uintptr_t)data % LINE;
@@ -148,8 +148,8 @@ VNNI static uint64_t sum_vnni(const void *data, size_t len)
 }
 
 /*
- * The folded sum, in the order of the message, of one in the machine's order plus `before`.
- * Swapping the bytes of a 16-bit word is multiplying by 2^8.
+ * Folds a sum of words in the machine's byte order into the order of the message, and adds
+ * `before`. Swapping the bytes of a 16-bit word multiplies by 2^8.
  */
 static inline uint16_t folded(uint32_t below_2_23, uint32_t before)
 {
@@ -168,8 +168,8 @@ VNNI static __attribute__((noinline)) uint16_t add_long_vnni(uint32_t sum, const
 }
 
 /*
- * In memory, where they are operands; made in registers they take two instructions apiece. Not
- * const and "used", so that the compiler does not make them from what it knows.
+ * Operands in memory: the compiler would need two instructions to make each in a register. They are
+ * not const, and "used", to keep the compiler from doing that.
  */
 static uint16_t sign[LINE / 2] __attribute__((aligned(64), used)) = { [0 ... 31] = 0x8000 };
 static uint16_t ones[LINE / 2] __attribute__((aligned(64), used)) = { [0 ... 31] = 1 };
@@ -190,8 +190,8 @@ VNNI static inline __m512i add_part(__m512i lanes, const uint8_t *at, size_t len
 }
 
 /*
- * Short ones without a branch on their length but one: a masked load or two. Near the end of a page
- * the masked bytes could be in one that is not there, which is safe but slow.
+ * Short lengths take only one branch on the length: one masked load or two. Near the end of a page,
+ * masked bytes could be in an unmapped page, which is safe but slow.
  */
 VNNI __attribute__((aligned(64))) static uint16_t add_vnni(uint32_t sum, const void *data,
 							   size_t len)

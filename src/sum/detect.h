@@ -37,8 +37,8 @@ struct detect_damage {
 /*
  * Adds one damaged packet: its `len` bytes at `got` were sent as `want`. `offset` counts from where
  * the checksum's words begin; only whether it is odd matters (the payload of TCP and UDP begins at
- * an even one). Returns whether a checksum sees the damage. Bytes that are equal are not counted,
- * and false.
+ * an even one). Returns whether a checksum sees the damage. If all bytes are equal, counts nothing
+ * and returns false.
  */
 bool detect_add(struct detect_damage *damage, size_t offset, const uint8_t *got,
 		const uint8_t *want, size_t len);

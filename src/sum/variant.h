@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The variants of both sums for different processors, and what the Internet checksum's share. For
- * src/sum; everything else finds them in csum_variants[] and crc32c_variants[].
+ * The variants of both sums for different processors, and what those of the Internet checksum
+ * share. Only src/sum uses this. Tests find the variants in csum_variants[] and crc32c_variants[].
  */
 #ifndef TRUESUM_SUM_VARIANT_H
 #define TRUESUM_SUM_VARIANT_H
@@ -40,9 +40,9 @@ static inline uint16_t csum_fold(uint64_t sum)
 }
 
 /*
- * The sum of bytes at `data`, from one of aligned words. If the address is odd, the bytes of these
- * words are swapped against the message. Swapping multiplies by 2^8, which modulo 2^64 - 1 is a
- * rotation.
+ * Corrects a sum that was made from aligned words. If `data` is at an odd address, the bytes of
+ * these words are swapped against the message. Swapping them back multiplies by 2^8, which modulo
+ * 2^64 - 1 is a rotation.
  */
 static inline uint64_t csum_unswap(uint64_t sum, const void *data)
 {
