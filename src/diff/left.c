@@ -645,7 +645,7 @@ static int index_left(struct near *near)
 }
 
 /* How much evidence the places of the two packets in their captures give. */
-static unsigned int place_of(const struct diff_left *left, uint32_t number)
+static unsigned int place_evidence(const struct diff_left *left, uint32_t number)
 {
 	const int64_t at = (int64_t)number + 1, previous = left->previous, next = left->next;
 
@@ -686,7 +686,7 @@ static void try_near(struct near *near, uint32_t number)
 		return;
 	diff_view_of(packet, NULL, &near->before);
 	diff_flows_expected(&near->work->flows, packet->flow, &pair.expected);
-	pair.position = place_of(left, near->number);
+	pair.position = place_evidence(left, near->number);
 	if (!diff_pair_compare(&pair) || !pair.accepted ||
 	    (near->sure && pair.evidence < DIFF_EVIDENCE_SURE) || !is_better(&pair, &near->best))
 		return;

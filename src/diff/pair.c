@@ -211,7 +211,7 @@ static void compare_around_options(struct diff_pair *pair)
 
 /* ---- Checksums ---- */
 
-static bool equal_sums(uint32_t a, uint32_t b)
+static bool sums_agree(uint32_t a, uint32_t b)
 {
 	return a == b || (a % 0xffff == 0 && b % 0xffff == 0 && a <= 0xffff && b <= 0xffff);
 }
@@ -262,7 +262,7 @@ static bool sum_fits(const struct diff_pair *pair, const struct packet_flow *flo
 {
 	uint32_t field;
 
-	return sum_due(pair, flow, &field) && equal_sums(field, pair->after->sum.stored);
+	return sum_due(pair, flow, &field) && sums_agree(field, pair->after->sum.stored);
 }
 
 /* Whether the bad checksum of the IPv4 header is right with the addresses of `flow`. */
@@ -272,7 +272,7 @@ static bool header_fits(const struct diff_view *after, const struct packet_flow 
 		csum_plus((uint16_t)~after->ip.computed,
 			  csum_minus(sum_of_addresses(flow), sum_of_addresses(&after->flow)));
 
-	return after->ip.verdict == SUM_BAD && equal_sums((uint16_t)~sum, after->ip.stored);
+	return after->ip.verdict == SUM_BAD && sums_agree((uint16_t)~sum, after->ip.stored);
 }
 
 /* ---- Fields that a hop may rewrite ---- */
@@ -322,13 +322,13 @@ static void count_header_sum(struct diff_pair *pair, const uint8_t *was, const u
 		const uint16_t word = (uint16_t)(is[8] << 8 | is[9]);
 		const uint16_t due = (uint16_t)(ttl << 8 | is[9]);
 
-		if (!equal_sums(csum_update((uint16_t)ip->computed, word, due), ip->stored) ||
+		if (!sums_agree(csum_update((uint16_t)ip->computed, word, due), ip->stored) ||
 		    __builtin_popcount(ttl ^ is[8]) > __builtin_popcount(ip->computed ^ ip->stored))
 			continue;
 		count_byte(&pair->delta, DIFF_NETWORK, 8, ttl, is[8]);
 		return;
 	}
-	if (equal_sums(csum_update((uint16_t)ip->computed, is[1], was[1]), ip->stored))
+	if (sums_agree(csum_update((uint16_t)ip->computed, is[1], was[1]), ip->stored))
 		count_byte(&pair->delta, DIFF_NETWORK, 1, was[1], is[1]);
 	else
 		count_field(&pair->delta, DIFF_NETWORK, 10, 2, ip->computed, ip->stored);
@@ -372,7 +372,7 @@ static bool count_masked(struct diff_pair *pair)
 				 csum_minus(before->masked, after->masked));
 
 	if (protocol->sum_len != 2 || before->masked == after->masked ||
-	    !equal_sums((uint16_t)~sum, after->sum.stored))
+	    !sums_agree((uint16_t)~sum, after->sum.stored))
 		return false;
 	for (uint32_t at = 0; at < before->head_len && at < after->head_len; at++)
 		if (at - protocol->sum_at >= protocol->sum_len)

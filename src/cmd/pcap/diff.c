@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What changed between two captures, in words and as JSON: see pcap_diff.h. */
-#include "cmd/pcap/diff.h"
-
-#include <errno.h>
+/* Prints what changed between two captures, in words or as JSON: see report.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +26,7 @@ enum exit_code pcap_diff_exit(const struct diff *diff)
 	return diff->same ? EXIT_NOTHING_WRONG : EXIT_UNKNOWN;
 }
 
-static void print_verdict(const struct diff *diff)
+static void print_diff_verdict(const struct diff *diff)
 {
 	bool color = term_color(stdout);
 	struct words changed, packets, unseen;
@@ -87,7 +84,7 @@ static void print_counts(const struct diff *diff, const char *before, const char
 		{ "  that no checksum shows", diff->changed_unseen, false },
 		{ "lost: only before", diff->lost, true },
 		{ "new: only after", diff->new, true },
-		{ "  of both not looked at closer: too many", diff->not_compared, false },
+		{ "  of both, not compared: too many", diff->not_compared, false },
 	};
 	bool color = term_color(stdout);
 	struct words number;
@@ -116,7 +113,7 @@ static void print_change(const struct diff_change *change)
 	       change->resegmented ? " (cut differently before)" : "");
 }
 
-static void print_changes(const struct diff *diff)
+static void print_diff_changes(const struct diff *diff)
 {
 	size_t shown = diff->change_count < CHANGES_SHOWN ? diff->change_count : CHANGES_SHOWN;
 	bool color = term_color(stdout);
@@ -133,12 +130,12 @@ static void print_changes(const struct diff *diff)
 	pcap_print_shape(&diff->shape);
 }
 
-void pcap_print_diff(const struct diff *diff, const char *before, const char *after)
+static void print_diff_words(const struct diff *diff, const char *before, const char *after)
 {
-	print_verdict(diff);
+	print_diff_verdict(diff);
 	print_counts(diff, before, after);
 	if (diff->changed)
-		print_changes(diff);
+		print_diff_changes(diff);
 }
 
 /* ---- JSON ---- */
@@ -151,7 +148,7 @@ static json_t *byte_json(uint8_t byte)
 	return json_string(text);
 }
 
-static json_t *change_json(const struct diff_change *change)
+static json_t *diff_change_json(const struct diff_change *change)
 {
 	json_t *object = pcap_json_flow(&change->flow);
 	json_t *rest =
@@ -173,7 +170,7 @@ static json_t *broken_json(const struct diff_broken *broken)
 	return pcap_json_broken(*broken->why ? broken->why : NULL, broken->at);
 }
 
-int pcap_print_diff_json(const struct diff *diff, const char *before, const char *after)
+static int print_diff_json(const struct diff *diff, const char *before, const char *after)
 {
 	json_t *object = json_pack(
 		"{ss ss ss ss sI sI sI sI sI sI sI sI sI sI}", "command", "pcap", "version",
@@ -186,7 +183,7 @@ int pcap_print_diff_json(const struct diff *diff, const char *before, const char
 	json_t *changes = json_array();
 
 	for (size_t i = 0; i < diff->change_count; i++)
-		json_array_append_new(changes, change_json(&diff->changes[i]));
+		json_array_append_new(changes, diff_change_json(&diff->changes[i]));
 	json_object_set_new(object, "damage", pcap_json_shape(&diff->shape));
 	json_object_set_new(object, "changes", changes);
 	json_object_set_new(object, "complete",
@@ -194,4 +191,12 @@ int pcap_print_diff_json(const struct diff *diff, const char *before, const char
 	json_object_set_new(object, "broken_before", broken_json(&diff->broken_before));
 	json_object_set_new(object, "broken_after", broken_json(&diff->broken_after));
 	return pcap_json_line(object);
+}
+
+int pcap_print_diff(const struct diff *diff, const char *before, const char *after, bool json)
+{
+	if (json)
+		return print_diff_json(diff, before, after);
+	print_diff_words(diff, before, after);
+	return 0;
 }

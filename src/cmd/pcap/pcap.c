@@ -17,7 +17,6 @@
 #include "base/fail.h"
 #include "base/options.h"
 #include "base/term.h"
-#include "cmd/pcap/diff.h"
 #include "cmd/pcap/json.h"
 #include "cmd/pcap/packets.h"
 #include "cmd/pcap/report.h"
@@ -221,10 +220,8 @@ static enum exit_code compare_files(const struct run *run, const char *path)
 
 	rc = rc ? rc : capture_open(run->diff, &after);
 	rc = rc ? rc : diff_captures(before, after, &diff);
-	if (!rc && run->json)
-		rc = pcap_print_diff_json(&diff, capture_name(before), capture_name(after));
-	else if (!rc)
-		pcap_print_diff(&diff, capture_name(before), capture_name(after));
+	if (!rc)
+		rc = pcap_print_diff(&diff, capture_name(before), capture_name(after), run->json);
 	return rc ? could_not() : pcap_diff_exit(&diff);
 }
 
