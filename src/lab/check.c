@@ -2,10 +2,11 @@
 /*
  * Checking received messages: see check.h.
  *
- * A connection's bytes are cut into messages by position: damage changes bits, never lengths, and TCP
- * leaves nothing out. A datagram's counter says which message it is, but the counter itself may be damaged.
- * If a datagram equals another message than the one due, this is ambiguous: when 12 is due and 13 arrives, 12
- * may be missing, or this is 12 with a wrong bit. The next datagram decides: if it is 13, the held one was 12.
+ * A connection's bytes are cut into messages by position: damage changes bits, never lengths, and
+ * TCP leaves nothing out. A datagram's counter says which message it is, but the counter itself may
+ * be damaged. If a datagram equals another message than the one due, this is ambiguous: when 12 is
+ * due and 13 arrives, 12 may be missing, or this is 12 with a wrong bit. The next datagram decides:
+ * if it is 13, the held one was 12.
  */
 #include "lab/check.h"
 
@@ -93,7 +94,7 @@ static void tally_text(struct check_tally *tally, const struct message_line *tex
 	}
 }
 
-static void report(struct check *check, const struct check_line *line)
+static void report_line(struct check *check, const struct check_line *line)
 {
 	struct check_tally *tally = &check->tally;
 
@@ -126,7 +127,7 @@ static void stream_message(struct check *check, bool whole)
 		line.class = CHECK_CUT;
 	else
 		line.class = wrong_bytes(&line.text) ? CHECK_DAMAGED : CHECK_INTACT;
-	report(check, &line);
+	report_line(check, &line);
 	check->filled = 0;
 	check->next++;
 }
@@ -203,11 +204,11 @@ static void commit(struct check *check, const uint8_t *bytes, size_t len, uint32
 	line.class = wrong_bytes(&line.text) ? CHECK_DAMAGED : CHECK_INTACT;
 	if (!arrive(check, k) && line.class == CHECK_INTACT)
 		line.class = CHECK_AGAIN;
-	report(check, &line);
+	report_line(check, &line);
 }
 
 /* Decides which message the held datagram was, as message `after` follows it. */
-static void release(struct check *check, uint32_t after)
+static void release_held(struct check *check, uint32_t after)
 {
 	struct held *held = &check->held;
 	uint32_t due = check->next;
@@ -254,10 +255,10 @@ static void strange(struct check *check, const uint8_t *bytes, size_t len, uint6
 {
 	size_t shown = len < MESSAGE_LINE_MAX ? len : MESSAGE_LINE_MAX;
 
-	report(check, &(struct check_line){ .class = CHECK_STRANGE,
-					    .at_ns = at_ns,
-					    .size = len,
-					    .text = { bytes, bytes, shown } });
+	report_line(check, &(struct check_line){ .class = CHECK_STRANGE,
+						 .at_ns = at_ns,
+						 .size = len,
+						 .text = { bytes, bytes, shown } });
 }
 
 void check_datagram(struct check *check, const uint8_t *bytes, size_t len, uint64_t at_ns)
@@ -275,7 +276,7 @@ void check_datagram(struct check *check, const uint8_t *bytes, size_t len, uint6
 		strange(check, bytes, len, at_ns);
 		return;
 	}
-	release(check, k);
+	release_held(check, k);
 	if (!equal || k == check->next || !check->begun) {
 		commit(check, bytes, len, k, at_ns);
 		return;
@@ -293,7 +294,7 @@ static int by_first(const void *left, const void *right)
 
 void check_end(struct check *check)
 {
-	release(check, check->next); /* nothing follows: its counter is right */
+	release_held(check, check->next); /* nothing follows: its counter is right */
 	qsort(check->tally.gaps, check->tally.gap_count, sizeof(check->tally.gaps[0]), by_first);
 	if (check->filled) {
 		check->tally.missing++;

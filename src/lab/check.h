@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Checks the messages that a peer sent: which arrived, intact or damaged, and what the damage looks like.
- * Needs nothing from the sender but the messages, and a fixed amount of memory.
+ * Checks the messages that a peer sent: which arrived, intact or damaged, and what the damage looks
+ * like. Needs nothing from the sender but the messages, and a fixed amount of memory.
  */
 #ifndef TRUESUM_LAB_CHECK_H
 #define TRUESUM_LAB_CHECK_H
@@ -65,8 +65,8 @@ DEFINE_CLEANUP(struct check *, check, free)
 void check_stream(struct check *check, const uint8_t *bytes, size_t len, uint64_t at_ns);
 
 /*
- * Takes the next datagram. If it equals another message than the one due, it is held until the next datagram shows
- * whether messages are missing or its counter was damaged.
+ * Takes the next datagram. If it equals another message than the one due, it is held until the next
+ * datagram shows whether messages are missing or its counter was damaged.
  */
 void check_datagram(struct check *check, const uint8_t *bytes, size_t len, uint64_t at_ns);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A run's cells as a table: see grid.h. The columns are those that occur; each cell finds its row or opens it, and
- * rows of one group are then moved together. A run has some hundred cells at most, so a walk finds a row.
+ * A run's cells as a table: see grid.h. The columns are those that occur; each cell finds its row
+ * or opens it, and rows of one group are then moved together. A run has some hundred cells at most,
+ * so a walk finds a row.
  */
 #include "lab/grid.h"
 

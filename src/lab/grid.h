@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A run's cells as a table: a row is a way in (topology, protocol, NIC), a column is a behaviour with a
- * mitigation; IPv4 and IPv6 stand side by side in each place. Rows of one group stand together: a
- * group is a protocol and, if the run has several NIC models for a topology, a NIC model.
+ * A run's cells as a table: a row is a way in (topology, protocol, NIC), a column is a behaviour
+ * with a mitigation; IPv4 and IPv6 stand side by side in each place. Rows of one group stand
+ * together: a group is a protocol and, if the run has several NIC models for a topology, a NIC
+ * model.
  */
 #ifndef TRUESUM_LAB_GRID_H
 #define TRUESUM_LAB_GRID_H

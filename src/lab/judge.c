@@ -2,17 +2,18 @@
 /*
  * The verdict on a cell: see judge.h.
  *
- * The expectation follows a damaged packet from the wire to the socket, with the claim about its checksum that
- * it carries (skb->ip_summed), past each part of the kernel that may check it. Linux 6.1, with and without
- * the 2016 statement, did the same in every cell that was tried on it: routed, nested, both bridges, mesos,
- * conntrack, both DNAT topologies, masquerade, both VXLAN topologies, macvlan, ipvlan, local; plain, honest and lying
- * NICs, unfinished sums, compensating flips, UDP without checksum; IPv4 and IPv6. Other cells follow from the
- * kernel functions named below.
+ * The expectation follows a damaged packet from the wire to the socket, with the claim about its
+ * checksum that it carries (skb->ip_summed), past each part of the kernel that may check it. Linux
+ * 6.1, with and without the 2016 statement, did the same in every cell that was tried on it:
+ * routed, nested, both bridges, mesos, conntrack, both DNAT topologies, masquerade, both VXLAN
+ * topologies, macvlan, ipvlan, local; plain, honest and lying NICs, unfinished sums, compensating
+ * flips, UDP without checksum; IPv4 and IPv6. Other cells follow from the kernel functions named
+ * below.
  *
- * The evidence says something about damage only if three things hold: the messages before the damage window
- * arrived (there is a way in), the wire changed bits (there was damage), and no byte was wrong before that.
- * Damage that was not delivered counts as verified only if a counter shows who dropped it: a packet
- * that just disappeared proves nothing.
+ * The evidence says something about damage only if three things hold: the messages before the
+ * damage window arrived (there is a way in), the wire changed bits (there was damage), and no byte
+ * was wrong before that. Damage that was not delivered counts as verified only if a counter shows
+ * who dropped it: a packet that just disappeared proves nothing.
  */
 #include "lab/judge.h"
 
@@ -25,11 +26,16 @@
 #include "lab/run.h"
 #include "lab/topology.h"
 
+struct expectation {
+	enum verdict verdict;
+	enum caught_by caught_by;
+};
+
 /* What a packet claims about its innermost checksum. */
 enum claim {
 	CLAIM_NONE, /* CHECKSUM_NONE: the socket's TCP or UDP verifies */
 	CLAIM_VOUCHED, /* CHECKSUM_UNNECESSARY */
-	CLAIM_SETTLED, /* CHECKSUM_PARTIAL: no kernel code verifies it, and `reset` leaves it alone */
+	CLAIM_SETTLED, /* CHECKSUM_PARTIAL: nothing verifies it, `reset` leaves it alone */
 };
 
 static const struct expectation delivered = { VERDICT_DELIVERS_CORRUPT, CAUGHT_NOBODY };
@@ -45,8 +51,10 @@ static enum claim claim_at_entry(const struct cell_key *key)
 	case NIC_LYING:
 		return CLAIM_VOUCHED;
 	case NIC_PARTIAL:
-		/* The receiver takes an unfinished sum as good: the sender has not written it yet. It is
-		 * the innermost sum that is unfinished, if there is one. */
+		/*
+		 * The receiver takes an unfinished sum as good: the sender has not written it yet.
+		 * It is the innermost sum that is unfinished, if there is one.
+		 */
 		return key->proto == PROTO_UDP_NOCHECK ? CLAIM_NONE : CLAIM_SETTLED;
 	case NIC_PLAIN:
 	case NIC_HONEST: /* vouches only for undamaged packets */
@@ -59,9 +67,10 @@ static enum claim claim_at_entry(const struct cell_key *key)
 /*
  * A vouched packet loses its claim at the tunnel's end. Without an outer checksum the kernel spends
  * the claim on the outer UDP header (__skb_decr_checksum_unnecessary() in
- * __skb_checksum_validate_needed(), include/linux/skbuff.h). With one, it believes the vouched outer checksum
- * and makes it CHECKSUM_COMPLETE for the inner packet (skb_checksum_try_convert(), net/ipv4/udp.c); the damage
- * would pass, but forwarding into the container sets CHECKSUM_NONE again (skb_forward_csum() in ip_forward()).
+ * __skb_checksum_validate_needed(), include/linux/skbuff.h). With one, it believes the vouched
+ * outer checksum and makes it CHECKSUM_COMPLETE for the inner packet (skb_checksum_try_convert(),
+ * net/ipv4/udp.c); the damage would pass, but forwarding into the container sets CHECKSUM_NONE
+ * again (skb_forward_csum() in ip_forward()).
  */
 static enum claim claim_after_tunnel(enum carrier carrier, enum claim claim)
 {
@@ -70,7 +79,10 @@ static enum claim claim_after_tunnel(enum carrier carrier, enum claim claim)
 	return tunnel && claim == CLAIM_VOUCHED ? CLAIM_NONE : claim;
 }
 
-struct expectation judge_expect(const struct cell_key *key, bool unseen)
+/*
+ * What is expected of a cell. `unseen`: the damage leaves the checksum right, so no kernel notices.
+ */
+static struct expectation expectation_of(const struct cell_key *key, bool unseen)
 {
 	const struct topology *topology = key->topology;
 	enum claim claim = claim_at_entry(key);
@@ -84,8 +96,8 @@ struct expectation judge_expect(const struct cell_key *key, bool unseen)
 		return delivered;
 	claim = claim_after_tunnel(topology->carrier, claim);
 	/*
-	 * conntrack verifies a packet without a claim (nf_conntrack_checksum, nf_ip_checksum()): a damaged
-	 * one is INVALID, so it is not translated, and ends in the host's own TCP or UDP.
+	 * conntrack verifies a packet without a claim (nf_conntrack_checksum, nf_ip_checksum()): a
+	 * damaged one is INVALID, so it is not translated, and ends in the host's own TCP or UDP.
 	 */
 	if (claim == CLAIM_NONE && topology->host_check == HOST_CHECK_NAT)
 		return caught(CAUGHT_HOST);
@@ -132,8 +144,8 @@ static bool control_arrived(const struct cell_result *result, uint32_t count)
 }
 
 /* Finds whose counter shows the drops; *ret_count: how many. CAUGHT_UNKNOWN: no counter does. */
-static enum caught_by who_caught(const struct cell_key *key, const struct cell_result *result,
-				 uint64_t *ret_count)
+static enum caught_by find_catcher(const struct cell_key *key, const struct cell_result *result,
+				   uint64_t *ret_count)
 {
 	bool tcp = key->proto == PROTO_TCP;
 	const struct topology *topology = key->topology;
@@ -186,7 +198,7 @@ static void judge_delivered(bool control, struct cell_result *result)
 
 static void judge_dropped(const struct cell_key *key, struct cell_result *result)
 {
-	result->caught_by = who_caught(key, result, &result->caught);
+	result->caught_by = find_catcher(key, result, &result->caught);
 	if (result->caught_by == CAUGHT_UNKNOWN) {
 		set_reason(result,
 			   "%" PRIu32 " damaged segments vanished, and no counter says where",
@@ -233,7 +245,7 @@ void judge_cell(const struct cell_key *key, const struct lab_settings *settings,
 	/* A damaged header may hold another port: there is no general expectation then. */
 	if (result->verdict == VERDICT_UNKNOWN || settings->damage.where != DAMAGE_PAYLOAD)
 		return;
-	known = judge_expect(key, result->damaged_unseen > 0);
+	known = expectation_of(key, result->damaged_unseen > 0);
 	result->expected = known.verdict;
 	result->expected_by = known.caught_by;
 	result->agreement = result->verdict == known.verdict && result->caught_by == known.caught_by

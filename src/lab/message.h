@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the client sends: numbered messages, so that the receiver can check every byte without asking the sender.
+ * What the client sends: numbered messages, so that the receiver can check every byte without
+ * asking the sender.
  *
- * Message k (0, 1, ...) is 57 times 'a', a space, k in decimal and a newline, as in the experiment of
- * 2015.
+ * Message k (0, 1, ...) is 57 times 'a', a space, k in decimal and a newline, as in the experiment
+ * of 2015.
  */
 #ifndef TRUESUM_LAB_MESSAGE_H
 #define TRUESUM_LAB_MESSAGE_H
@@ -33,8 +34,9 @@ uint64_t message_offset(uint32_t k);
 uint32_t message_at(uint64_t stream_offset);
 
 /*
- * Finds which message a datagram is, damaged or not: the one it equals; else, of those in [from, until) with
- * its length, the one that differs in the fewest bits. -ENOENT if none of these has its length.
+ * Finds which message a datagram is, damaged or not: the one it equals; else, of those in [from,
+ * until) with its length, the one that differs in the fewest bits. -ENOENT if none of these has its
+ * length.
  */
 int message_identify(const uint8_t *datagram, size_t len, uint32_t from, uint32_t until,
 		     uint32_t *ret_k);

@@ -2,10 +2,11 @@
 /*
  * The peers: see peers.h.
  *
- * TCP: one side listens, the other connects; on_ready follows when the sender is connected. UDP: the
- * receiver binds its socket, the sender connects to it. If the receiver dials, it sends a datagram first, whose
- * source address (after any translation) tells the sender where to send. netcat is only for TCP: it joins
- * datagrams on its output, so that a missing message would not show.
+ * TCP: one side listens, the other connects; on_ready follows when the sender is connected. UDP:
+ * the receiver binds its socket, the sender connects to it. If the receiver dials, it sends a
+ * datagram first, whose source address (after any translation) tells the sender where to send.
+ * netcat is only for TCP: it joins datagrams on its output, so that a missing message would not
+ * show.
  */
 #include "lab/peers.h"
 
@@ -57,8 +58,8 @@ static void ready(struct peers *peers)
 }
 
 /*
- * Makes close() end the connection at once, also after SIGKILL. Otherwise the kernel would wait for the other end, which
- * is gone, and hold the namespace for minutes.
+ * Makes close() end the connection at once, also after SIGKILL. Otherwise the kernel would wait for
+ * the other end, which is gone, and hold the namespace for minutes.
  */
 static void close_abruptly(int fd)
 {
@@ -67,7 +68,7 @@ static void close_abruptly(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 }
 
-static int open_socket(const struct peers *peers, int netns_fd, int *ret_fd)
+static int open_in_netns(const struct peers *peers, int netns_fd, int *ret_fd)
 {
 	_cleanup_(netns_leave) int home = -1;
 	int fd, rc = netns_enter(netns_fd, &home);
@@ -241,7 +242,7 @@ static int on_first_datagram(void *owner, uint32_t events)
 }
 
 /* Takes ownership of the socket. */
-static int listen_on(struct peers *peers, int fd)
+static int start_listening(struct peers *peers, int fd)
 {
 	int rc;
 
@@ -254,12 +255,12 @@ static int listen_on(struct peers *peers, int fd)
 static int open_sender(struct peers *peers)
 {
 	bool dials = !peers->settings.receiver_dials;
-	int one = 1, fd = -1, rc = open_socket(peers, peers->settings.sender_netns, &fd);
+	int one = 1, fd = -1, rc = open_in_netns(peers, peers->settings.sender_netns, &fd);
 
 	if (rc)
 		return rc;
 	if (!is_udp(peers) && !dials)
-		return listen_on(peers, fd);
+		return start_listening(peers, fd);
 	peers->sender = fd;
 	if (peers->settings.proto == PROTO_UDP_NOCHECK &&
 	    setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &one, sizeof(one)) < 0)
@@ -274,12 +275,12 @@ static int open_sender(struct peers *peers)
 static int open_receiver(struct peers *peers)
 {
 	bool dials = peers->settings.receiver_dials;
-	int fd = -1, rc = open_socket(peers, peers->settings.receiver_netns, &fd);
+	int fd = -1, rc = open_in_netns(peers, peers->settings.receiver_netns, &fd);
 
 	if (rc)
 		return rc;
 	if (!is_udp(peers) && !dials)
-		return listen_on(peers, fd);
+		return start_listening(peers, fd);
 	peers->receiver = fd;
 	rc = dials ? dial(peers, fd) : bind_here(peers, fd);
 	if (!rc && dials && is_udp(peers) && send(fd, "\n", 1, 0) < 0)
@@ -334,7 +335,7 @@ static bool port_is_bound(const struct peers *peers)
 	return false;
 }
 
-static int on_poll(void *owner)
+static int on_netcat_poll(void *owner)
 {
 	struct peers *peers = owner;
 	bool ended = waitpid(peers->netcat, NULL, WNOHANG) > 0;
@@ -386,7 +387,8 @@ static int open_both(struct peers *peers)
 	}
 	rc = start_netcat(peers);
 	return rc ? rc
-		  : loop_add_timer(peers->loop, POLL_NS, POLL_NS, on_poll, peers, &peers->poll);
+		  : loop_add_timer(peers->loop, POLL_NS, POLL_NS, on_netcat_poll, peers,
+				   &peers->poll);
 }
 
 int peers_open(struct loop *loop, const struct peers_settings *settings, struct peers **ret_peers)

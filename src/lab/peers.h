@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The two peers of a cell: a socket in the sender's namespace, and in the receiver's namespace a socket or the real
- * netcat. Data flow from sender to receiver; either of them connects.
+ * The two peers of a cell: a socket in the sender's namespace, and in the receiver's namespace a
+ * socket or the real netcat. Data flow from sender to receiver; either of them connects.
  */
 #ifndef TRUESUM_LAB_PEERS_H
 #define TRUESUM_LAB_PEERS_H

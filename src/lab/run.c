@@ -2,14 +2,14 @@
 /*
  * A run of the lab: see run.h.
  *
- * In a cell, a timer at the cell's pace sends the messages. The damage window opens when every message before it
- * was read: that is the control, which shows that there is a way in. It closes after its number of messages, the
- * rest is sent, and the cell ends when every message was read or patience ends. Each byte that the socket read is
- * compared with the byte that belongs there.
+ * In a cell, a timer at the cell's pace sends the messages. The damage window opens when every
+ * message before it was read: that is the control, which shows that there is a way in. It closes
+ * after its number of messages, the rest is sent, and the cell ends when every message was read or
+ * patience ends. Each byte that the socket read is compared with the byte that belongs there.
  *
- * A cell spends nearly all its time waiting for TCP's timers, so one thread runs dozens of them. Building a
- * cell takes some milliseconds, in which the others wait; each cell therefore starts in a turn of the
- * loop of its own.
+ * A cell spends nearly all its time waiting for TCP's timers, so one thread runs dozens of them.
+ * Building a cell takes some milliseconds, in which the others wait; each cell therefore starts in
+ * a turn of the loop of its own.
  */
 #include "lab/run.h"
 
@@ -40,8 +40,9 @@ const char *const behaviour_names[] = { "native", "veth-2016", NULL };
 #define DATAGRAM_GRACE_NS UINT64_C(100000000) /* nothing is retransmitted: later means lost */
 
 /*
- * Descriptors of a cell (namespaces, ports, sockets, timers), and of the rest of the run. libnftables calls
- * select(), which takes only descriptors below FD_SETSIZE, so more of them are no use.
+ * Descriptors of a cell (namespaces, ports, sockets, timers), and of the rest of the run.
+ * libnftables calls select(), which takes only descriptors below FD_SETSIZE, so more of them are no
+ * use.
  */
 #define DESCRIPTORS_A_CELL 16
 #define DESCRIPTORS_BESIDES 64
@@ -109,7 +110,10 @@ static void add_event(struct cell *cell, struct event event)
 static int on_end(void *owner);
 static void conclude(struct cell *cell);
 
-/* From here on nothing changes. on_end() follows from the loop, when no callback of the cell is running. */
+/*
+ * From here on nothing changes. on_end() follows from the loop, when no callback of the cell is
+ * running.
+ */
 static void end_cell(struct cell *cell)
 {
 	loop_remove(&cell->pace);
@@ -217,7 +221,7 @@ static uint32_t compare_read(struct cell *cell, uint32_t k, size_t place, const 
 	return wrong;
 }
 
-static void take_stream(struct cell *cell, const uint8_t *bytes, size_t len, struct event *event)
+static void read_stream(struct cell *cell, const uint8_t *bytes, size_t len, struct event *event)
 {
 	size_t done = 0;
 
@@ -241,7 +245,10 @@ static void take_stream(struct cell *cell, const uint8_t *bytes, size_t len, str
 	}
 }
 
-/* Finds which message the datagram is: of those sent and not yet read, the one with the fewest wrong bytes. */
+/*
+ * Finds which message the datagram is: of those sent and not yet read, the one with the fewest
+ * wrong bytes.
+ */
 static bool find_unread(const struct cell *cell, const uint8_t *bytes, size_t len, uint32_t *ret_k)
 {
 	size_t fewest = SIZE_MAX;
@@ -262,7 +269,7 @@ static bool find_unread(const struct cell *cell, const uint8_t *bytes, size_t le
 	return fewest != SIZE_MAX;
 }
 
-static void take_datagram(struct cell *cell, const uint8_t *bytes, size_t len, struct event *event)
+static void read_datagram(struct cell *cell, const uint8_t *bytes, size_t len, struct event *event)
 {
 	uint32_t k;
 
@@ -291,9 +298,9 @@ static void on_peers_data(void *owner, const uint8_t *bytes, size_t len)
 	memcpy(result->received + result->received_len, bytes, len);
 	result->received_len += len;
 	if (is_tcp(cell))
-		take_stream(cell, bytes, len, &event);
+		read_stream(cell, bytes, len, &event);
 	else
-		take_datagram(cell, bytes, len, &event);
+		read_datagram(cell, bytes, len, &event);
 	add_event(cell, event);
 	if (all_of(cell, 0, result->message_count, is_whole))
 		end_cell(cell);
@@ -336,7 +343,7 @@ static void send_next(struct cell *cell)
 		give_up(cell, VERDICT_UNKNOWN, fail_text());
 }
 
-static int on_pace(void *owner)
+static int on_send_time(void *owner)
 {
 	struct cell *cell = owner;
 	const struct lab_settings *settings = cell->runner->settings;
@@ -371,8 +378,8 @@ static void on_peers_ready(void *owner)
 	set_deadline(cell, cell->runner->settings->pace_ns * cell->runner->settings->before +
 				   CONNECT_PATIENCE_NS);
 	expect_timer(cell, 0);
-	if (loop_add_timer(cell->runner->loop, 0, cell->runner->settings->pace_ns, on_pace, cell,
-			   &cell->pace))
+	if (loop_add_timer(cell->runner->loop, 0, cell->runner->settings->pace_ns, on_send_time,
+			   cell, &cell->pace))
 		give_up(cell, VERDICT_UNKNOWN, fail_text());
 }
 
@@ -431,7 +438,10 @@ static int build_cell(struct cell *cell)
 	return peers_open(cell->runner->loop, &peers, &cell->peers);
 }
 
-/* Starts a cell; if it cannot be built, it ends at once. -ENOMEM, with a sentence: nothing was started. */
+/*
+ * Starts a cell; if it cannot be built, it ends at once. -ENOMEM, with a sentence: nothing was
+ * started.
+ */
 static int start_cell(struct runner *runner, struct lab_cell *lab, struct cell **slot)
 {
 	const struct lab_settings *settings = runner->settings;

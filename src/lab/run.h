@@ -2,10 +2,10 @@
 /*
  * A run of the lab: its cells, what happened in each, and how to run them.
  *
- * A cell is one experiment: topology x family x protocol x NIC model x behaviour x mitigation. It builds its
- * networks (lab/topology.h) and joins them by a wire (lab/wire.h). The client sends numbered messages; for a
- * while, the damage window, every segment is damaged on the wire. What the receiver's socket read decides the
- * verdict (lab/judge.h).
+ * A cell is one experiment: topology x family x protocol x NIC model x behaviour x mitigation. It
+ * builds its networks (lab/topology.h) and joins them by a wire (lab/wire.h). The client sends
+ * numbered messages; for a while, the damage window, every segment is damaged on the wire. What the
+ * receiver's socket read decides the verdict (lab/judge.h).
  */
 #ifndef TRUESUM_LAB_RUN_H
 #define TRUESUM_LAB_RUN_H
@@ -150,16 +150,17 @@ struct run_watcher {
 #define RUN_JOBS_MAX 60
 
 /*
- * Raises the limit of open files to what `jobs` cells side by side need, and returns how many cells there is
- * room for: fewer if the limit cannot be raised so far; 0, with a sentence, if there is not room for one.
+ * Raises the limit of open files to what `jobs` cells side by side need, and returns how many cells
+ * there is room for: fewer if the limit cannot be raised so far; 0, with a sentence, if there is
+ * not room for one.
  */
 size_t run_room(size_t jobs);
 
 /*
- * Runs cells[0 .. count-1], whose keys are set, at most `jobs` at a time, and fills in their results (free each with
- * run_free_result(), after a failure too). A cell that cannot be built here says so in its result (skipped or
- * unknown). Uses the caller's loop, which may have timers of the caller's. -EINTR, with a sentence, after SIGINT,
- * SIGTERM, SIGHUP or SIGQUIT.
+ * Runs cells[0 .. count-1], whose keys are set, at most `jobs` at a time, and fills in their
+ * results (free each with run_free_result(), after a failure too). A cell that cannot be built here
+ * says so in its result (skipped or unknown). Uses the caller's loop, which may have timers of the
+ * caller's. -EINTR, with a sentence, after SIGINT, SIGTERM, SIGHUP or SIGQUIT.
  */
 int run_cells(struct loop *loop, const struct lab_settings *settings, struct lab_cell *cells,
 	      size_t count, size_t jobs, const struct run_watcher *watcher);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The topologies: see topology.h. To add one, add a row to the table below; it needs code only if it connects the
- * container in a new way (enum attach) or carries the packets in something new (enum carrier). What to expect
- * of it follows from its fields (judge_expect()).
+ * The topologies: see topology.h. To add one, add a row to the table below; it needs code only if
+ * it connects the container in a new way (enum attach) or carries the packets in something new
+ * (enum carrier). What to expect of it follows from its fields (lab/judge.c).
  *
- * Every namespace is fresh, has no name and is held only by a descriptor of the site. Closing these, or the end of
- * the process, takes all of it down: nothing here touches the host's own network, so there is nothing to undo.
- * Addresses are documentation addresses (RFC 5737, RFC 3849).
+ * Every namespace is fresh, has no name and is held only by a descriptor of the site. Closing
+ * these, or the end of the process, takes all of it down: nothing here touches the host's own
+ * network, so there is nothing to undo. Addresses are documentation addresses (RFC 5737, RFC 3849).
  */
 #include "lab/topology.h"
 
@@ -137,7 +137,7 @@ static int index_of(const struct ns *ns, const char *device, int *ret_index)
 	return rc;
 }
 
-static int set_up(const struct ns *ns, const char *device)
+static int set_device_up(const struct ns *ns, const char *device)
 {
 	int index, rc = index_of(ns, device, &index);
 
@@ -202,15 +202,20 @@ static int new_ns(struct ns *ns, bool forwards)
 		rc = netns_sysctl_write(ns->fd, "net/ipv4/ip_forward", "1");
 		netns_sysctl_write(ns->fd, "net/ipv6/conf/all/forwarding", "1");
 	}
-	return rc ? rc : set_up(ns, "lo");
+	return rc ? rc : set_device_up(ns, "lo");
 }
 
-/* The sender is a container: the peer of its veth, in a namespace of its own, is the wire's port. */
+/*
+ * The sender is a container: the peer of its veth, in a namespace of its own, is the wire's port.
+ */
 static int sender_on_veth(struct builder *b)
 {
 	int index, rc = new_ns(&b->middle, false);
 
-	/* Only the wire may answer there, so the namespace has no IPv6. -ENOENT: neither has the kernel. */
+	/*
+	 * Only the wire may answer there, so the namespace has no IPv6. -ENOENT: neither has the
+	 * kernel.
+	 */
 	if (!rc &&
 	    netns_sysctl_write(b->middle.fd, "net/ipv6/conf/all/disable_ipv6", "1") != -ENOENT)
 		rc = netns_sysctl_write(b->middle.fd, "net/ipv6/conf/default/disable_ipv6", "1");
@@ -218,12 +223,12 @@ static int sender_on_veth(struct builder *b)
 	/* A NIC's frames have finished sums, so the sender must finish them itself. */
 	if (!rc && b->key->nic != NIC_PARTIAL)
 		rc = feature_set(b->sender.fd, WIRE, "tx-checksum-ip-generic", false);
-	rc = rc ? rc : set_up(&b->middle, MIDDLE_PORT);
+	rc = rc ? rc : set_device_up(&b->middle, MIDDLE_PORT);
 	rc = rc ? rc : index_of(&b->middle, MIDDLE_PORT, &index);
 	return rc ? rc : port_open_packet(b->middle.fd, index, &b->sender_port);
 }
 
-static int build_wire(struct builder *b)
+static int attach_wire(struct builder *b)
 {
 	static const enum mark_program claims[NICS] = {
 		[NIC_HONEST] = MARK_HONEST, [NIC_LYING] = MARK_VOUCH
@@ -237,8 +242,8 @@ static int build_wire(struct builder *b)
 	rc = rc ? rc : port_open_tap(b->host.fd, WIRE, &b->host_port);
 	if (!rc && (b->key->nic == NIC_HONEST || b->key->nic == NIC_LYING))
 		rc = put_mark(b, &b->host, WIRE, TC_INGRESS, PRIORITY_NIC, claims[b->key->nic]);
-	rc = rc ? rc : set_up(&b->sender, WIRE);
-	rc = rc ? rc : set_up(&b->host, WIRE);
+	rc = rc ? rc : set_device_up(&b->sender, WIRE);
+	rc = rc ? rc : set_device_up(&b->host, WIRE);
 	return rc ? rc : add_address(b, &b->sender, WIRE, b->plan->sender);
 }
 
@@ -254,16 +259,16 @@ static int build_carrier(struct builder *b)
 		return rc ? rc : default_route(b, &b->sender, plan->host);
 	rc = rc ? rc : link_add_vxlan(b->sender.nl, TUNNEL, plan->sender, plan->host, csum);
 	rc = rc ? rc : link_add_vxlan(b->host.nl, TUNNEL, plan->host, plan->sender, csum);
-	rc = rc ? rc : set_up(&b->sender, TUNNEL);
-	rc = rc ? rc : set_up(&b->host, TUNNEL);
+	rc = rc ? rc : set_device_up(&b->sender, TUNNEL);
+	rc = rc ? rc : set_device_up(&b->host, TUNNEL);
 	rc = rc ? rc : add_address(b, &b->sender, TUNNEL, plan->tunnel_sender);
 	rc = rc ? rc : add_address(b, &b->host, TUNNEL, plan->tunnel_host);
 	return rc ? rc : default_route(b, &b->sender, plan->tunnel_host);
 }
 
 /*
- * Puts the 2016 statement on the end that leads into a container. If BPF cannot read the receiving end's
- * features for each packet, read them once here: they do not change while the cell runs.
+ * Puts the 2016 statement on the end that leads into a container. If BPF cannot read the receiving
+ * end's features for each packet, read them once here: they do not change while the cell runs.
  */
 static int put_2016(const struct builder *b, const struct ns *outside, const struct ns *container)
 {
@@ -278,8 +283,8 @@ static int put_2016(const struct builder *b, const struct ns *outside, const str
 }
 
 /*
- * Adds a veth pair from `outside` into a container. Before it is up, applies what the cell asks for: the 2016
- * statement at the egress that leads in, rx-off on the container's end.
+ * Adds a veth pair from `outside` into a container. Before it is up, applies what the cell asks
+ * for: the 2016 statement at the egress that leads in, rx-off on the container's end.
  */
 static int veth_into(const struct builder *b, const struct ns *outside, const struct ns *container)
 {
@@ -289,8 +294,8 @@ static int veth_into(const struct builder *b, const struct ns *outside, const st
 		rc = feature_set(container->fd, CONTAINER, "rx-checksum", false);
 	if (!rc && b->key->behaviour == BEHAVIOUR_VETH_2016)
 		rc = put_2016(b, outside, container);
-	rc = rc ? rc : set_up(outside, VETH);
-	return rc ? rc : set_up(container, CONTAINER);
+	rc = rc ? rc : set_device_up(outside, VETH);
+	return rc ? rc : set_device_up(container, CONTAINER);
 }
 
 static int attach_routed(struct builder *b)
@@ -337,7 +342,7 @@ static int attach_bridge(struct builder *b)
 	rc = rc ? rc : enslave(b, VETH);
 	if (!rc && l2)
 		rc = enslave(b, WIRE);
-	rc = rc ? rc : set_up(&b->host, BRIDGE);
+	rc = rc ? rc : set_device_up(&b->host, BRIDGE);
 	rc = rc ? rc : add_address(b, &b->host, BRIDGE, l2 ? b->plan->host : b->plan->gateway);
 	rc = rc ? rc
 		: add_address(b, &b->receiver, CONTAINER,
@@ -374,7 +379,7 @@ static int attach_stacked(struct builder *b)
 		rc = link_add_over(b->host.nl, "macvlan", CONTAINER, wire, b->receiver.fd);
 	else if (!rc)
 		rc = link_add_over(b->host.nl, "ipvlan", CONTAINER, wire, b->receiver.fd);
-	rc = rc ? rc : set_up(&b->receiver, CONTAINER);
+	rc = rc ? rc : set_device_up(&b->receiver, CONTAINER);
 	return rc ? rc : add_address(b, &b->receiver, CONTAINER, b->plan->neighbour);
 }
 
@@ -487,7 +492,7 @@ static int build(struct builder *b)
 	} else if (!rc) {
 		rc = new_ns(&b->receiver, false);
 	}
-	rc = rc ? rc : build_wire(b);
+	rc = rc ? rc : attach_wire(b);
 	rc = rc ? rc : build_carrier(b);
 	rc = rc ? rc : build_attachment(b);
 	return rc ? rc : load_rules(b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The topologies, that is the ways into a container: a table, and building a row of it in fresh namespaces.
+ * The topologies, that is the ways into a container: a table, and building a row of it in fresh
+ * namespaces.
  *
  *   sender S --- wire (two ports, joined by lab/wire.h) --- host H --- container C
  */
@@ -20,7 +21,7 @@ enum attach {
 	ATTACH_NESTED, /* a second veth pair from that container into another one */
 	ATTACH_BRIDGE, /* a veth pair on a bridge the host routes to */
 	ATTACH_L2BRIDGE, /* a veth pair on a bridge; the wire is another port of it */
-	ATTACH_SHARED, /* a veth pair; the container has the host's address, tc redirects its ports */
+	ATTACH_SHARED, /* a veth pair; the host's address is the container's too, tc redirects its ports */
 	ATTACH_MACVLAN, /* a macvlan device on the wire */
 	ATTACH_IPVLAN, /* an ipvlan (L2) device on the wire */
 };
@@ -51,8 +52,7 @@ struct topology {
 	bool container_dials; /* the container connects to the sender; the replies are damaged */
 	bool v4_only;
 	bool no_conntrack_checksum; /* nf_conntrack_checksum = 0 */
-	const char *
-		rules; /* nftables in H, where {C} is the container's address, {P} the port, {F} the family */
+	const char *rules; /* nftables in H; {C}: the container's address, {P}: port, {F}: family */
 };
 
 extern const struct topology topologies[];
@@ -67,8 +67,9 @@ struct site {
 };
 
 /*
- * Builds the key's topology with its NIC model, behaviour and mitigation, for a server on `port`. -EOPNOTSUPP
- * if this kernel lacks a part, with a sentence that names it. After a failure nothing is left.
+ * Builds the key's topology with its NIC model, behaviour and mitigation, for a server on `port`.
+ * -EOPNOTSUPP if this kernel lacks a part, with a sentence that names it. After a failure nothing
+ * is left.
  */
 int topology_build(const struct cell_key *key, uint16_t port, const struct marks *marks,
 		   struct site *ret_site);

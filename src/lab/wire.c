@@ -2,11 +2,12 @@
 /*
  * The wire: see wire.h.
  *
- * The switch reads a frame with its virtio_net_hdr from one port, may damage it, and writes it to the other. tc programs
- * at the host's port decide what the host's NIC claims about it. The honest NIC must know which frames are
- * damaged: the switch marks these in the source MAC address, which has no other use here. If the host is to get
- * unfinished sums, the switch replaces the checksum with the pseudo-header's sum, as a hypervisor's
- * guest does, and the virtio_net_hdr says where the finished sum belongs.
+ * The switch reads a frame with its virtio_net_hdr from one port, may damage it, and writes it to
+ * the other. tc programs at the host's port decide what the host's NIC claims about it. The honest
+ * NIC must know which frames are damaged: the switch marks these in the source MAC address, which
+ * has no other use here. If the host is to get unfinished sums, the switch replaces the checksum
+ * with the pseudo-header's sum, as a hypervisor's guest does, and the virtio_net_hdr says where the
+ * finished sum belongs.
  */
 #include "lab/wire.h"
 
@@ -135,8 +136,8 @@ static void inspect_frame(struct wire *wire, size_t len)
 }
 
 /*
- * Moves frames from one port to the other, at most FRAMES_A_ROUND. If the other port's device is down or full, the
- * frame is lost, as on a real wire.
+ * Moves frames from one port to the other, at most FRAMES_A_ROUND. If the other port's device is
+ * down or full, the frame is lost, as on a real wire.
  */
 static void forward(struct wire *wire, int from, int to, bool towards_host)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The wire: a switch that joins the sender's port to the host's and forwards every frame. While the damage window is
- * open, it damages every data segment from the sender to the host.
+ * The wire: a switch that joins the sender's port to the host's and forwards every frame. While the
+ * damage window is open, it damages every data segment from the sender to the host.
  */
 #ifndef TRUESUM_LAB_WIRE_H
 #define TRUESUM_LAB_WIRE_H
@@ -14,7 +14,9 @@
 
 struct loop; /* base/loop.h */
 
-/* A data segment (TCP or UDP with payload, of the cell's port) that is about to cross to the host. */
+/*
+ * A data segment (TCP or UDP with payload, of the cell's port) that is about to cross to the host.
+ */
 struct wire_segment {
 	bool tcp;
 	uint64_t stream_offset; /* TCP: where its first byte is in what the sender sends */

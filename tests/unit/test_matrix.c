@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The matrix and the JSON object of made-up results: the headline comes first, columns are aligned, no control
- * characters reach the terminal, and the counts agree with the cells.
+ * The matrix and the JSON object of made-up results: the headline comes first, columns are aligned,
+ * no control characters reach the terminal, and the counts agree with the cells.
  */
 #include <setjmp.h>
 #include <stdarg.h>

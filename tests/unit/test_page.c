@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The HTML page of a made-up result with hostile bytes in it: everything is escaped, every link has its
- * target, damaged lines are shown, the file is replaced as a whole or not at all.
+ * The HTML page of a made-up result with hostile bytes in it: everything is escaped, every link has
+ * its target, damaged lines are shown, the file is replaced as a whole or not at all.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -41,7 +41,9 @@ static const struct lab_run run = {
 	.settings = &settings, .kernel = "6.18<b>", .version = "0.1.0", .started = 1700000000
 };
 
-/* A cell that delivers: message OPENS holds hostile bytes, the others of the window one flip each. */
+/*
+ * A cell that delivers: message OPENS holds hostile bytes, the others of the window one flip each.
+ */
 struct sample {
 	struct lab_cell cell;
 	struct message_fate messages[MESSAGES];
@@ -183,7 +185,7 @@ static void test_verdict_and_matrix(void **state)
 	assert_has(page, "1 cell DIFFERS from what is expected.");
 	assert_has(page, "<th scope=\"row\">");
 	assert_has(page, "</span> DELIVERED 4/4");
-	assert_has(page, "differs from what is expected</strong>");
+	assert_has(page, "not as expected</strong>");
 	assert_has(page, "4 damaged messages read</text>");
 	assert_lacks(page, "http://");
 	assert_lacks(page, "https://");

@@ -2,8 +2,8 @@
 /*
  * Damaged messages for people: see marked.h.
  *
- * A plan comes first: the positions of the bytes to show, with gaps. The message and its carets are both
- * printed from such a plan, so they stay aligned.
+ * A plan comes first: the positions of the bytes to show, with gaps. The message and its carets are
+ * both printed from such a plan, so they stay aligned.
  */
 #include "cmd/common/marked.h"
 

@@ -8,7 +8,7 @@
  *   pace_ms, messages          between two messages; {before, during, after}: around and in the damage window
  *   counts                     {cells, as_known, differing, no_expectation, unknown, skipped}
  *   as_expected                every cell that this kernel can build was judged, and none differs
- *   cells[]                    in the order of topology, family, proto, nic, behaviour, mitigation
+ *   cells[]                    by topology, family, proto, nic, behaviour, mitigation
  *     topology, family (4, 6), proto, nic, behaviour, mitigation
  *     verdict, caught_by       what was found
  *     expected, expected_by    what is expected; null if nothing is known to expect

@@ -311,7 +311,10 @@ static int run_chosen(const struct lab_options *options, const struct axes *axes
 	return code;
 }
 
-/* --live shows few cells, one after the other: IPv4, veth-2016 and no mitigation, unless the user says otherwise. */
+/*
+ * --live shows few cells, one after the other: IPv4, veth-2016 and no mitigation, unless the user
+ * says otherwise.
+ */
 static int narrow_for_live(struct lab_options *options)
 {
 	static char list[256];

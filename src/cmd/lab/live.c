@@ -2,10 +2,11 @@
 /*
  * The live view: see show.h.
  *
- * A row shows one message: the time, the message as the client sent it, a mark for how it crossed the wire, and the
- * message as the server read it. What happens within a moment after sending goes into the sender's row,
- * so each row waits that long; what happens later gets a row of its own. On a terminal a line of
- * counters stays below the rows: it is wiped before a row is printed and drawn again after it.
+ * A row shows one message: the time, the message as the client sent it, a mark for how it crossed
+ * the wire, and the message as the server read it. What happens within a moment after sending goes
+ * into the sender's row, so each row waits that long; what happens later gets a row of its own. On
+ * a terminal a line of counters stays below the rows: it is wiped before a row is printed and drawn
+ * again after it.
  *
  * After its rows, each cell gets its verdict in a few sentences.
  */
@@ -95,7 +96,9 @@ static void draw_status(struct live *live)
 		return;
 	wipe_status(live);
 	say_counts(live, text, sizeof(text));
-	/* Cut to the width, as a wrapped line cannot be wiped. It has no more columns than bytes. */
+	/*
+	 * Cut to the width, as a wrapped line cannot be wiped. It has no more columns than bytes.
+	 */
 	fprintf(live->out, "%7.1f  %.*s", (double)(clock_ns() - live->start_ns) / 1e9,
 		(int)live->columns - TIME_WIDTH, text);
 	live->status_drawn = true;
@@ -133,7 +136,7 @@ static void print_folded(const struct live *live, const char *text)
 	putc('\n', live->out);
 }
 
-static void print_carets(const struct live *live, const struct message_line *read)
+static void print_caret_line(const struct live *live, const struct message_line *read)
 {
 	if (live->color || !memcmp(read->got, read->want, read->len))
 		return;
@@ -142,7 +145,10 @@ static void print_carets(const struct live *live, const struct message_line *rea
 	putc('\n', live->out);
 }
 
-/* Prints the time, the message sent and the mark of its crossing; returns how many columns that took. */
+/*
+ * Prints the time, the message sent and the mark of its crossing; returns how many columns that
+ * took.
+ */
 static unsigned int print_left(struct live *live, uint64_t at_ns, const struct message_line *sent,
 			       enum crossing crossing)
 {
@@ -161,8 +167,8 @@ static unsigned int print_left(struct live *live, uint64_t at_ns, const struct m
 }
 
 /* Prints a row. `sent` and `read` may be NULL. */
-static void print_row(struct live *live, uint64_t at_ns, const struct message_line *sent,
-		      enum crossing crossing, const struct message_line *read)
+static void print_message_row(struct live *live, uint64_t at_ns, const struct message_line *sent,
+			      enum crossing crossing, const struct message_line *read)
 {
 	unsigned int used = print_left(live, at_ns, sent, crossing);
 
@@ -173,7 +179,7 @@ static void print_row(struct live *live, uint64_t at_ns, const struct message_li
 	}
 	putc('\n', live->out);
 	if (read)
-		print_carets(live, read);
+		print_caret_line(live, read);
 	draw_status(live);
 	fflush(live->out);
 }
@@ -204,7 +210,7 @@ static void flush_pending(struct live *live, const struct message_line *read)
 	pending->active = false;
 	loop_remove(&live->moment);
 	sent.len = message_write(pending->k, text);
-	print_row(live, pending->at_ns, &sent, pending->crossing, read);
+	print_message_row(live, pending->at_ns, &sent, pending->crossing, read);
 }
 
 static int on_moment(void *owner)
@@ -262,7 +268,7 @@ static void show_read(struct live *live, uint64_t at_ns, uint32_t k, const uint8
 		return;
 	}
 	flush_pending(live, NULL);
-	print_row(live, at_ns, NULL, CROSSED_NOT, &read);
+	print_message_row(live, at_ns, NULL, CROSSED_NOT, &read);
 }
 
 static void on_read(struct live *live, const struct cell_result *result, const struct event *event)
@@ -458,8 +464,8 @@ static void say_verdict(FILE *out, const struct cell_key *key, const struct lab_
 		fputs(" This is NOT what is expected of this cell.", out);
 }
 
-static void print_verdict(struct live *live, const struct cell_key *key,
-			  const struct cell_result *result)
+static void print_cell_verdict(struct live *live, const struct cell_key *key,
+			       const struct cell_result *result)
 {
 	static const enum term_style styles[VERDICTS] = {
 		[VERDICT_UNKNOWN] = TERM_WARN,
@@ -487,7 +493,7 @@ static void print_verdict(struct live *live, const struct cell_key *key,
 	fflush(live->out);
 }
 
-static void on_begin(void *owner, const struct lab_cell *cell)
+static void on_cell_begin(void *owner, const struct lab_cell *cell)
 {
 	struct live *live = owner;
 
@@ -500,13 +506,13 @@ static void on_begin(void *owner, const struct lab_cell *cell)
 	print_heading(live);
 }
 
-static void on_end(void *owner, const struct lab_cell *cell)
+static void on_cell_end(void *owner, const struct lab_cell *cell)
 {
 	struct live *live = owner;
 
 	flush_pending(live, NULL);
 	live->cell = NULL;
-	print_verdict(live, &cell->key, &cell->result);
+	print_cell_verdict(live, &cell->key, &cell->result);
 }
 
 /* The right side gets its columns first, as it shows the damage. */
@@ -528,7 +534,7 @@ int lab_live(FILE *out, struct lab_cell *cells, size_t count, const struct lab_s
 			     .settings = settings,
 			     .count = count };
 	const struct run_watcher watcher = {
-		.begin = on_begin, .event = on_event, .end = on_end, .owner = &live
+		.begin = on_cell_begin, .event = on_event, .end = on_cell_end, .owner = &live
 	};
 	int rc = loop_new(&loop);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A run for the terminal: see show.h. A column is as wide as its widest text, so all texts are made once to
- * measure them. A row takes two lines if IPv4 and IPv6 need a text each; a row that was skipped as a
- * whole shows its one reason.
+ * A run for the terminal: see show.h. A column is as wide as its widest text, so all texts are made
+ * once to measure them. A row takes two lines if IPv4 and IPv6 need a text each; a row that was
+ * skipped as a whole shows its one reason.
  */
 #include "cmd/lab/show.h"
 
@@ -42,7 +42,7 @@ struct matrix {
 };
 
 /* How many columns a UTF-8 text takes: its code points. */
-static size_t width_of(const char *text)
+static size_t text_columns(const char *text)
 {
 	size_t width = 0;
 
@@ -51,13 +51,13 @@ static size_t width_of(const char *text)
 	return width;
 }
 
-static size_t width_of_text(const struct text *text)
+static size_t text_width(const struct text *text)
 {
-	return width_of(text->family) + width_of(text->mark) + width_of(text->verdict) +
-	       width_of(text->by);
+	return text_columns(text->family) + text_columns(text->mark) + text_columns(text->verdict) +
+	       text_columns(text->by);
 }
 
-static void pad(FILE *out, size_t columns)
+static void put_blanks(FILE *out, size_t columns)
 {
 	while (columns--)
 		fputc(' ', out);
@@ -79,7 +79,10 @@ static void put_styled(const struct matrix *matrix, enum term_style style, const
 	fputs(term_style(matrix->color, TERM_PLAIN), matrix->out);
 }
 
-/* Running text that begins at column `at`, broken between words; its other lines are indented by `indent`. */
+/*
+ * Running text that begins at column `at`, broken between words; its other lines are indented by
+ * `indent`.
+ */
 static void put_wrapped(const struct matrix *matrix, const char *text, size_t indent, size_t at)
 {
 	const char *word = text;
@@ -92,7 +95,7 @@ static void put_wrapped(const struct matrix *matrix, const char *text, size_t in
 			width += ((unsigned char)word[i] & 0xc0) != 0x80;
 		if (at > indent && at + 1 + width > matrix->width) {
 			fputc('\n', matrix->out);
-			pad(matrix->out, indent);
+			put_blanks(matrix->out, indent);
 			at = indent;
 		} else if (word > text) {
 			fputc(' ', matrix->out);
@@ -119,8 +122,8 @@ static enum term_style style_of(const struct cell_result *result)
 	return styles[result->verdict];
 }
 
-static struct text text_of(const struct matrix *matrix, const struct lab_cell *a,
-			   const struct lab_cell *b, const char *family)
+static struct text cell_text(const struct matrix *matrix, const struct lab_cell *a,
+			     const struct lab_cell *b, const char *family)
 {
 	struct text text = { .mark = "", .style = style_of(&a->result) };
 	FILE *verdict;
@@ -148,11 +151,11 @@ static size_t place_texts(const struct matrix *matrix, const struct grid_place *
 	if (!first)
 		return 0;
 	if (!place->apart) {
-		texts[0] = text_of(matrix, first, v4 ? v6 : NULL, "");
+		texts[0] = cell_text(matrix, first, v4 ? v6 : NULL, "");
 		return 1;
 	}
-	texts[0] = text_of(matrix, v4, NULL, "v4 ");
-	texts[1] = text_of(matrix, v6, NULL, "v6 ");
+	texts[0] = cell_text(matrix, v4, NULL, "v4 ");
+	texts[1] = cell_text(matrix, v6, NULL, "v6 ");
 	return 2;
 }
 
@@ -198,27 +201,27 @@ static void write_label(const struct grid *grid, const struct grid_row *row, cha
 	snprintf(text, size, "%s%s", row->topology->name, only);
 }
 
-static void measure(struct matrix *matrix)
+static void measure_columns(struct matrix *matrix)
 {
 	char name[64];
 
 	matrix->label_width = LABEL_LEAST;
 	for (size_t i = 0; i < matrix->grid->column_count; i++) {
-		matrix->column_width[i] = width_of(matrix->grid->columns[i].name);
+		matrix->column_width[i] = text_columns(matrix->grid->columns[i].name);
 	}
 	for (size_t i = 0; i < matrix->grid->row_count; i++) {
 		const struct grid_row *row = &matrix->grid->rows[i];
 
 		write_label(matrix->grid, row, name, sizeof(name));
-		if (width_of(name) > matrix->label_width)
-			matrix->label_width = width_of(name);
+		if (text_columns(name) > matrix->label_width)
+			matrix->label_width = text_columns(name);
 		for (size_t j = 0; j < matrix->grid->column_count; j++) {
 			struct text texts[2];
 			size_t count = place_texts(matrix, &row->place[j], texts);
 
 			for (size_t k = 0; k < count; k++)
-				if (width_of_text(&texts[k]) > matrix->column_width[j])
-					matrix->column_width[j] = width_of_text(&texts[k]);
+				if (text_width(&texts[k]) > matrix->column_width[j])
+					matrix->column_width[j] = text_width(&texts[k]);
 		}
 	}
 }
@@ -234,7 +237,7 @@ static void put_text(const struct matrix *matrix, const struct text *text)
 static void put_line(const struct matrix *matrix, const struct grid_row *row, const char *label,
 		     size_t line)
 {
-	size_t missing = matrix->label_width - width_of(label); /* columns not yet written */
+	size_t missing = matrix->label_width - text_columns(label); /* columns not yet written */
 
 	put_styled(matrix, TERM_BOLD, label);
 	for (size_t i = 0; i < matrix->grid->column_count; i++) {
@@ -242,9 +245,9 @@ static void put_line(const struct matrix *matrix, const struct grid_row *row, co
 
 		missing += GAP;
 		if (line < place_texts(matrix, &row->place[i], texts)) {
-			pad(matrix->out, missing);
+			put_blanks(matrix->out, missing);
 			put_text(matrix, &texts[line]);
-			missing = matrix->column_width[i] - width_of_text(&texts[line]);
+			missing = matrix->column_width[i] - text_width(&texts[line]);
 		} else {
 			missing += matrix->column_width[i];
 		}
@@ -261,7 +264,7 @@ static void put_row(const struct matrix *matrix, const struct grid_row *row)
 	write_label(matrix->grid, row, label, sizeof(label));
 	if (reason) {
 		put_styled(matrix, TERM_BOLD, label);
-		pad(matrix->out, matrix->label_width - width_of(label) + GAP);
+		put_blanks(matrix->out, matrix->label_width - text_columns(label) + GAP);
 		fputs("not here: ", matrix->out);
 		put_wrapped(matrix, bare_reason(reason), matrix->label_width + GAP,
 			    matrix->label_width + GAP + strlen("not here: "));
@@ -277,14 +280,14 @@ static void put_row(const struct matrix *matrix, const struct grid_row *row)
 
 static void put_table(const struct matrix *matrix)
 {
-	pad(matrix->out, matrix->label_width);
+	put_blanks(matrix->out, matrix->label_width);
 	for (size_t i = 0; i < matrix->grid->column_count; i++) {
 		const char *name = matrix->grid->columns[i].name;
 		bool last = i + 1 == matrix->grid->column_count;
 
-		pad(matrix->out, GAP);
+		put_blanks(matrix->out, GAP);
 		put_styled(matrix, TERM_BOLD, name);
-		pad(matrix->out, last ? 0 : matrix->column_width[i] - width_of(name));
+		put_blanks(matrix->out, last ? 0 : matrix->column_width[i] - text_columns(name));
 	}
 	fputc('\n', matrix->out);
 	for (size_t i = 0; i < matrix->grid->row_count; i++) {
@@ -316,7 +319,7 @@ static void put_prose(const struct matrix *matrix, enum term_style style, size_t
 		      struct prose *prose)
 {
 	fclose(prose->out);
-	pad(matrix->out, indent);
+	put_blanks(matrix->out, indent);
 	fputs(term_style(matrix->color, style), matrix->out);
 	put_wrapped(matrix, prose->text, indent, indent);
 	fputs(term_style(matrix->color, TERM_PLAIN), matrix->out);
@@ -372,7 +375,7 @@ static bool has_note(const struct lab_cell *cell)
 	       (*result->reason && result->verdict != VERDICT_VERIFIED);
 }
 
-static int put_notes(const struct matrix *matrix)
+static int put_cell_notes(const struct matrix *matrix)
 {
 	bool any = false;
 
@@ -406,10 +409,10 @@ static void put_term(void *owner, const char *term, const char *meaning)
 {
 	const struct matrix *matrix = owner;
 	const size_t column = matrix->label_width + GAP;
-	size_t width = width_of(term);
+	size_t width = text_columns(term);
 
 	put_styled(matrix, TERM_BOLD, term);
-	pad(matrix->out, column > width ? column - width : 1);
+	put_blanks(matrix->out, column > width ? column - width : 1);
 	put_wrapped(matrix, meaning, column, column);
 }
 
@@ -418,9 +421,9 @@ static void put_fact(void *owner, const char *name, const char *text)
 	const struct matrix *matrix = owner;
 	const size_t column = INDENT + 12;
 
-	pad(matrix->out, INDENT);
+	put_blanks(matrix->out, INDENT);
 	put_styled(matrix, TERM_DIM, name);
-	pad(matrix->out, column - INDENT - width_of(name));
+	put_blanks(matrix->out, column - INDENT - text_columns(name));
 	put_wrapped(matrix, text, column, column);
 }
 
@@ -471,13 +474,13 @@ int lab_matrix(FILE *out, const struct lab_run *run, const struct lab_cell *cell
 		return rc;
 	if (matrix.width > WIDTH_MAX)
 		matrix.width = WIDTH_MAX;
-	measure(&matrix);
+	measure_columns(&matrix);
 	rc = put_words(&matrix, TERM_BOLD, WORDS_HEADLINE);
 	if (!rc) {
 		fputc('\n', out);
 		put_table(&matrix);
 		fputc('\n', out);
-		rc = put_notes(&matrix);
+		rc = put_cell_notes(&matrix);
 	}
 	if (!rc) {
 		words_legend(matrix.grid, put_term, &matrix);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The page: the headline, an example of a cell that verifies beside one that does not, the matrix, the
- * conclusion, and a section for each network setup with a timeline and the evidence of each cell. The timelines of
- * one section have one scale, so delays can be compared by eye.
+ * The page: the headline, an example of a cell that verifies beside one that does not, the matrix,
+ * the conclusion, and a section for each network setup with a timeline and the evidence of each
+ * cell. The timelines of one section have one scale, so delays can be compared by eye.
  *
- * The page has no script: a place of the matrix links to its cell's figure, evidence folds in <details>.
- * Every text that does not come from this program's source is escaped. The content policy forbids loading and running
- * anything, so even an escaping mistake could do no harm.
+ * The page has no script: a place of the matrix links to its cell's figure, evidence folds in
+ * <details>. Every text that does not come from this program's source is escaped. The content
+ * policy forbids loading and running anything, so even an escaping mistake could do no harm.
  */
 #include "cmd/lab/show.h"
 
@@ -52,7 +52,9 @@ static const char *escape_of(char c)
 	return NULL;
 }
 
-/* The length of the UTF-8 sequence (RFC 3629) of two or more bytes at `text`; 0 if there is none. */
+/*
+ * The length of the UTF-8 sequence (RFC 3629) of two or more bytes at `text`; 0 if there is none.
+ */
 static size_t utf8_len(const unsigned char *text)
 {
 	static const struct {
@@ -80,8 +82,8 @@ static size_t utf8_len(const unsigned char *text)
 }
 
 /*
- * Writes a text from outside: escapes what has a meaning in HTML, in element content and quoted attributes.
- * Control characters and bytes that are not UTF-8 become U+FFFD.
+ * Writes a text from outside: escapes what has a meaning in HTML, in element content and quoted
+ * attributes. Control characters and bytes that are not UTF-8 become U+FFFD.
  */
 static void put_escaped(FILE *out, const char *text)
 {
@@ -113,7 +115,7 @@ static void put_byte(FILE *out, uint8_t byte)
 }
 
 /* What words.h says about the run, escaped. */
-static int put_words(const struct page *page, enum words_about about)
+static int put_run_words(const struct page *page, enum words_about about)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size = 0;
@@ -186,7 +188,7 @@ static void put_badge(FILE *out, const struct lab_cell *cell)
 		words_caught_by(out, &cell->key, result->caught_by);
 	}
 	if (result->agreement == AGREEMENT_DIFFERS)
-		fputs(" <strong class=\"differs\">! differs from what is expected</strong>", out);
+		fputs(" <strong class=\"differs\">! not as expected</strong>", out);
 }
 
 static void put_title(FILE *out, const struct cell_key *key)
@@ -253,8 +255,8 @@ static void put_wrong_bytes(FILE *out, const uint8_t *got, const char *want, siz
 		fprintf(out, "; %u more", wrong - NAMED_MOST);
 }
 
-static void put_line(FILE *out, const struct message_fate *message, uint32_t k,
-		     const uint8_t *bytes, size_t len)
+static void put_read_line(FILE *out, const struct message_fate *message, uint32_t k,
+			  const uint8_t *bytes, size_t len)
 {
 	char want[MESSAGE_MAX];
 
@@ -289,7 +291,10 @@ static bool is_shown(const struct cell_result *result, const struct lab_settings
 	return k >= settings->before && k < settings->before + settings->during;
 }
 
-/* A few of the damaged messages as read, their wrong bytes marked and named; says so if there are none. */
+/*
+ * A few of the damaged messages as read, their wrong bytes marked and named; says so if there are
+ * none.
+ */
 static void put_lines(const struct page *page, const struct lab_cell *cell)
 {
 	FILE *out = page->out;
@@ -308,7 +313,7 @@ static void put_lines(const struct page *page, const struct lab_cell *cell)
 		if (!bytes)
 			continue;
 		fputs(shown++ ? "" : "<ul class=\"lines\">\n", out);
-		put_line(out, message, k, bytes, len);
+		put_read_line(out, message, k, bytes, len);
 	}
 	fputs(shown ? "</ul>\n<p class=\"more\">" : "<p class=\"more\">", out);
 	if (cell->result.delivered_damaged)
@@ -354,7 +359,7 @@ static int put_header(const struct page *page)
 		page->grid->counts.differing  ? "bad"
 		: page->grid->counts.as_known ? "good"
 					      : "unknown");
-	rc = put_words(page, WORDS_HEADLINE);
+	rc = put_run_words(page, WORDS_HEADLINE);
 	if (rc)
 		return rc;
 	fputs("</p>\n<p class=\"about\">", page->out);
@@ -372,7 +377,7 @@ static int put_header(const struct page *page)
 		settings->before, settings->during, settings->after);
 	words_duration(page->out, settings->pace_ns);
 	fputs(". ", page->out);
-	rc = put_words(page, WORDS_COUNTS);
+	rc = put_run_words(page, WORDS_COUNTS);
 	fputs("</p>\n</header>\n<main>\n", page->out);
 	return rc;
 }
@@ -388,7 +393,10 @@ static size_t row_cells(const struct page *page)
 	return page->grid->column_count * GRID_FAMILIES;
 }
 
-/* The first cell that delivers damage without a mitigation; one with 2016's behaviour, if there is one. */
+/*
+ * The first cell that delivers damage without a mitigation; one with 2016's behaviour, if there is
+ * one.
+ */
 static const struct lab_cell *find_delivering(const struct grid *grid)
 {
 	for (int behaviour = BEHAVIOURS - 1; behaviour >= 0; behaviour--) {
@@ -526,7 +534,7 @@ static void put_place(const struct page *page, const struct grid_place *place)
 	fputs("</td>", page->out);
 }
 
-static void put_row(const struct page *page, const struct grid_row *row)
+static void put_matrix_row(const struct page *page, const struct grid_row *row)
 {
 	if (*row->heading)
 		fprintf(page->out,
@@ -553,7 +561,7 @@ static int put_matrix(const struct page *page)
 		fprintf(page->out, "<th scope=\"col\">%s</th>", page->grid->columns[i].name);
 	fputs("</tr></thead>\n<tbody>\n", page->out);
 	for (size_t i = 0; i < page->grid->row_count; i++)
-		put_row(page, &page->grid->rows[i]);
+		put_matrix_row(page, &page->grid->rows[i]);
 	fputs("</tbody>\n</table></div>\n<dl class=\"legend\">\n", page->out);
 	words_legend(page->grid, put_definition, page->out);
 	fputs("</dl>\n</section>\n", page->out);
@@ -567,7 +575,7 @@ static int put_conclusion(const struct page *page)
 	fputs("<section aria-labelledby=\"conclusion\">\n<h2 id=\"conclusion\">What this says about "
 	      "this kernel</h2>\n<p>",
 	      page->out);
-	rc = put_words(page, WORDS_CONCLUSION);
+	rc = put_run_words(page, WORDS_CONCLUSION);
 	fputs("</p>\n</section>\n", page->out);
 	return rc;
 }
@@ -667,7 +675,7 @@ static int write_page(FILE *out, const struct lab_run *run, const struct lab_cel
 }
 
 /* Replaces a regular file; writes to anything else (/dev/stdout). */
-static int write_file(const char *path, const char *text, size_t size)
+static int write_or_replace(const char *path, const char *text, size_t size)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat status;
@@ -695,5 +703,5 @@ int lab_page(const char *path, const struct lab_run *run, const struct lab_cell 
 	rc = write_page(memory, run, cells, count);
 	if (fclose(memory) && !rc)
 		rc = fail(-ENOMEM, "no memory for the page");
-	return rc ? rc : write_file(path, text, size);
+	return rc ? rc : write_or_replace(path, text, size);
 }

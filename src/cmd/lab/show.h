@@ -11,15 +11,16 @@
 #include "lab/run.h"
 
 /*
- * Runs the cells, whose keys are set, one after the other, and shows each on `out` with its verdict in words: what the
- * client sends on the left, what the server's application reads on the right. On a terminal in colour, with a line
- * of counters at the bottom. Fills in the results as run_cells() does. -EINTR after a signal.
+ * Runs the cells, whose keys are set, one after the other, and shows each on `out` with its verdict
+ * in words: what the client sends on the left, what the server's application reads on the right. On
+ * a terminal in colour, with a line of counters at the bottom. Fills in the results as run_cells()
+ * does. -EINTR after a signal.
  */
 int lab_live(FILE *out, struct lab_cell *cells, size_t count, const struct lab_settings *settings);
 
 /*
- * For people: headline, matrix, legend, conclusion, counts. In colour if `out` is a terminal (base/term.h).
- * `evidence` adds the evidence of each cell. -ENOMEM, with a sentence.
+ * For people: headline, matrix, legend, conclusion, counts. In colour if `out` is a terminal
+ * (base/term.h). `evidence` adds the evidence of each cell. -ENOMEM, with a sentence.
  */
 int lab_matrix(FILE *out, const struct lab_run *run, const struct lab_cell *cells, size_t count,
 	       bool evidence);
@@ -28,14 +29,17 @@ int lab_matrix(FILE *out, const struct lab_run *run, const struct lab_cell *cell
 int lab_json(FILE *out, const struct lab_run *run, const struct lab_cell *cells, size_t count);
 
 /*
- * Writes the run to `path` as one self-contained HTML page: matrix, a timeline of each cell, evidence. A file there
- * is replaced in one step when the page is complete, or stays as it is; anything but a regular file (a pipe,
- * /dev/stdout) is written to. -errno, with a sentence.
+ * Writes the run to `path` as one self-contained HTML page: matrix, a timeline of each cell,
+ * evidence. A file there is replaced in one step when the page is complete, or stays as it is;
+ * anything but a regular file (a pipe, /dev/stdout) is written to. -errno, with a sentence.
  */
 int lab_page(const char *path, const struct lab_run *run, const struct lab_cell *cells,
 	     size_t count);
 
-/* For the page: what happened in a cell as an inline SVG, from 0 to until_ns (> 0): several can have one scale. */
+/*
+ * For the page: what happened in a cell as an inline SVG, from 0 to until_ns (> 0): several can
+ * have one scale.
+ */
 void lab_timeline(FILE *out, const struct lab_cell *cell, const struct lab_settings *settings,
 		  uint64_t until_ns);
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A cell's timeline: three lanes (client wrote, on the wire, server read) over one time axis, and
- * a line for each message from the time when it was written to the time when it was read. If damage is caught, the
- * lines meet in one point after the window; if not, they go straight down, as damaged ones.
+ * A cell's timeline: three lanes (client wrote, on the wire, server read) over one time axis, and a
+ * line for each message from the time when it was written to the time when it was read. If damage
+ * is caught, the lines meet in one point after the window; if not, they go straight down, as
+ * damaged ones.
  *
- * All marks of a kind are one <path>, or the page would hold some ten thousand elements. A dot is a line of
- * length zero with round ends. The shape says what a mark means; the colour (in page.css) only repeats it.
+ * All marks of a kind are one <path>, or the page would hold some ten thousand elements. A dot is a
+ * line of length zero with round ends. The shape says what a mark means; the colour (in page.css)
+ * only repeats it.
  */
 #include "cmd/lab/show.h"
 
@@ -213,7 +215,10 @@ static void put_marks(const struct picture *picture, const struct mark *mark)
 		fputs("\"/>", picture->out);
 }
 
-/* Finds the longest time in which the server read nothing; false if it is not long for the client's pace. */
+/*
+ * Finds the longest time in which the server read nothing; false if it is not long for the client's
+ * pace.
+ */
 static bool find_silence(const struct picture *picture, uint64_t *ret_from, uint64_t *ret_to)
 {
 	uint64_t last = 0, from = 0, to = 0;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A run in plain words: see words.h. First one cell (its name, verdict and evidence), then the legend, then the whole
- * run, counted from the grid.
+ * A run in plain words: see words.h. First one cell (its name, verdict and evidence), then the
+ * legend, then the whole run, counted from the grid.
  *
- * A network setup (a row of the grid) has one verdict in a column, that of its worse family: it delivers damage if IPv4
- * or IPv6 does, it is blocked if one of them is, otherwise it is verified. If neither has a verdict, the row
- * does not count.
+ * A network setup (a row of the grid) has one verdict in a column, that of its worse family: it
+ * delivers damage if IPv4 or IPv6 does, it is blocked if one of them is, otherwise it is verified.
+ * If neither has a verdict, the row does not count.
  */
 #include "cmd/lab/words.h"
 
@@ -383,7 +383,10 @@ static void say_row(FILE *out, const struct grid *grid, const struct grid_row *r
 		fprintf(out, " %s", nic_names[row->nic]);
 }
 
-/* Lists the rows that pass: " (routed, bridge)". Writes nothing if there are none, or more than `most`. */
+/*
+ * Lists the rows that pass: " (routed, bridge)". Writes nothing if there are none, or more than
+ * `most`.
+ */
 static void say_rows(FILE *out, const struct grid *grid, size_t most, const char *before,
 		     row_filter passes, int column, int argument)
 {
