@@ -101,6 +101,28 @@ damaged_once() {
 	[[ $output != *always* ]]
 }
 
+@test "pcap: when the flipped bits are known, it says how much of such damage a TCP checksum lets through" {
+	local down up
+	# Two flips 1→0 in the first packet; two 0→1 in the second, in the same column: one of each would cancel out.
+	down=$(tcp 1000 "$PAYLOAD")
+	up=$(tcp 1064 "${PAYLOAD//61/41}")
+	capture "$down" "$(flip "$(flip "$down" $HEADERS 0x20)" $((HEADERS + 8)) 0x20)" >down.pcap
+	pcap down.pcap
+	[[ $output == *"1 compared with an undamaged copy in the capture: 2 bits 1→0"* ]]
+	[[ $output == *"  A TCP checksum catches all damage of this kind."* ]]
+	capture "$down" "$(flip "$(flip "$down" $HEADERS 0x20)" $((HEADERS + 8)) 0x20)" \
+		"$up" "$(flip "$(flip "$up" $HEADERS 0x20)" $((HEADERS + 8)) 0x20)" >both.pcap
+	pcap both.pcap
+	[[ $output == *"2 compared with an undamaged copy in the capture: 4 bits: 2 1→0, 2 0→1"* ]]
+	[[ $output == *"  A TCP checksum lets about 1 in 2 packets with damage of this kind through."* ]]
+	pcap --json both.pcap
+	[[ $output != *"TCP checksum"* ]]
+	# Without a copy nothing is known of the bits.
+	capture "$(tcp 1000 "$PAYLOAD")" "$(flip "$(tcp 1064 "$PAYLOAD")" $((HEADERS + 22)) 0x10)" >bad.pcap
+	pcap bad.pcap
+	[[ $output != *"TCP checksum"* ]]
+}
+
 @test "pcap: UDP is compared with its duplicate, captured before or behind, and not with its like" {
 	local packet other
 	packet=$(udp "$PAYLOAD" good 7)

@@ -348,6 +348,31 @@ static void print_differences(const struct scan *scan, bool hint)
 		       words_count(kinds - DIFFERENCES_SHOWN, "other difference", &number));
 }
 
+/* Two digits are enough for an estimate. */
+static uint64_t round_to_two_digits(double value)
+{
+	double unit = 1;
+
+	while (value / unit >= 100)
+		unit *= 10;
+	return (uint64_t)(value / unit + 0.5) * (uint64_t)unit;
+}
+
+/* A checksum found all of this damage: says how much more of the kind it does not find. */
+static void print_missed_share(const struct diff_copies *copies)
+{
+	double share = detect_missed_share(&copies->damage);
+	struct words number;
+
+	if (share > 2.0 / 3)
+		printf("  A TCP checksum lets most packets with damage of this kind through.\n");
+	else if (share > 0)
+		printf("  A TCP checksum lets about 1 in %s packets with damage of this kind through.\n",
+		       words_number(round_to_two_digits(1 / share), &number));
+	else
+		printf("  A TCP checksum catches all damage of this kind.\n");
+}
+
 static void print_fates(const struct scan *scan)
 {
 	static const struct {
@@ -392,6 +417,7 @@ static void print_damage(const struct pcap_result *result)
 		printf("  %s compared with an undamaged copy in the capture: %s\n",
 		       words_number(copies->compared, &number), words_bits(&copies->shape, &bits));
 		pcap_print_shape(&copies->shape);
+		print_missed_share(copies);
 	}
 	print_fates(result->scan);
 }
