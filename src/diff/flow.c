@@ -11,8 +11,7 @@
 
 #include "diff/view.h"
 
-#define STRAY_BITS_MAX                                                                             \
-	64 /* of addresses and ports: if more differ it is another peer, not damage */
+#define STRAY_BITS_MAX 64 /* of addresses and ports: if more differ, it is another peer */
 #define STRAY_OTHERS_MIN 4
 
 _Static_assert(sizeof(struct packet_flow) == 38, "flows are compared as bytes, without padding");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The flows of two captures, each in one row for both, and which flow before became which after.
- * That is learned from packets that were matched byte for byte. A zeroed struct diff_flows is
- * empty.
+ * The flows of two captures, in one row for both, and which flow before became which after: that is
+ * learned from equal packets. A zeroed struct diff_flows is empty.
  */
 #ifndef TRUESUM_DIFF_FLOW_H
 #define TRUESUM_DIFF_FLOW_H
@@ -18,15 +17,12 @@ enum diff_side { DIFF_BEFORE, DIFF_AFTER, DIFF_SIDES };
 struct diff_flow {
 	struct packet_flow flow;
 	uint32_t packets[DIFF_SIDES];
-	/*
-	 * The flow that most of its packets became (of those before), or came from (of those
-	 * after).
-	 */
+	/* Before: the flow that most packets became; after: the one that most packets were. */
 	uint32_t best[DIFF_SIDES]; /* a row, or DIFF_FLOW_NONE */
-	uint32_t best_count[DIFF_SIDES]; /* how many packets */
+	uint32_t best_count[DIFF_SIDES]; /* packets */
 };
 
-/* Packets of one flow before that are packets of another flow, or the same, after. */
+/* Packets that have one flow before and another, or the same, after. */
 struct diff_link {
 	uint32_t from, to; /* flows */
 	uint32_t count;
@@ -51,14 +47,11 @@ struct diff_flows {
 
 void diff_flows_free(struct diff_flows *flows);
 
-/*
- * The flow's row, which may be new; counts a packet of it on that side. -ENOMEM without a
- * sentence.
- */
+/* Counts a packet of a flow on that side, in its row, which may be new. -ENOMEM, no sentence. */
 int diff_flows_add(struct diff_flows *flows, enum diff_side side, const struct packet_flow *flow,
 		   uint32_t *ret_row);
 
-/* Packet `before` of flow `from` is packet `after` of flow `to`. -ENOMEM without a sentence. */
+/* Packet `before` of flow `from` is packet `after` of flow `to`. -ENOMEM, no sentence. */
 int diff_flows_learn(struct diff_flows *flows, uint32_t from, uint32_t to, uint32_t before,
 		     uint32_t after, int64_t after_ns);
 
@@ -66,8 +59,8 @@ int diff_flows_learn(struct diff_flows *flows, uint32_t from, uint32_t to, uint3
 unsigned int diff_flows_fit(const struct diff_flows *flows, uint32_t from, uint32_t to);
 
 /*
- * The flow that packets of `from` have after: that of most of them; or the reverse of what the
- * flow in the other direction came from; or their own. Returns its row if it has packets after,
+ * The flow that a packet of `from` should have after: what most others have; else the reverse of
+ * what packets in the other direction have; else `from`. Returns its row if it has packets after,
  * else DIFF_FLOW_NONE.
  */
 uint32_t diff_flows_expected(const struct diff_flows *flows, uint32_t from,

@@ -583,8 +583,8 @@ static bool tail_key(const struct diff_view *view, uint64_t *ret_key)
 }
 
 /*
- * The keys of a packet whose flow after is `flow`, in row `row` (DIFF_FLOW_NONE: in no row). Returns
- * a bit for each key that it has.
+ * The keys of a packet whose flow after is `flow`, in row `row` (DIFF_FLOW_NONE: in no row).
+ * Returns a bit for each key that it has.
  */
 static unsigned int near_keys(const struct diff_view *view, const struct packet_flow *flow,
 			      uint32_t row, uint64_t keys[KEYS])

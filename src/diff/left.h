@@ -25,9 +25,7 @@ struct diff_left {
 	uint32_t previous, next; /* counterpart + 1 of the matched packets around it; 0: none */
 };
 
-/*
- * A packet after whose checksum has gone bad, though it equals one before: numbers in both lists.
- */
+/* A packet after that equals one before, but has a bad checksum now: numbers in both lists. */
 struct diff_suspect {
 	uint32_t before, after;
 };

@@ -18,7 +18,7 @@ struct multimap_walk {
 	uint32_t at, before; /* its entry + 1, that of the one before; 0: none */
 };
 
-/* Room for `capacity` (< 2^32 - 1) numbers. -ENOMEM without a sentence. */
+/* Room for `capacity` (< 2^32 - 1) numbers. -ENOMEM, no sentence. */
 int multimap_new(size_t capacity, struct multimap **ret_map);
 void multimap_free(struct multimap *map);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Whether a packet after is a changed packet of before: see pair.h.
+ * Whether a packet after is a certain packet before, and what changed: see pair.h.
  *
  * Evidence is counted in bits. The checksum field is the best evidence: damage on the way leaves
  * it alone, and NAT changes it by exactly as much as it changes addresses and ports (RFC 1624).

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether a packet after is a changed packet of before, and what changed. */
+/* Whether a packet after is a certain packet before, and what changed in it. */
 #ifndef TRUESUM_DIFF_PAIR_H
 #define TRUESUM_DIFF_PAIR_H
 
@@ -14,11 +14,10 @@ struct diff_delta {
 	uint64_t bits;
 	uint64_t payload_bits; /* of these, in the payload */
 	uint64_t compared, payload_compared; /* bytes that both have */
-	uint8_t where, was,
-		is; /* the first changed byte: enum diff_where, values before and after */
-	uint32_t offset; /* of that byte, in its part */
-	uint32_t first,
-		end; /* of a pair: all changed bytes lie in [first, end) from `transport` on */
+	/* The first changed byte: its part (enum diff_where), values, and offset in the part. */
+	uint8_t where, was, is;
+	uint32_t offset;
+	uint32_t first, end; /* of a pair: the run with all changes, as offsets from `transport` */
 };
 
 /* Two packets side by side. */
@@ -30,8 +29,7 @@ struct diff_pair {
 	/* What diff_pair_compare() finds out: */
 	struct diff_delta delta;
 	unsigned int evidence; /* that they are the same packet, in bits */
-	unsigned int
-		placed; /* the part of it from places: in a stream, by number, in the captures */
+	unsigned int placed; /* of this, from sequence number, identification and position */
 	bool sum_agrees; /* the checksum fields say that the bytes were the same once */
 	bool newly_bad; /* a checksum became bad, or the headers senseless */
 	bool accepted; /* the evidence is enough for what differs, if anything does */
@@ -42,8 +40,8 @@ struct diff_pair {
 #define DIFF_EVIDENCE_SURE 40
 
 /*
- * Compares two packets: reads before, after, expected, position and shape, sets the rest. False:
- * far too much differs; then the rest means nothing.
+ * Compares two packets: reads before, after, expected, position and shape, sets the rest. False if
+ * far too much differs; the rest means nothing then.
  */
 bool diff_pair_compare(struct diff_pair *pair);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The part of a packet that a hop leaves alone: by it, the packets of two captures are compared. */
+/* The view of a packet: the part that a hop leaves alone, by which two captures are compared. */
 #ifndef TRUESUM_DIFF_VIEW_H
 #define TRUESUM_DIFF_VIEW_H
 
@@ -43,15 +43,11 @@ struct diff_sum {
 	uint32_t computed; /* what it should hold by the packet's bytes; 0: not known */
 };
 
-/*
- * Offsets count from the first captured byte, and never lie beyond the last. Numbers are in host
- * order.
- */
+/* Offsets count from the first captured byte, never beyond the last. Numbers: host order. */
 struct diff_view {
 	const uint8_t *data;
 	uint32_t captured, len;
-	uint32_t
-		network; /* innermost IP header; without IP: the first byte after the link header */
+	uint32_t network; /* innermost IP header; without IP: the end of the link header */
 	uint32_t transport; /* first byte that is compared */
 	uint32_t payload, end; /* first byte after the transport header, after the packet */
 	uint32_t payload_len; /* captured bytes of the payload */
@@ -70,22 +66,17 @@ struct diff_view {
 	uint16_t masked; /* one's complement sum of the bytes masked below, but the checksum */
 	/* The first bytes from `transport` on; those that a hop may write are 0. */
 	uint32_t head_len;
-	uint64_t mask[(DIFF_VIEW_HEAD + 63) /
-		      64]; /* a bit for each byte that is 0 for that reason */
+	uint64_t mask[(DIFF_VIEW_HEAD + 63) / 64]; /* a bit for each of these */
 	uint8_t head[DIFF_VIEW_HEAD];
 };
 
-/*
- * The view of a packet whose data is there. `judgement`: packet_judge()'s of it; NULL: judges it
- * itself.
- */
+/* Makes the view of a packet whose data is there. `judgement`: NULL if it is not judged yet. */
 void diff_view_of(const struct diff_packet *packet, const struct packet_judgement *judgement,
 		  struct diff_view *ret_view);
 
 /*
- * The view of the same packet as if its headers lay as those of `model` do, from the IP header
- * on: for a packet whose own lengths or types are damaged. False: it has too few bytes for that,
- * or too many.
+ * Makes the view of a packet whose own lengths or types are damaged: from the IP header on, its
+ * headers are taken to be where those of `model` are. False: it has too few bytes, or too many.
  */
 bool diff_view_like(const struct diff_view *model, const struct diff_view *view,
 		    struct diff_view *ret_view);
