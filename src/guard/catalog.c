@@ -10,7 +10,7 @@
 const struct catalog_row catalog[MITIGATIONS] = {
 	[MITIGATION_RX_OFF] = {
 		.rank = { [AT_END] = 10, [AT_BOUNDARY] = 50 },
-		.kind = "feature", .key = "feature", .prefix = "rx-",
+		.kind = "feature", .key = "feature", .prefix = "rx-checksum",
 	},
 	[MITIGATION_RESET] = {
 		.rank = { [AT_END] = 20, [AT_BOUNDARY] = 40 },
@@ -22,7 +22,7 @@ const struct catalog_row catalog[MITIGATIONS] = {
 	},
 	[MITIGATION_TX_OFF] = {
 		.rank = { [AT_TUNNEL] = 60 },
-		.kind = "feature", .key = "feature", .prefix = "tx-",
+		.kind = "feature", .key = "feature", .prefix = "tx-checksum-",
 	},
 };
 /* clang-format on */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum guard apply`, `status` and `revert`: under emulated defects a mitigation is found that works, or it is said why
-# there is none; everything verifies then; and everything is put back to the byte.
+# `truesum guard apply`, `status` and `revert`: for an emulated defect they find a mitigation that
+# works, or say why there is none; with it everything verifies; and revert restores every byte.
 # shellcheck disable=SC2016,SC2030,SC2031 # $status is one test's; the scripts expand in the world, not here
 
 bats_require_minimum_version 1.5.0
@@ -24,12 +24,12 @@ mark() {
 	world "${in[@]}" "$MARK" "${@:2}" 2>"$WORK/why" || skip "$(cat "$WORK/why")"
 }
 
-# statement NS|- DEV: the veth end does what veth did before Linux 4.4, as faithfully as the lab has it
+# statement NS|- DEV: the veth end does what veth did before Linux 4.4, by the lab's program
 statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 
-# ---- What is found ---------------------------------------------------------------------------------------------
+# ---- Finding a mitigation ------------------------------------------------------------------------
 
-@test "guard: where everything verifies there is nothing to do" {
+@test "guard: if everything verifies, there is nothing to do" {
 	build routed
 	state >"$WORK/before"
 	guard apply
@@ -48,14 +48,14 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	unchanged
 }
 
-@test "guard: routed over a veth that vouches: claims are taken back in the container" {
+@test "guard: routed over a veth that vouches: a reset in the container helps" {
 	build routed
 	vouch veth - v0
 	protects "" veth:reset
 	stop veth
 }
 
-@test "guard: with the statement of 2016 rx-off is the narrowest, with GRO in the container, too" {
+@test "guard: with the 2016 statement rx-off is the narrowest mitigation, also with GRO in the container" {
 	build routed
 	statement - v0
 	protects "" veth:rx-off
@@ -64,12 +64,12 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	world tc qdisc del dev v0 clsact
 }
 
-@test "guard: a container behind a container, both veths with the statement: each gets it on its own end" {
+@test "guard: nested containers, both veths with the statement: each gets rx-off on its own end" {
 	build nested
 	statement - v0
 	statement M w0
 	protects "" veth:rx-off
-	# The first one's claim goes through the second, so alone C's own is not enough.
+	# The first veth's claim passes the second one, so rx-off on C alone is not enough.
 	apply 0 -n C
 	[ "$(on C)" = reset ]
 	[ "$(json '.targets[0].tried | join(" ")')" = rx-off ]
@@ -90,7 +90,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: NAT without conntrack's look at it" {
+@test "guard: NAT, with conntrack verification off" {
 	build routed
 	build nat 0
 	vouch veth - v0
@@ -98,7 +98,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: behind a VXLAN device" {
+@test "guard: through a VXLAN device" {
 	build routed
 	build vxlan off
 	vouch veth - v0
@@ -106,13 +106,13 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: a NIC that vouches falsely: taken back where packets enter, which spares the containers" {
+@test "guard: a NIC that vouches falsely: a reset on the NIC protects all containers" {
 	build routed
 	protects "--via nic --as-if lying-nic" nic:reset
 	apply 0 --as-if lying-nic -n C
 	[ "$(on C)" = reset ]
 	guard revert
-	# Of the host itself nothing can be said without the device.
+	# Without the device (--via) the host itself cannot be judged.
 	apply 1 --as-if lying-nic
 	[ "$(on C)" = reset ]
 	[ "$(json '.targets[] | select(.name == "host") | .after')" = delivers-corrupt ]
@@ -125,9 +125,9 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	protects "--via nic --as-if lying-nic -n C" macvlan:reset
 }
 
-@test "guard: packets merged after somebody vouched cannot be reached, and that is said" {
+@test "guard: no mitigation reaches packets that GRO merged after a device vouched; the report says so" {
 	build nested
-	# Datagrams go singly into M, which forwards them merged.
+	# Single datagrams enter M, which merges them and forwards them.
 	world ethtool -K v0 tso off gso off tx-udp-segmentation off
 	world ip netns exec M ethtool -K eth0 gro on rx-udp-gro-forwarding on ||
 		skip "no GRO of forwarded datagrams in this kernel"
@@ -135,7 +135,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 		echo 100 >/sys/class/net/eth0/napi_defer_hard_irqs'
 	vouch veth - v0
 	state >"$WORK/before"
-	# M holds them no longer than a tick of the clock: whether they meet is chance.
+	# M holds them for one tick at most, so whether two meet there is chance.
 	for _ in $(seq 20); do
 		guard apply
 		[ "$status" = 0 ] || break
@@ -151,7 +151,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: who vouches behind everything that can be put on cannot be helped, but conntrack can be made to look" {
+@test "guard: a device that vouches after every possible mitigation cannot be helped, but conntrack can verify before it" {
 	build routed
 	mark C eth0 ingress tsum_vouch 30
 	state >"$WORK/before"
@@ -161,7 +161,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	json '.targets[] | select(.name == "C") | .reason' | grep -q 'tried, without effect: rx-off, reset$'
 	guard revert
 	unchanged
-	# Where everything is translated, the host refuses the damage before anybody vouches.
+	# If every packet is translated, the host drops the damaged ones before any device vouches.
 	build nat 0
 	protects "" host:conntrack-checksum
 	[ "$(world sysctl -n net.netfilter.nf_conntrack_checksum)" = 0 ]
@@ -174,7 +174,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	unchanged
 }
 
-@test "guard: what sends wrong checksums is beyond it, and that is said" {
+@test "guard: it cannot help a target that sends wrong checksums, and says so" {
 	build routed
 	start flip "$TRUESUM" corrupt --netns C --dev eth0 --match udp --offset 3
 	wait_for "world ip netns exec C tc filter show dev eth0 egress | grep -q tsum_corrupt"
@@ -187,7 +187,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop flip
 }
 
-@test "guard: what cannot be probed gets nothing, unless it is ordered" {
+@test "guard: a target that cannot be probed gets nothing, unless it is ordered" {
 	build routed
 	vouch veth - v0
 	world ip -n C route del default
@@ -202,7 +202,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: several containers, of which one delivers damage: only that one is touched" {
+@test "guard: of several containers only the one that delivers damage is changed" {
 	build routed
 	world bash -euc '. "$0"
 		space D
@@ -222,7 +222,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: IPv4 and IPv6 lead out by two devices: both get it" {
+@test "guard: IPv4 and IPv6 use two devices: both get the mitigation" {
 	build routed
 	world bash -euc '
 		ip link add v1 type veth peer name eth1 netns C
@@ -242,7 +242,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth1
 }
 
-# ---- By name ---------------------------------------------------------------------------------------------------
+# ---- Mitigations by name -------------------------------------------------------------------------
 
 @test "guard: mitigations by name are put on, needed or not, and probed" {
 	build routed
@@ -252,7 +252,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	[ "$(json .policy.proven)" = 0 ]
 	[ "$(on policy)" = veth:rx-off,reset ]
 	world ip netns exec C ethtool -k eth0 | grep -q 'rx-checksumming: off'
-	# A policy for veths stays when there is a look at the host alone.
+	# A run for the host alone keeps the policy's row for veths.
 	apply 0 -p 1
 	[ "$(on policy)" = veth:rx-off,reset ]
 	guard revert
@@ -267,7 +267,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	unchanged
 }
 
-@test "guard: what was ordered and cannot be put on is told" {
+@test "guard: an ordered mitigation that cannot be put on is reported" {
 	build routed
 	apply 3 -n C --mitigation rx-off,tx-off --tunnel lo
 	json .problem | grep -q '^tx-off could not be put on lo of host: '
@@ -275,7 +275,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	guard revert
 }
 
-@test "guard: wrong usage is told, and nothing is done" {
+@test "guard: wrong usage is reported, and nothing is done" {
 	build routed
 	state >"$WORK/before"
 	for args in "--mitigation nonesuch" "--mitigation tx-off" "--as-if nonesuch" "--dry-run --json"; do
@@ -318,9 +318,9 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-# ---- In the course of time ---------------------------------------------------------------------------------------
+# ---- Later changes -------------------------------------------------------------------------------
 
-@test "guard: drift is told, made anew, and put back to what was first" {
+@test "guard: drift is reported; apply repairs it; revert restores the first value" {
 	build routed
 	statement - v0
 	state >"$WORK/before"
@@ -341,7 +341,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	unchanged
 }
 
-@test "guard: a filter that somebody removed is told, and put on again" {
+@test "guard: a filter that somebody removed is reported, and put on again" {
 	build routed
 	vouch veth - v0
 	state >"$WORK/before"
@@ -358,7 +358,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: killed in the middle, by any signal: what was there is there again" {
+@test "guard: killed in the middle, by any signal: everything is as before" {
 	build routed
 	vouch veth - v0
 	state >"$WORK/before"
@@ -367,7 +367,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 		wait_for "world find /run/truesum/guard -type f | grep -q ."
 		stop apply "$signal" || true
 		[ "$signal" = KILL ] || {
-			# It takes back itself what it has put on.
+			# It takes back by itself what it put on.
 			[ -z "$(world find /run/truesum/guard -type f)" ]
 			state | diff "$WORK/before" -
 		}
@@ -378,7 +378,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: two at a time wait for each other" {
+@test "guard: two runs at a time wait for each other" {
 	build routed
 	vouch veth - v0
 	state >"$WORK/before"
@@ -393,7 +393,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: another program's clsact and filters stay, whether they came before or after" {
+@test "guard: another program's clsact and filters stay, whether added before or after" {
 	build routed
 	vouch veth - v0
 	world ip netns exec C tc qdisc add dev eth0 clsact
@@ -410,7 +410,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: containers that are gone, and an earlier boot, are no drift" {
+@test "guard: containers that are gone, and an earlier boot, do not count as drift" {
 	build routed
 	vouch veth - v0
 	apply 0
@@ -420,7 +420,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	[ "$status" = 0 ]
 	grep -q '^Nothing is put on' "$WORK/out"
 	[ -z "$(world find /run/truesum/guard -type f)" ]
-	# The policy outlives them.
+	# The policy stays.
 	grep -q "containers' veth: reset" "$WORK/out"
 
 	build routed
@@ -435,7 +435,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: a namespace that only a descriptor holds is put back, too" {
+@test "guard: a namespace that only a descriptor keeps alive is restored, too" {
 	build routed
 	vouch veth - v0
 	apply 0
@@ -454,7 +454,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop holder KILL || true
 }
 
-@test "guard: a broken record and a broken policy are told, and what can be put back is" {
+@test "guard: a broken record and a broken policy are reported, and everything else is restored" {
 	build routed
 	vouch veth - v0
 	state >"$WORK/before"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# truesum as a chained CNI plugin, behind the reference plugins, called as a runtime calls them.
-# STARTS: how many containers start in the rain of damaged packets, each way (tests/bench.d/guard_starts: 200).
+# truesum as a chained CNI plugin after the reference plugins, called as a runtime calls them.
+# STARTS: how many containers start while damaged packets arrive, with and without truesum
+# (tests/bench.d/guard_starts: 200).
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/net/rain_world.bash
@@ -17,13 +18,14 @@ setup() {
 	in_world own_state
 }
 
-# ours COMMAND [CONTAINER] <CONFIG: $output and $status; what is said goes to $WORK/said
+# ours COMMAND [CONTAINER] <CONFIG: sets $output and $status; stderr goes to $WORK/said
 ours() {
 	status=0
 	output=$(in_world plugin "$1" truesum "${2:-c1}" 2>"$WORK/said") || status=$?
 }
 
-# made TYPE KEYS|"": container c1 with that plugin's interface, a new one; its result is $previous
+# made TYPE KEYS|"": makes container c1 with that plugin's interface; sets $previous to the plugin's
+# result
 made() {
 	if world test -e /run/netns/c1; then world ip netns del c1; fi
 	cni_config "$1" "$2" | in_world plugin DEL "$1" c1
@@ -31,7 +33,7 @@ made() {
 	previous=$(cni_config "$1" "$2" | in_world plugin ADD "$1" c1)
 }
 
-# error CODE PATTERN: of the last call, in the CNI's form
+# error CODE PATTERN: the last call answered that error, in the CNI's form
 error() {
 	[ "$status" -ne 0 ]
 	jq -e --argjson code "$1" --arg pattern "$2" '.code == $code and (.msg | test($pattern)) and
@@ -43,13 +45,13 @@ features() { world ip netns exec c1 ethtool -k eth0 | grep rx-checksumming; }
 filters() { world tc -n c1 filter show dev eth0 ingress; }
 kept() { world find /run/truesum -type f; }
 
-# protected RX-STATE yes|no: rx checksum offload and the reset, as they are now
+# protected RX-STATE yes|no: rx checksum offload has that state, and the reset is on or not
 protected() {
 	[[ $(features) == *"$1" ]]
 	if [ "$2" = yes ]; then filters | grep -q tsum_reset; else [ -z "$(filters)" ]; fi
 }
 
-@test "VERSION: what is supported, in answer to any version, or none" {
+@test "VERSION: lists the supported versions, whatever version is asked with" {
 	ours VERSION <<<'{"cniVersion": "1.0.0"}'
 	[ "$status" = 0 ]
 	jq -e '.cniVersion == "1.0.0" and (.supportedVersions | contains(["0.3.0", "0.3.1", "0.4.0", "1.0.0"]))' <<<"$output"
@@ -60,7 +62,7 @@ protected() {
 	jq -e '.cniVersion == "1.1.0"' <<<"$output"
 }
 
-@test "bridge + truesum: ADD passes the result on, of every version; the next plugin understands it" {
+@test "bridge + truesum: ADD passes on the result in every version; the next plugin understands it" {
 	local CNI_VERSION
 	for CNI_VERSION in 0.3.0 0.3.1 0.4.0 1.0.0; do
 		export CNI_VERSION
@@ -79,7 +81,7 @@ protected() {
 	[ -z "$(kept)" ]
 }
 
-@test "ptp + truesum; a result of an older form gets the configuration's" {
+@test "ptp + truesum: a result in an older form gets the configuration's form" {
 	made ptp ""
 	ours ADD < <(truesum_config "$previous")
 	[ "$status" = 0 ]
@@ -93,7 +95,7 @@ protected() {
 	diff <(jq -S . <<<"$previous") <(jq -S . <<<"$output")
 }
 
-@test "without a policy both are put on, and that is said; by name just that; the policy by the kind of device" {
+@test "without a policy rx-off and reset are put on, with a message; a name means just that; a policy goes by kind of device" {
 	made ptp ""
 	ours ADD < <(truesum_config "$previous")
 	grep -q "no policy yet .* new containers get rx-off and reset" "$WORK/said"
@@ -125,7 +127,7 @@ protected() {
 	ours ADD < <(truesum_config "$previous")
 	[ "$status" = 0 ]
 	protected off yes
-	# Another kernel's says nothing of this one.
+	# Another kernel's policy does not count.
 	world ip netns del c1
 	policy '[]' 6.1
 	made ptp ""
@@ -135,7 +137,7 @@ protected() {
 	grep -q "was proven on Linux 6.1" "$WORK/said"
 }
 
-# policy MITIGATIONS [KERNEL]: the host's, for veth
+# policy MITIGATIONS [KERNEL]: writes the host's policy for veth
 policy() {
 	# shellcheck disable=SC2016 # expands in the world
 	world bash -c 'echo "$0" >/var/lib/truesum/policy.json' '{"version": 1, "kernel": "'"${2:-$(uname -r)}"'", "proven": 1, "verdict": "verified",
@@ -161,7 +163,7 @@ policy() {
 	world tc -n c1 filter del dev eth0 ingress
 	ours CHECK <"$WORK/config"
 	error 100 "^eth0 is no longer protected: reset"
-	# Somebody else's filter in its place is none.
+	# Somebody else's filter in its place does not count.
 	ours ADD <"$WORK/config"
 	ours CHECK <"$WORK/config"
 	[ "$status" = 0 ]
@@ -181,7 +183,7 @@ policy() {
 	policy '["rx-off"]'
 	ours CHECK <"$WORK/config"
 	[ "$status" = 0 ]
-	# What ADD put on is not wanted any more: taken off it is no loss.
+	# The policy no longer wants what ADD put on, so it may be missing.
 	world tc -n c1 filter del dev eth0 ingress
 	ours CHECK <"$WORK/config"
 	[ "$status" = 0 ]
@@ -224,7 +226,7 @@ policy() {
 	[ -z "$(kept)" ]
 }
 
-@test "GC removes what is not valid any more, of its own network only; STATUS" {
+@test "GC removes attachments that are no longer valid, of its own network only; STATUS" {
 	made ptp ""
 	ours ADD < <(truesum_config "$previous")
 	truesum_config null '"cni.dev/valid-attachments": [{"containerID": "c1", "ifname": "eth0"}]' >"$WORK/valid"
@@ -340,7 +342,8 @@ policy() {
 		[ -z "$(find /run/truesum -type f)" ]' "$GUARD_FILE" "$BRIDGE"
 }
 
-# starts TYPE KEYS|"" yes|"": $STARTS containers, one after the other; counts in $WORK/starts
+# starts TYPE KEYS|"" yes|"": starts $STARTS containers, one after the other; counts go to
+# $WORK/starts
 starts() {
 	local i
 	for ((i = 0; i < STARTS; i++)); do

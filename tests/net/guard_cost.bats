@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum guard cost`: every row is measured or says why not; what must cost does, what is nothing does not;
-# nothing is left of it. Figures of a shared machine drift: the bounds are wide.
+# `truesum guard cost`: every row is measured or says why not; what must cost something does, what
+# should not does not; nothing is left behind. On a shared machine figures drift, so the bounds are
+# wide.
 # shellcheck disable=SC2016,SC2154 # the scripts expand in the world, not here; bats sets stderr
 
 bats_require_minimum_version 1.5.0
@@ -9,7 +10,7 @@ TRUESUM=${TRUESUM:-$BATS_TEST_DIRNAME/../../build/truesum}
 PAGE=$BATS_TEST_DIRNAME/../../man/truesum.1
 export TRUESUM
 
-# Fresh network, mount and PID namespaces: what is left is seen, and no policy of this host is read.
+# Fresh network, mount and PID namespaces show what is left behind, and have no policy.
 IN_WORLD=(unshare -n -m -p -f --mount-proc --kill-child)
 
 world() {
@@ -31,7 +32,8 @@ needs_world() {
 	"${IN_WORLD[@]}" true 2>/dev/null || skip "needs network, mount and PID namespaces"
 }
 
-# row PATH MITIGATION [FILTER]: a measured row; skips the test where the kernel lacks a part of it.
+# row PATH MITIGATION [FILTER]: checks a measured row; skips the test if the kernel lacks a part of
+# it.
 row() {
 	local one
 	one=$(jq --arg path "$1" --arg mitigation "$2" \
@@ -54,7 +56,7 @@ row() {
 		.packet_bytes > 0 and (.chosen | not) end)' "$COST"
 }
 
-@test "guard cost: its JSON's keys are in the man page, and no other; its options, too" {
+@test "guard cost: the man page has the keys of its JSON, and no others; its options, too" {
 	needs_world
 	diff <(jq -r '[.. | objects | keys[]] | unique[]' "$COST" | LC_ALL=C sort) \
 		<(awk '/^\.S[sh] / { on = $0 == ".Ss Keys of guard cost" } on' "$PAGE" |
@@ -64,20 +66,20 @@ row() {
 			sed -nE 's/^\.It .*Fl Fl ([a-z-]+).*/--\1/p' | sort)
 }
 
-@test "guard cost: the path beside itself has no cost" {
+@test "guard cost: the path against itself has no cost" {
 	needs_world
 	row local none '.cpu_ns_per_kib | .measurable == false and (.change_percent.median | fabs) < 10'
 	row local none '.cpu_ns_per_kib.change_percent | .low < 3 and .high > -3'
 }
 
-@test "guard cost: between containers tx-off cuts, sums, and costs; what looks at nothing does not" {
+@test "guard cost: between containers tx-off cuts, sums, and costs; rx-off and reset do nothing and cost nothing" {
 	needs_world
 	row local tx-off '.packet_bytes > 5000 and .packet_bytes_with < 1600'
 	row local tx-off '.cpu_ns_per_kib | .measurable and .with > 1.5 * .without'
 	row local rx-off '.cpu_ns_per_kib.change_percent.median | fabs < 20'
 }
 
-@test "guard cost: packets are singles and merged where the paths say so" {
+@test "guard cost: packets are single or merged as the paths say" {
 	needs_world
 	row wire reset '.packet_bytes < 1600 and .packet_bytes_with < 1600'
 	row wire-merged reset '.packet_bytes > 3000'
@@ -90,7 +92,7 @@ row() {
 	row vxlan tx-off '.cpu_ns_per_kib.measurable'
 }
 
-@test "guard cost: what the policy chose is marked, and comes first" {
+@test "guard cost: what the policy chose is marked, and the report begins with it" {
 	needs_world
 	run world 'mkdir -p /var/lib/truesum
 		echo "{\"version\":1,\"kernel\":\"6.1\",\"proven\":1,\"verdict\":\"verified\",\"containers\":[
@@ -150,12 +152,12 @@ row() {
 		[ "$status" -eq 2 ]
 	done
 	needs_world
-	# Where anybody may go, for the build may lie where only root may.
+	# A copy that every user can run, as the build may be in a folder of root's.
 	install -m 755 "$TRUESUM" "$BATS_FILE_TMPDIR/truesum"
 	run --separate-stderr world 'cp "$1" /run/truesum.bin; chmod 755 /run /run/truesum.bin
 		setpriv --reuid 65534 --regid 65534 --clear-groups /run/truesum.bin guard cost' "$BATS_FILE_TMPDIR/truesum"
 	[ "$status" -eq 3 ]
-	[[ $stderr == *"run as root"* ]]
+	[[ $stderr == *"needs root"* ]]
 	run world '"$TRUESUM" guard cost --pairs 8 --json >/dev/full'
 	[ "$status" -eq 3 ]
 }

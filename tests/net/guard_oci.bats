@@ -1,7 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum guard hook`: by Docker through the wrapper of runc in contrib/docker, by runc alone, and by hand.
-# STARTS: how many containers start in the rain of damaged packets, each way (tests/bench.d/guard_starts: 200).
+# `truesum guard hook`: called by Docker through contrib/docker's wrapper of runc, by runc alone,
+# and by hand.
+# STARTS: how many containers start while damaged packets arrive, with and without the hook
+# (tests/bench.d/guard_starts: 200).
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/net/rain_world.bash
@@ -31,12 +33,13 @@ teardown() {
 	remove_groups
 }
 
-# The engine, with the wrapper as a runtime by the name of truesum, and a network "rain" that IPv6 is routed to.
+# Starts the engine, with the wrapper as runtime "truesum", and a network "rain" that IPv6 is routed
+# to.
 with_docker() {
 	start_docker "$WORK/truesum-runc" || skip "oci: the engine does not start: $(tail -n 1 "$WORK/engine.err")"
 }
 
-# hook PID [OPTION...]: as a runtime would call it; $status, and what is said in $WORK/said
+# hook PID [OPTION...]: calls it as a runtime would; sets $status; stderr goes to $WORK/said
 hook() {
 	local pid=$1
 	shift
@@ -46,7 +49,7 @@ hook() {
 	[ ! -s "$WORK/out" ]
 }
 
-# protected NETNS yes|no: its eth0
+# protected NETNS yes|no: whether its eth0 is
 protected() {
 	local rx=on resets=0
 	[ "$2" = no ] || { rx=off resets=1; }
@@ -54,7 +57,7 @@ protected() {
 	[ "$(world tc -n "$1" filter show dev eth0 ingress | grep -c 'handle.*tsum_reset')" = "$resets" ]
 }
 
-@test "by hand: a container's devices, once; its loopback and what is no way out are left alone" {
+@test "by hand: a container's devices, once; loopback and devices that do not lead outside are left alone" {
 	build routed
 	world ip -n C link add v1 type veth peer name eth1
 	world ip -n C link add br1 type bridge
@@ -72,7 +75,7 @@ protected() {
 	[ -z "$(world tc -n C filter show dev br1 ingress)$(world tc -n C filter show dev lo ingress)" ]
 }
 
-@test "by hand: the host's own network is left alone; no network yet is said; bad input is refused" {
+@test "by hand: the host's own network is left alone; a missing network is reported; bad input is refused" {
 	hook 1 --mitigation reset
 	[ "$status" = 0 ]
 	[ -z "$(world tc filter show dev nic ingress)$(world find /run/truesum -type f 2>/dev/null)" ]
@@ -99,7 +102,7 @@ protected() {
 	done
 }
 
-@test "by hand: at poststop, when the namespace is gone, what is kept of the container is dropped" {
+@test "by hand: at poststop, when the namespace is gone, the container's records are removed" {
 	in_world space c
 	world ip link add v9 type veth peer name eth0 netns c
 	start box ip netns exec c sleep 60
@@ -145,7 +148,7 @@ protected() {
 	[ -z "$(world find /run/truesum -type f)" ]
 }
 
-@test "docker: one that cannot be protected does not start; with --fail-open it does" {
+@test "docker: a container that cannot be protected does not start; with --fail-open it does" {
 	local kind
 	for kind in fail-open mitigation=nonsense; do
 		printf '#!/bin/sh\nTRUESUM_HOOK=--%s exec "%s" "$@"\n' $kind "$WORK/truesum-runc" >"$WORK/$kind"
@@ -176,7 +179,7 @@ protected() {
 	protected one yes
 	docker run --rm --runtime truesum --network container:one box /bin/sleep 0
 	protected one yes
-	# Its records are container one's, and stay.
+	# The records belong to the first container, and stay.
 	[ "$(world find /run/truesum -type f | wc -l)" = 2 ]
 	docker kill one >/dev/null
 	world umount /run/netns/one
@@ -205,7 +208,7 @@ protected() {
 	[ -z "$(world find /run/truesum/guard /run/truesum/attached -type f)" ]
 }
 
-@test "the examples are what their readers take" {
+@test "the examples are valid for the programs that read them" {
 	jq -e '.version == "1.0.0" and (.hook.path | startswith("/")) and .hook.args[1:] == ["guard", "hook"] and
 		.when.always and .stages == ["createRuntime", "poststop"]' "$CONTRIB/oci-hooks.d/truesum.json"
 	jq -e '.cniVersion and .name and (.plugins | map(.type) == ["bridge", "truesum"])' "$CONTRIB/cni/10-bridge-truesum.conflist"

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016,SC2034,SC2317 # the tests' scripts and what they call run in the world, not here
 #
-# `truesum guard run`, each test in fresh network, mount and PID namespaces with a /run and /var/lib/truesum of
-# their own. What it keeps is looked at with ethtool and tc, not with truesum.
+# `truesum guard run`, each test in fresh network, mount and PID namespaces with a /run and
+# /var/lib/truesum of their own. ethtool and tc show what it keeps, not truesum.
 
 TRUESUM=${TRUESUM:-$BATS_TEST_DIRNAME/../../build/truesum}
 TRUESUM=$(realpath "$TRUESUM")
 TOOLS=$(dirname "$TRUESUM")/tools
 export TRUESUM TOOLS
-# The sandbox forbids what the sanitizers' leak check needs; memory has a test of its own.
+# The sandbox forbids the sanitizers' leak check; another test measures memory.
 export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 
 setup() {
@@ -25,7 +25,7 @@ helpers() {
 		mount -t tmpfs tsum-test /var/lib/truesum
 		ip link set lo up
 	}
-	# Until the command succeeds, at most 15 seconds.
+	# Waits until the command succeeds, at most 15 seconds.
 	wait_for() {
 		for _ in $(seq 750); do
 			eval "$1" && return 0
@@ -68,33 +68,34 @@ world() {
 	unshare -n -m -p -f --mount-proc --kill-child bash -euc "$(declare -f helpers); helpers; make_world; $1" 3>&-
 }
 
-@test "guard run: containers there and new ones, by name, by process, moved in, of other kinds" {
+@test "guard run: present and new containers, by name, by process, with devices moved in, of other kinds" {
 	world '
 		container old
 		start --mitigation rx-off,reset
 		rx_is old off && has_reset old
 		container new
 		wait_for "rx_is new off && has_reset new"
-		# A process alone leads there; the device is moved in.
+		# Only a process leads there; the device is moved in.
 		unshare -n sleep 60 & sleeper=$!
 		wait_for "grep -q ^sleep /proc/$sleeper/comm"
 		ip link add hp type veth peer name eth0
 		ip link set eth0 netns $sleeper
 		wait_for "nsenter -t $sleeper -n ethtool -k eth0 | grep -q ^rx-checksumming:.off"
 		wait_for "nsenter -t $sleeper -n tc filter show dev eth0 ingress | grep -q tsum_reset"
-		# A second device, and a kind whose rx checksum offload nobody can turn off: what can be, is put on.
+		# A second device, of a kind whose rx checksum offload cannot be turned off: it gets
+		# the rest.
 		ip link add hnew2 type veth peer name eth1 netns new
 		wait_for "rx_is new off eth1 && has_reset new eth1"
 		ip link add parent type veth peer name wire
 		ip link add link parent name mv0 netns new type macvlan
 		wait_for "has_reset new mv0"
-		# Not the ends of the host.
+		# Ends on the host get nothing.
 		! ethtool -k hnew | grep -q "^rx-checksumming: off"
 		! tc filter show dev hnew ingress | grep -q tsum
 		grep -q "eth0 of new: protected: rx-off, reset ([0-9]* us after it appeared)" /run/log
 		kill $sleeper
 		stop
-		# It stays.
+		# The protection stays.
 		rx_is new off && has_reset new
 		grep -q "the protection stays on" /run/log
 	'
@@ -111,7 +112,7 @@ world() {
 	'
 }
 
-@test "guard run: drift is put right, another program's clsact and filters stay" {
+@test "guard run: drift is repaired, another program's clsact and filters stay" {
 	world '
 		container c
 		ip netns exec c tc qdisc add dev eth0 clsact
@@ -127,7 +128,7 @@ world() {
 		grep -q "eth0 of c: put on again, as somebody had taken it off" /run/log
 		ip netns exec c tc filter add dev eth0 ingress protocol ip prio 7 u32 match u32 0 0 flowid 1:1
 		stop
-		# What somebody else added is his.
+		# Filters of other programs stay.
 		ip netns exec c tc filter show dev eth0 ingress | grep -q u32
 	'
 }
@@ -135,7 +136,7 @@ world() {
 @test "guard run: 100 containers a second, none missed; records go with them" {
 	world '
 		start --mitigation rx-off
-		# Longer than a second, for a machine that has other work, too.
+		# More than a second, as the machine may have other work.
 		export LOAD_LIFE_MS=4000
 		"$TOOLS/guard_load" rate 100 3
 		LOAD_PROCESS=1 "$TOOLS/guard_load" rate 50 2
@@ -168,7 +169,7 @@ world() {
 	'
 }
 
-@test "guard run: a flood that overflows its socket: everything is looked at, nothing missed" {
+@test "guard run: after a flood that overflows its socket it lists all devices and misses none" {
 	world '
 		start --mitigation rx-off --receive-buffer 4096
 		kill -STOP $guard
@@ -178,7 +179,7 @@ world() {
 		kill -CONT $guard
 		wait_for "grep -q \"events were lost\" /run/log"
 		for i in $(seq 1 6) $(seq 9 60); do wait_for "rx_is n$i off"; done
-		# Names, numbers and inodes of dead ones given to others while it could not see.
+		# Meanwhile other namespaces get the names, numbers and inodes of dead ones.
 		kill -STOP $guard
 		for i in $(seq 20 40); do ip netns del n$i; done
 		sleep 1
@@ -190,7 +191,7 @@ world() {
 	'
 }
 
-@test "guard run: SIGKILL and a new start take over; what died meanwhile is forgotten, gaps are closed" {
+@test "guard run: after SIGKILL a new daemon takes over, forgets what is gone, protects what is new" {
 	world '
 		containers 1 20
 		start --mitigation rx-off,reset
@@ -202,7 +203,7 @@ world() {
 		ip netns exec n3 ethtool -K eth0 rx on
 		container later
 		ip netns exec n5 tc filter show dev eth0 ingress >/run/before
-		# A record that is none, and one of a version to come.
+		# A broken record, and one of a later version.
 		echo nonsense >/run/truesum/guard/1-1
 		start --mitigation rx-off,reset
 		grep -q "1-1: line 1 is not a record.* left alone" /run/log
@@ -213,7 +214,7 @@ world() {
 	'
 }
 
-@test "guard run: a second one is refused and says by whom; so is revert" {
+@test "guard run: a second daemon is refused, with the pid of the first; so is revert" {
 	world '
 		start --mitigation rx-off
 		code=0
@@ -231,13 +232,13 @@ world() {
 	'
 }
 
-@test "guard run: the policy; a new one at SIGHUP adds first, takes off only what is not wanted" {
+@test "guard run: the policy; at SIGHUP a new one puts on first, then takes off what it does not want" {
 	world '
 		container c
 		policy "$(uname -r)" veth "\"rx-off\",\"reset\""
 		start
 		rx_is c off && has_reset c
-		# Whoever listens hears of every moment without the reset.
+		# The monitor would see any moment without the reset.
 		ip netns exec c tc monitor >/run/monitor 3>&- & monitor=$!
 		policy "$(uname -r)" veth "\"reset\""
 		kill -HUP $guard
@@ -249,7 +250,7 @@ world() {
 		kill -HUP $guard
 		wait_for "rx_is c off && ! has_reset c"
 		! ip netns exec c tc qdisc show dev eth0 | grep -q clsact
-		# One that cannot be read changes nothing.
+		# A policy that cannot be read changes nothing.
 		echo "{" >/var/lib/truesum/policy.json
 		kill -HUP $guard
 		wait_for "grep -q \"so nothing changes\" /run/log"
@@ -301,13 +302,14 @@ world() {
 	'
 }
 
-@test "guard run: it gives up what it does not need" {
+@test "guard run: it gives up privileges that it does not need" {
 	world '
 		start --mitigation rx-off,reset
 		status() { sed -n "s/^$1:[[:space:]]*//p" /proc/$guard/status; }
 		[ "$(status Seccomp)" = 2 ]
 		[ "$(status NoNewPrivs)" = 1 ]
-		# NET_ADMIN, SYS_ADMIN, NET_BROADCAST, ... and not CHOWN, SETUID, SETGID, SYS_MODULE, SYS_BOOT, MKNOD
+		# NET_ADMIN, SYS_ADMIN, NET_BROADCAST, ... and not CHOWN, SETUID, SETGID,
+		# SYS_MODULE, SYS_BOOT, MKNOD
 		((0x$(status CapEff) & 1 << 12 && 0x$(status CapEff) & 1 << 21))
 		for gone in 0 6 7 8 16 22 27; do
 			((!(0x$(status CapPrm) & 1 << gone)))
@@ -332,7 +334,7 @@ world() {
 	'
 }
 
-# A container that a probe can reach.
+# Makes a container that a probe can reach.
 routed() {
 	sysctl -qw net.ipv4.ip_forward=1
 	container "$1"
@@ -344,18 +346,18 @@ routed() {
 	ip -n "$1" route add default via "10.9.$2.1"
 }
 
-@test "guard run: a proof at the start and on a schedule, in the sandbox; its policy is kept to" {
+@test "guard run: it proves at the start and on a schedule, in the sandbox, and follows the policy" {
 	world "$(declare -f routed)"'
 		routed c 1
 		start --prove-every 1s
 		grep -q "there is no policy yet" /run/log
-		# By the signal, and by the clock.
+		# By SIGUSR1, and on schedule.
 		wait_for "grep -q \"proven in [0-9.]* s: verified; 1 of 1 containers\" /run/log"
 		jq -e ".kernel == \"$(uname -r)\"" /var/lib/truesum/policy.json
 		kill -USR1 $guard
 		wait_for "[ \$(grep -c \"proven in\" /run/log) -ge 3 ]"
 		! grep -q "cannot" /run/log
-		# Containers here verify by themselves: nothing is put on.
+		# Containers verify here anyway: nothing is put on.
 		[ "$(records)" = 0 ]
 		routed d 2
 		sleep 0.5
@@ -373,14 +375,14 @@ routed() {
 		container new
 		wait_for "rx_is new off && has_reset new"
 		wait_for "grep -qE \"nothing (was|could be) proven\" /run/log"
-		# Who was there stays as he was: a proof is made on him.
+		# A container that was there before stays as it was: the proof needs it.
 		rx_is old on
 		rx_is new off && has_reset new
 		stop
 	'
 }
 
-@test "guard run: what dies in the middle of a proof is no matter; neither is the daemon itself" {
+@test "guard run: a container, or the daemon itself, may die in the middle of a proof" {
 	world "$(declare -f routed)"'
 		for i in 1 2 3 4; do routed c$i $i; done
 		start

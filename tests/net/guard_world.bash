@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2016 # the scripts expand in the world
 #
-# What tests of `truesum guard` add to probe_world.bash: a /var/lib of the world's own, and looks at everything that guard
-# may change.
+# For tests of `truesum guard`, beside probe_world.bash: a /var/lib of the world's own, and the
+# state of everything that guard may change.
 
 # shellcheck source=tests/net/probe_world.bash
 source "${BASH_SOURCE[0]%/*}/probe_world.bash"
@@ -15,13 +15,13 @@ start_guard_world() {
 	world ip -n R -6 route add default via fd05::2
 }
 
-# guard ARG...: the output goes to $WORK/out, what is said to $WORK/err, the exit code to $status.
+# guard ARG...: stdout goes to $WORK/out, stderr to $WORK/err, the exit code to $status.
 guard() {
 	status=0
 	world "$TRUESUM" guard "$@" >"$WORK/out" 2>"$WORK/err" || status=$?
 }
 
-# apply EXIT ARG...: as JSON
+# apply EXIT ARG...: runs it with --json, and checks the exit code
 apply() {
 	guard apply --json "${@:2}"
 	[ "$status" = "$1" ] && return 0
@@ -31,7 +31,8 @@ apply() {
 	return 1
 }
 
-# on TARGET: what is on it, as the last apply says; on policy: what the policy says, as "veth:reset nic:rx-off host:..."
+# on TARGET: the mitigations on it, by the last apply; on policy: the policy, as "veth:reset
+# nic:rx-off host:..."
 on() {
 	if [ "$1" = policy ]; then
 		json '.policy | [(.containers[] | .kind + ":" + (.mitigations | join(","))),
@@ -41,7 +42,7 @@ on() {
 	fi
 }
 
-# Everything of every device of every namespace that guard may change, as it is now.
+# Prints the present state of everything that guard may change, in every namespace.
 state() {
 	world bash -c '
 		look() {
@@ -63,21 +64,22 @@ state() {
 		done'
 }
 
-# unchanged: nothing differs from $WORK/before, and nothing of guard's is left
+# unchanged: everything is as in $WORK/before, and no record of guard's is left
 unchanged() {
 	state | diff "$WORK/before" -
 	[ -z "$(world find /run/truesum/guard /var/lib/truesum -type f 2>/dev/null)" ]
 	world bash -c '! ip link show tsumprobe' >/dev/null 2>&1
 }
 
-# all_verify ARG...: a probe says so, of all if no target is named
+# all_verify ARG...: a probe finds that the named targets verify; without a name all targets
 all_verify() {
 	probe "$@"
 	expect 0 "$(verdicts)"
 	[ "$(json .verdict)" = verified ]
 }
 
-# protects "ARG..." POLICY: apply finds a mitigation, all verify then, a second time changes nothing, revert puts all back
+# protects "ARG..." POLICY: apply finds a mitigation; then all verify; a second apply changes
+# nothing; revert restores all
 protects() {
 	local args
 	read -ra args <<<"$1"

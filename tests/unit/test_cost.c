@@ -18,7 +18,7 @@
 
 #define MANY 1000
 
-/* 1..count, each once, in an order of no meaning. */
+/* 1..count, each once, shuffled. */
 static void fill(double *values, size_t count)
 {
 	unsigned int state = 1;
@@ -158,7 +158,7 @@ static void rows_that_the_policy_means(void **state)
 	assert_int_equal(
 		policy_add(&of_nic, POLICY_DEVICE, "eth0", MITIGATION_BIT(MITIGATION_RESET)), 0);
 	assert_true(count_chosen(&of_nic, MITIGATION_RESET) >= 4);
-	/* On a tunnel of the host: not what containers send to each other. */
+	/* A device of the host is a tunnel: the row between containers is not chosen. */
 	assert_int_equal(policy_add(&of_device, POLICY_DEVICE, "flannel.1",
 				    MITIGATION_BIT(MITIGATION_TX_OFF)),
 			 0);

@@ -235,7 +235,7 @@ static void test_a_sysctl_of_the_host(void **state)
 	assert_string_equal(value, "0");
 }
 
-/* Rewrites the one file that is there. */
+/* Edits the only record. */
 static void edit_record(const char *from, const char *to)
 {
 	char command[300];
@@ -341,7 +341,7 @@ static void test_a_device_that_is_gone(void **state)
 	assert_int_equal(link_get(nl, "w1", &link), 0);
 	gone = (struct journal_place){ .netns_fd = -1, .device = "w1", .index = link.index };
 	assert_int_equal(mitigate_protect(&mitigator, &gone, RX_OFF, NULL), 0);
-	/* The inventory does not have the namespace: it is searched for. */
+	/* The inventory is empty, so the namespace is searched for. */
 	assert_int_equal(records_read(&empty, true, &records), 0);
 	assert_int_equal(records.place_count, 1);
 	assert_int_equal(records.holding, 1);
