@@ -22,7 +22,8 @@
 #define TAKE_FD(variable) TAKE(variable, -1)
 
 /*
- * Defines NAME_cleanup() for `_cleanup_(NAME_cleanup)`: calls `release` (which accepts NULL) with the variable's value.
+ * Defines NAME_cleanup() for `_cleanup_(NAME_cleanup)`: calls `release` (which accepts NULL) with
+ * the variable's value.
  */
 #define DEFINE_CLEANUP(type, name, release)                                                        \
 	static inline void name##_cleanup(type *variable)                                          \

@@ -7,8 +7,9 @@
 #include <sys/types.h>
 
 /*
- * Reads to the end. *ret_text is the caller's to free, with a NUL after its *ret_len bytes. -EFBIG if there
- * are more than `max`; every error with a sentence that calls the input `what` ("standard input").
+ * Reads to the end. *ret_text is the caller's to free, with a NUL after its *ret_len bytes. -EFBIG
+ * if there are more than `max`; every error with a sentence that calls the input `what` ("standard
+ * input").
  */
 int file_read(int fd, const char *what, size_t max, char **ret_text, size_t *ret_len);
 
@@ -16,9 +17,9 @@ int file_read(int fd, const char *what, size_t max, char **ret_text, size_t *ret
 int file_write(int fd, const void *data, size_t len);
 
 /*
- * Replaces the file at `path`: whoever opens it sees the former file or the whole new one, and a failure leaves the
- * former. The new one is written beside it, as .tsum.XXXXXX, and renamed.
- * The file has the permissions `mode` whatever the umask is. -errno with a sentence.
+ * Replaces the file at `path`: whoever opens it sees the former file or the whole new one, and a
+ * failure leaves the former. The new one is written beside it, as .tsum.XXXXXX, and renamed. The
+ * file has the permissions `mode` whatever the umask is. -errno with a sentence.
  */
 int file_replace(const char *path, mode_t mode, const void *data, size_t len);
 

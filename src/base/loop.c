@@ -2,9 +2,9 @@
 /*
  * The event loop: see loop.h.
  *
- * Every source is one descriptor in an epoll set. A source removed while events of the same round are
- * still to be dispatched is only marked dead, and freed when the round is over: the event array may
- * hold its address.
+ * Every source is one descriptor in an epoll set. A source removed while events of the same round
+ * are still to be dispatched is only marked dead, and freed when the round is over: the event array
+ * may hold its address.
  */
 #include "base/loop.h"
 

@@ -3,8 +3,8 @@
  * The event loop: file descriptors, timers and signals, one thread (epoll, timerfd, signalfd).
  *
  * A source belongs to whoever added it and must be removed before the memory its callback uses goes
- * away; removing NULL, or the source whose callback is running, is allowed. Callbacks return 0 to go
- * on or -errno to end loop_run() with that value.
+ * away; removing NULL, or the source whose callback is running, is allowed. Callbacks return 0 to
+ * go on or -errno to end loop_run() with that value.
  */
 #ifndef TRUESUM_BASE_LOOP_H
 #define TRUESUM_BASE_LOOP_H
@@ -25,7 +25,9 @@ int loop_new(struct loop **ret_loop);
 void loop_free(struct loop *loop);
 DEFINE_CLEANUP(struct loop *, loop, loop_free)
 
-/* Calls `fn` while any of `events` (EPOLLIN, ...) holds on fd. The descriptor stays the caller's. */
+/*
+ * Calls `fn` while any of `events` (EPOLLIN, ...) holds on fd. The descriptor stays the caller's.
+ */
 int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *owner,
 		struct loop_source **ret_source);
 
@@ -37,7 +39,10 @@ int loop_add_timer(struct loop *loop, uint64_t first_ns, uint64_t every_ns, loop
 int loop_add_soon(struct loop *loop, loop_timer_fn fn, void *owner,
 		  struct loop_source **ret_source);
 
-/* Blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT and reports them here instead; loop_free() unblocks them. */
+/*
+ * Blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT and reports them here instead; loop_free() unblocks
+ * them.
+ */
 int loop_add_signals(struct loop *loop, loop_signal_fn fn, void *owner);
 
 /* Takes the source out; *source becomes NULL. */

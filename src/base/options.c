@@ -250,7 +250,9 @@ int options_parse(const struct option_table *table, int argc, char **argv)
 		}
 		if (found == '?' || found == ':') {
 			const char letter[] = { '-', (char)optopt, '\0' };
-			/* Of an unknown short option getopt says the letter, of a long one nothing. */
+			/*
+			 * Of an unknown short option getopt says the letter, of a long one nothing.
+			 */
 			bool is_letter = optopt > 0 && optopt < 256;
 
 			snprintf(message, sizeof(message),

@@ -16,7 +16,8 @@ enum option_type {
 	OPTION_FLAG, /* target: bool, becomes true */
 	OPTION_STRING, /* target: const char *, points into argv */
 	OPTION_NUMBER, /* target: uint64_t within min..max, decimal or 0x */
-	OPTION_DURATION, /* target: uint64_t nanoseconds within min..max: 250ms, 10s, 2m, 1h; plain: seconds */
+	/* target: uint64_t nanoseconds within min..max: 250ms, 10s, 2m, 1h; plain: seconds */
+	OPTION_DURATION,
 	OPTION_RATE, /* target: double, 0 < rate <= 1: "10%", "0.5%", "0.1" */
 	OPTION_CALL, /* parse(value, target) returns 0 or -EINVAL after fail() */
 	OPTION_CALL_MAYBE, /* the same; without a value (`--name` alone) parse() gets NULL */
@@ -44,9 +45,9 @@ struct option_table {
 };
 
 /*
- * Parses argv (argv[0] is the command's name). Operands are moved to argv[1..], their number returned.
- * On a usage error prints one line to stderr and returns -EINVAL (exit 2). On --help prints it to
- * stdout and returns -ECANCELED (exit 0).
+ * Parses argv (argv[0] is the command's name). Operands are moved to argv[1..], their number
+ * returned. On a usage error prints one line to stderr and returns -EINVAL (exit 2). On --help
+ * prints it to stdout and returns -ECANCELED (exit 0).
  */
 int options_parse(const struct option_table *table, int argc, char **argv);
 

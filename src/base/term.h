@@ -30,13 +30,18 @@ bool term_color(FILE *stream);
 /* The terminal's width; 80 where the stream is no terminal. */
 unsigned int term_columns(FILE *stream);
 
-/* The escape sequence for a style, or "" without colour: printf("%s", term_style(color, TERM_BAD)). */
+/*
+ * The escape sequence for a style, or "" without colour: printf("%s", term_style(color, TERM_BAD)).
+ */
 const char *term_style(bool color, enum term_style style);
 
 /* The style of a verdict; of VERDICTS, which is none: TERM_DIM. */
 enum term_style term_verdict_style(enum verdict verdict);
 
-/* The text with anything but printable ASCII as '?': what a container chose shall not steer a terminal. */
+/*
+ * The text with anything but printable ASCII as '?': what a container chose shall not steer a
+ * terminal.
+ */
 void term_printable(char *ret_text, size_t size, const char *text);
 
 #endif

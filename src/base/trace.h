@@ -2,8 +2,8 @@
 /*
  * Trace lines on stderr, for whoever looks for a bug: TRUESUM_DEBUG=netlink,bpf truesum ...
  *
- * The environment variable lists areas, or says "all". A program that runs with more rights than its user
- * (set-user-ID, file capabilities) ignores it.
+ * The environment variable lists areas, or says "all". A program that runs with more rights than
+ * its user (set-user-ID, file capabilities) ignores it.
  */
 #ifndef TRUESUM_BASE_TRACE_H
 #define TRUESUM_BASE_TRACE_H
@@ -14,9 +14,9 @@
 extern bool trace_may_be_on;
 
 /*
- * Writes one line: seconds on the monotonic clock, the area, the text. `area` is one of "netlink", "bpf",
- * "probe", "guard", "links", "pcap". Does not change errno or fail_text(). Without TRUESUM_DEBUG it costs one
- * branch, and the arguments are not evaluated.
+ * Writes one line: seconds on the monotonic clock, the area, the text. `area` is one of "netlink",
+ * "bpf", "probe", "guard", "links", "pcap". Does not change errno or fail_text(). Without
+ * TRUESUM_DEBUG it costs one branch, and the arguments are not evaluated.
  */
 #define trace(area, ...)                                                                           \
 	do {                                                                                       \

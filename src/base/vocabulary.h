@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The words that every command shares: verdicts, who caught damage, mitigations. Each has one spelling, used in
- * options, tables, files and JSON.
+ * The words that every command shares: verdicts, who caught damage, mitigations. Each has one
+ * spelling, used in options, tables, files and JSON.
  */
 #ifndef TRUESUM_BASE_VOCABULARY_H
 #define TRUESUM_BASE_VOCABULARY_H
@@ -22,8 +22,8 @@ enum verdict {
 extern const char *const verdict_names[];
 
 /*
- * Of two verdicts the one that a summary must show: delivers-corrupt before unknown, blocked and verified.
- * VERDICTS means "none yet" and yields to every verdict.
+ * Of two verdicts the one that a summary must show: delivers-corrupt before unknown, blocked and
+ * verified. VERDICTS means "none yet" and yields to every verdict.
  */
 enum verdict verdict_worse(enum verdict a, enum verdict b);
 
@@ -33,8 +33,12 @@ enum caught_by {
 	CAUGHT_NOBODY,
 	CAUGHT_SOCKET, /* the TCP or UDP of the socket that was to read it (`probe`) */
 	CAUGHT_CONTAINER, /* the container's TCP or UDP (`lab`) */
-	CAUGHT_HOST, /* the host's own TCP or UDP: it is the receiver, or its conntrack did not translate (`lab`) */
-	CAUGHT_CONNTRACK, /* the host's conntrack did not translate, so the host's TCP or UDP dropped it (`probe`) */
+	/*
+	 * the host's own TCP or UDP: it is the receiver, or its conntrack did not translate (`lab`)
+	 */
+	CAUGHT_HOST,
+	/* the host's conntrack did not translate, so the host's TCP or UDP dropped it (`probe`) */
+	CAUGHT_CONNTRACK,
 	CAUGHT_RULE, /* a firewall rule that drops ctstate INVALID */
 	CAUGHT_OUTER_UDP, /* the host's UDP, by the tunnel's outer checksum */
 	CAUGHT_BYS
@@ -48,12 +52,16 @@ enum mitigation {
 	MITIGATION_NONE,
 	MITIGATION_RX_OFF, /* rx checksum offload off */
 	MITIGATION_RESET, /* tc BPF at ingress: CHECKSUM_UNNECESSARY becomes CHECKSUM_NONE */
-	MITIGATION_CONNTRACK_CHECKSUM, /* sysctl: conntrack verifies, so NAT does not translate damaged packets */
+	/* sysctl: conntrack verifies, so NAT does not translate damaged packets */
+	MITIGATION_CONNTRACK_CHECKSUM,
 	MITIGATION_TX_OFF, /* tx checksum offload off: sums are finished before the device */
 	MITIGATIONS
 };
 
-/* "none", "rx-off", "reset", ...; NULL-terminated. From mitigation_names + 1 on, options_parse_names() yields MITIGATION_BIT()s. */
+/*
+ * "none", "rx-off", "reset", ...; NULL-terminated. From mitigation_names + 1 on,
+ * options_parse_names() yields MITIGATION_BIT()s.
+ */
 extern const char *const mitigation_names[];
 
 /* A set of mitigations is a mask of these bits; NONE has no bit. */

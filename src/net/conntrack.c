@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Connection tracking: see conntrack.h. The kernel lists the entries, for IPv4 looking at the destination
- * itself where it can (CTA_FILTER, Linux 5.8), so that little comes up of a table of millions. For IPv6 that
- * filter is of no use: on 6.18 it leaves out just what was asked for. Each entry is then deleted by the very
- * tuple it was listed with.
+ * Connection tracking: see conntrack.h. The kernel lists the entries, for IPv4 looking at the
+ * destination itself where it can (CTA_FILTER, Linux 5.8), so that little comes up of a table of
+ * millions. For IPv6 that filter is of no use: on 6.18 it leaves out just what was asked for. Each
+ * entry is then deleted by the very tuple it was listed with.
  */
 #include "net/conntrack.h"
 
@@ -19,7 +19,8 @@
 #include "base/fail.h"
 
 #define TUPLE_MAX 128
-#define FILTER_IP_DST (1U << 1) /* CTA_FILTER_F_CTA_IP_DST: net/netfilter/nf_conntrack_netlink.c */
+/* CTA_FILTER_F_CTA_IP_DST: net/netfilter/nf_conntrack_netlink.c */
+#define FILTER_IP_DST (1U << 1)
 
 struct entry {
 	uint16_t len;

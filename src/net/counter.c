@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Counters: see counter.h. /proc/net/snmp has a line of names and a line of values for each protocol;
- * /proc/net/snmp6 a name and a value a line; /proc/net/stat/nf_conntrack a line of names, then a line
- * of hexadecimal values for each CPU.
+ * Counters: see counter.h. /proc/net/snmp has a line of names and a line of values for each
+ * protocol; /proc/net/snmp6 a name and a value a line; /proc/net/stat/nf_conntrack a line of names,
+ * then a line of hexadecimal values for each CPU.
  */
 #include "net/counter.h"
 
@@ -16,7 +16,9 @@
 
 #define PROC_NET "/proc/thread-self/net/"
 
-/* The number in `values` that stands where `name` stands in `names` (split by blanks); 0 if absent. */
+/*
+ * The number in `values` that stands where `name` stands in `names` (split by blanks); 0 if absent.
+ */
 static uint64_t column(char *names, char *values, const char *name, int base)
 {
 	char *next_name, *next_value;
@@ -32,7 +34,10 @@ static uint64_t column(char *names, char *values, const char *name, int base)
 	return 0;
 }
 
-/* Where each number goes; several are added up. `line` is empty in snmp6, where a name stands alone. */
+/*
+ * Where each number goes; several are added up. `line` is empty in snmp6, where a name stands
+ * alone.
+ */
 static const struct {
 	const char *line, *name;
 	size_t offset;

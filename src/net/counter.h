@@ -9,8 +9,8 @@ struct counters {
 	uint64_t tcp_in_csum_errors; /* TcpInCsumErrors, both families */
 	uint64_t udp_in_csum_errors; /* UdpInCsumErrors + Udp6InCsumErrors */
 	uint64_t icmp_in_csum_errors; /* IcmpInCsumErrors + Icmp6InCsumErrors */
-	uint64_t
-		in_packets; /* TCP segments, UDP datagrams and ICMP messages received, damaged ones too */
+	/* TCP segments, UDP datagrams and ICMP messages received, damaged ones too */
+	uint64_t in_packets;
 	uint64_t conntrack_invalid; /* 0 where there is no conntrack */
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A namespace's devices: see device.h. Devices, addresses and default routes come from rtnetlink dumps over
- * one socket in the namespace, the drivers' names from ethtool's ioctl (ethtool netlink has none).
+ * A namespace's devices: see device.h. Devices, addresses and default routes come from rtnetlink
+ * dumps over one socket in the namespace, the drivers' names from ethtool's ioctl (ethtool netlink
+ * has none).
  */
 #include "net/device.h"
 

@@ -27,13 +27,16 @@ struct device {
 	uint32_t flags; /* IFF_* */
 	uint32_t mtu;
 	int master; /* index of the bridge or bond it is a port of; 0: none */
-	int link; /* IFLA_LINK: the peer of a veth, the lower device of a macvlan or vlan; 0: none */
-	int link_nsid; /* what the device's namespace calls the one `link` lies in; -1: the same one */
-	int link_space; /* number in struct inventory of the namespace `link` lies in; -1: not known */
+	/* IFLA_LINK: the peer of a veth, the lower device of a macvlan or vlan; 0: none */
+	int link;
+	/* what the device's namespace calls the one `link` lies in; -1: the same one */
+	int link_nsid;
+	/* number in struct inventory of the namespace `link` lies in; -1: not known */
+	int link_space;
 	uint32_t vxlan_port; /* host order; 0: no VXLAN */
 	bool vxlan_csum; /* outer UDP checksum is computed */
-	uint32_t xdp
-		[DEVICE_XDP_MAX]; /* ids of XDP programs in skb, driver, hardware mode; 0: none */
+	/* ids of XDP programs in skb, driver, hardware mode; 0: none */
+	uint32_t xdp[DEVICE_XDP_MAX];
 	struct device_address address[DEVICE_ADDRESSES_MAX]; /* the first ones */
 	size_t address_count;
 };
@@ -47,15 +50,18 @@ struct device_list {
 };
 
 /*
- * Reads the devices of the namespace (-1: this one), entering it once; list->device is the caller's to free. On
- * failure -errno with a sentence; -EINTR if the devices changed at every try.
+ * Reads the devices of the namespace (-1: this one), entering it once; list->device is the caller's
+ * to free. On failure -errno with a sentence; -EINTR if the devices changed at every try.
  */
 int device_list_read(int netns_fd, struct device_list *ret_list);
 
 /* The device with that index in an array sorted by index; NULL: none. */
 struct device *device_find(struct device *device, size_t count, int index);
 
-/* The device's first address of the family whose scope is wider than its link (4 or 16 bytes); NULL: none. */
+/*
+ * The device's first address of the family whose scope is wider than its link (4 or 16 bytes);
+ * NULL: none.
+ */
 const uint8_t *device_global_address(const struct device *device, int family);
 
 #endif

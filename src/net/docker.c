@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Docker's engine: see docker.h and its API reference. The question is HTTP/1.0 with Connection: close, so
- * that the answer is what comes until the end, in one piece. Whoever listens there may answer anything,
- * slowly or without end: size and time are bounded, and of the JSON only what has the right shape counts.
+ * Docker's engine: see docker.h and its API reference. The question is HTTP/1.0 with Connection:
+ * close, so that the answer is what comes until the end, in one piece. Whoever listens there may
+ * answer anything, slowly or without end: size and time are bounded, and of the JSON only what has
+ * the right shape counts.
  */
 #include "net/docker.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The Docker engine's names of its running containers, by its API over a unix socket (Podman has it, too). */
+/*
+ * The Docker engine's names of its running containers, by its API over a unix socket (Podman has
+ * it, too).
+ */
 #ifndef TRUESUM_NET_DOCKER_H
 #define TRUESUM_NET_DOCKER_H
 
@@ -22,16 +25,18 @@ struct docker {
 };
 
 /*
- * Asks the engine behind the socket, for DOCKER_TIMEOUT_MS at most. -ENOENT or -ECONNREFUSED where none
- * listens, -ETIMEDOUT, -EMSGSIZE, else as docker_parse(); with a sentence. *ret_docker: docker_free().
+ * Asks the engine behind the socket, for DOCKER_TIMEOUT_MS at most. -ENOENT or -ECONNREFUSED where
+ * none listens, -ETIMEDOUT, -EMSGSIZE, else as docker_parse(); with a sentence. *ret_docker:
+ * docker_free().
  */
 int docker_ask(const char *socket_path, struct docker **ret_docker);
 void docker_free(struct docker *docker);
 DEFINE_CLEANUP(struct docker *, docker, docker_free)
 
 /*
- * Reads a whole HTTP answer to GET /containers/json. -EBADMSG where it is not one, is cut off or not JSON,
- * -EPROTO where it is another status than 200. Containers without a proper id are left out.
+ * Reads a whole HTTP answer to GET /containers/json. -EBADMSG where it is not one, is cut off or
+ * not JSON, -EPROTO where it is another status than 200. Containers without a proper id are left
+ * out.
  */
 int docker_parse(const char *answer, size_t len, struct docker **ret_docker);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Connecting and listening: see endpoint.h. Every address a name has is tried in the resolver's order;
- * the sentence that stays is that of the last one.
+ * Connecting and listening: see endpoint.h. Every address a name has is tried in the resolver's
+ * order; the sentence that stays is that of the last one.
  */
 #include "net/endpoint.h"
 
@@ -172,7 +172,10 @@ static int listen_on(const struct endpoint *endpoint, const struct sockaddr *add
 
 	if (fd < 0)
 		return -errno;
-	/* Not for UDP: there it would let two receivers share a port and lose each other's datagrams. */
+	/*
+	 * Not for UDP: there it would let two receivers share a port and lose each other's
+	 * datagrams.
+	 */
 	if (!endpoint->udp && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return -errno;
 	if (address->sa_family == AF_INET6 &&

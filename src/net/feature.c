@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Offload features: see feature.h. The messages are those of the kernel's
- * Documentation/networking/ethtool-netlink.rst. One device's features are asked for with their names; a dump of all
- * devices gives bare bits, whose names are asked for once, of the loopback device, which every namespace has.
+ * Documentation/networking/ethtool-netlink.rst. One device's features are asked for with their
+ * names; a dump of all devices gives bare bits, whose names are asked for once, of the loopback
+ * device, which every namespace has.
  */
 #include "net/feature.h"
 
@@ -47,8 +48,8 @@ static int open_ethtool(int netns_fd, struct nl **ret_nl, uint16_t *ret_type)
 }
 
 /*
- * Starts a message about features in `buffer` (NL_REQUEST_SIZE bytes): of `device`, bits with their names; or, with
- * NULL, for a dump, as bare bits.
+ * Starts a message about features in `buffer` (NL_REQUEST_SIZE bytes): of `device`, bits with their
+ * names; or, with NULL, for a dump, as bare bits.
  */
 static struct nlmsghdr *feature_request(void *buffer, uint16_t type, uint8_t command,
 					uint16_t flags, const char *device)
@@ -86,7 +87,9 @@ static const char *bit_name(const struct nlattr *bit, uint32_t *ret_index)
 	return name;
 }
 
-/* Whether the bitset lists the bit called `name`; in a bitset without a mask a listed bit is set. */
+/*
+ * Whether the bitset lists the bit called `name`; in a bitset without a mask a listed bit is set.
+ */
 static bool bitset_has(const struct nlattr *bitset, const char *feature)
 {
 	const struct nlattr *bits, *bit;
@@ -189,7 +192,10 @@ static void add_name(const struct nlattr *bit, struct feature_names *names)
 		names->count = index + 1;
 }
 
-/* A request without a mask makes the kernel list every feature under HW, whether the device has it or not. */
+/*
+ * A request without a mask makes the kernel list every feature under HW, whether the device has it
+ * or not.
+ */
 static int take_names(const struct nlmsghdr *message, void *data)
 {
 	const struct nlattr *attr, *bits, *bit;

@@ -21,13 +21,17 @@ int feature_get(int netns_fd, const char *device, const char *feature, bool *ret
  */
 int feature_set(int netns_fd, const char *device, const char *feature, bool on);
 
-/* The feature's bit number in net_device.features on this kernel: numbers change between releases. */
+/*
+ * The feature's bit number in net_device.features on this kernel: numbers change between releases.
+ */
 int feature_bit(const char *feature, unsigned int *ret_bit);
 
 #define FEATURE_WORDS 4 /* 128 features; Linux 6.18 has 66 */
 #define FEATURE_NAME 32
 
-/* The features of this kernel; a name's place is its bit number. Empty: no feature has that number. */
+/*
+ * The features of this kernel; a name's place is its bit number. Empty: no feature has that number.
+ */
 struct feature_names {
 	size_t count;
 	char name[32 * FEATURE_WORDS][FEATURE_NAME];

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The inventory: see inventory.h. inventory_take() finds the namespaces, describes their processes, reads their
- * devices, joins the devices' ends, and gives each namespace the name that people use.
+ * The inventory: see inventory.h. inventory_take() finds the namespaces, describes their processes,
+ * reads their devices, joins the devices' ends, and gives each namespace the name that people use.
  *
- * Namespaces: stat() says which namespace a way leads to (its inode number on the kernel's one nsfs), so only
- * new ones are opened, each once. An open namespace cannot die, so its inode number is not given out again
- * while the search goes on. Processes come and go meanwhile; one that is gone is skipped.
+ * Namespaces: stat() says which namespace a way leads to (its inode number on the kernel's one
+ * nsfs), so only new ones are opened, each once. An open namespace cannot die, so its inode number
+ * is not given out again while the search goes on. Processes come and go meanwhile; one that is
+ * gone is skipped.
  *
  * Joining: a device's namespace knows the namespace of the other end by a number of its own
- * (IFLA_LINK_NETNSID). The kernel says which number a namespace has for an open descriptor (RTM_GETNSID), so in
- * the worst case every namespace would have to be asked about every other. But each end of a pair names the
- * other's index: only spaces with a fitting device are asked about, and an end that is found says where the
- * other end's peer is. 1,000 containers on a host are 1,000 questions, all in the host's namespace. Containers
- * that are joined among themselves may all use the same indices; so after the first wrong guess the kernel is
- * asked what the far devices look like, which it answers for namespaces that have a number.
+ * (IFLA_LINK_NETNSID). The kernel says which number a namespace has for an open descriptor
+ * (RTM_GETNSID), so in the worst case every namespace would have to be asked about every other. But
+ * each end of a pair names the other's index: only spaces with a fitting device are asked about,
+ * and an end that is found says where the other end's peer is. 1,000 containers on a host are 1,000
+ * questions, all in the host's namespace. Containers that are joined among themselves may all use
+ * the same indices; so after the first wrong guess the kernel is asked what the far devices look
+ * like, which it answers for namespaces that have a number.
  */
 #include "net/inventory.h"
 
@@ -213,8 +215,8 @@ static int find_spaces(struct inventory *inventory)
 /* ---- What their processes are ---- */
 
 /*
- * The hostname as the process sees it. This thread enters the process's UTS namespace for a moment, which
- * nothing else notices, and runs no program of the container.
+ * The hostname as the process sees it. This thread enters the process's UTS namespace for a moment,
+ * which nothing else notices, and runs no program of the container.
  */
 static void read_hostname(pid_t pid, char *ret_hostname, size_t size)
 {
@@ -449,7 +451,10 @@ static bool may_be_in(const struct space *space, const struct open_ends *ends,
 	return false;
 }
 
-/* Every end with this number is in the space `found`; the other end of that device is in the space `here`. */
+/*
+ * Every end with this number is in the space `found`; the other end of that device is in the space
+ * `here`.
+ */
 static void close_ends(struct inventory *inventory, size_t here, struct open_ends *ends, int nsid,
 		       size_t found)
 {
@@ -651,7 +656,9 @@ static void add_match(struct match *match, const char *id, size_t space)
 	match->space = space;
 }
 
-/* Containers may share a space, which has the id of one of them only; so every process is compared. */
+/*
+ * Containers may share a space, which has the id of one of them only; so every process is compared.
+ */
 static int match_process(const struct netns_way *way, void *data)
 {
 	struct match *match = data;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is on this host: its network namespaces, their processes and containers, their devices, and which
- * devices join them. Only reads /proc, /run and netlink: it changes nothing and runs no program of a container.
+ * What is on this host: its network namespaces, their processes and containers, their devices, and
+ * which devices join them. Only reads /proc, /run and netlink: it changes nothing and runs no
+ * program of a container.
  */
 #ifndef TRUESUM_NET_INVENTORY_H
 #define TRUESUM_NET_INVENTORY_H
@@ -19,18 +20,21 @@ struct space {
 	struct netns_id id;
 	int fd; /* open as long as the inventory exists */
 	bool own; /* the one truesum runs in; to all others it is the host */
-	pid_t pid; /* the oldest process in it; 0: none (it is mounted, or something holds it open) */
+	/* the oldest process in it; 0: none (it is mounted, or something holds it open) */
+	pid_t pid;
 	uint64_t started; /* when that process started: process_started() */
-	char comm
-		[16]; /* its name; comm, hostname and name are printable ASCII, with '?' for other bytes */
+	/* its name; comm, hostname and name are printable ASCII, with '?' for other bytes */
+	char comm[16];
 	char hostname[65]; /* as that process sees it */
 	char container[65]; /* container id, from the process's cgroup; empty: unknown */
 	char pod[64]; /* Kubernetes pod uid, from the cgroup; empty: unknown */
-	/* "host", the container's name if known, a pod's hostname, the container id's first 12 digits, the last
-	 * part of `path`, or "comm[pid]". */
+	/*
+	 * "host", the container's name if known, a pod's hostname, the container id's first 12
+	 * digits, the last part of `path`, or "comm[pid]".
+	 */
 	char name[128];
-	char path
-		[256]; /* /run/netns/NAME or where else it is mounted, any bytes; empty: not mounted */
+	/* /run/netns/NAME or where else it is mounted, any bytes; empty: not mounted */
+	char path[256];
 	struct device *device; /* by index */
 	size_t device_count;
 	bool default_v4, default_v6; /* it has a default route */
@@ -44,17 +48,17 @@ struct inventory {
 };
 
 /*
- * Takes the inventory. -EPERM with a sentence if /proc/PID/ns cannot be read at all; leaves out single
- * namespaces that vanish meanwhile or cannot be entered. `docker`: path of the engine's API socket, which is
- * asked for the containers' names (NULL: /run/docker.sock). A socket that is missing or does not answer within a
- * second is no error.
+ * Takes the inventory. -EPERM with a sentence if /proc/PID/ns cannot be read at all; leaves out
+ * single namespaces that vanish meanwhile or cannot be entered. `docker`: path of the engine's API
+ * socket, which is asked for the containers' names (NULL: /run/docker.sock). A socket that is
+ * missing or does not answer within a second is no error.
  */
 int inventory_take(const char *docker, struct inventory *ret_inventory);
 void inventory_release(struct inventory *inventory);
 
 /*
- * The space with that process; with that netns name or path; with the container of that name, id or beginning of
- * an id. -ENOENT (-EINVAL if several match) with a sentence that says what to do.
+ * The space with that process; with that netns name or path; with the container of that name, id or
+ * beginning of an id. -ENOENT (-EINVAL if several match) with a sentence that says what to do.
  */
 int inventory_by_pid(const struct inventory *inventory, pid_t pid, size_t *ret_space);
 int inventory_by_netns(const struct inventory *inventory, const char *spec, size_t *ret_space);
@@ -63,11 +67,16 @@ int inventory_by_container(const struct inventory *inventory, const char *name, 
 /* A device of the space, by name, or by index if `name` is NULL. NULL: none, or `space` is NULL. */
 struct device *inventory_device(const struct space *space, const char *name, int index);
 
-/* The device at the other end: a veth's peer, a macvlan's or VLAN's lower device. NULL: not known. */
+/*
+ * The device at the other end: a veth's peer, a macvlan's or VLAN's lower device. NULL: not known.
+ */
 const struct device *inventory_link(const struct inventory *inventory, const struct device *device,
 				    size_t *ret_space);
 
-/* Sets space->name. `container`: the container's name, NULL if unknown; `host`: this host's hostname. */
+/*
+ * Sets space->name. `container`: the container's name, NULL if unknown; `host`: this host's
+ * hostname.
+ */
 void inventory_name_space(struct space *space, const char *container, const char *host);
 
 #endif

@@ -2,14 +2,16 @@
 /*
  * The record of changes: see journal.h; what the files say: ledger.h.
  *
- * A journal of a run is /run/truesum/PID.journal. Such files are made, taken over and removed only under the
- * folder's lock, so no other process sees one without its owner's lock, or locks one that was already unlinked.
- * A file is new (O_EXCL): processes of several PID namespaces may share /run and have the same number.
+ * A journal of a run is /run/truesum/PID.journal. Such files are made, taken over and removed only
+ * under the folder's lock, so no other process sees one without its owner's lock, or locks one that
+ * was already unlinked. A file is new (O_EXCL): processes of several PID namespaces may share /run
+ * and have the same number.
  *
- * A kept journal is /run/truesum/guard/INODE-INDEX, named after its place (namespace and device), so it is found
- * without a search among thousands. The kernel reuses the inode numbers of dead namespaces: if the file speaks of
- * another namespace, or of another boot, its content is out of date and is emptied. Such a file is read, written and
- * removed only under its own lock; after waiting for the lock a process checks that the path still means that file.
+ * A kept journal is /run/truesum/guard/INODE-INDEX, named after its place (namespace and device),
+ * so it is found without a search among thousands. The kernel reuses the inode numbers of dead
+ * namespaces: if the file speaks of another namespace, or of another boot, its content is out of
+ * date and is emptied. Such a file is read, written and removed only under its own lock; after
+ * waiting for the lock a process checks that the path still means that file.
  */
 #include "net/journal.h"
 
@@ -78,8 +80,8 @@ static int make_folder(const char *path)
 typedef int (*journal_fn)(const char *path, int fd, void *data);
 
 /*
- * Calls `fn` for every journal in the folder, goes on after an error and returns the first one, with the file's
- * name. Skips a journal that vanishes meanwhile.
+ * Calls `fn` for every journal in the folder, goes on after an error and returns the first one,
+ * with the file's name. Skips a journal that vanishes meanwhile.
  */
 static int for_each_journal(journal_fn fn, void *data)
 {
@@ -703,8 +705,9 @@ int journal_kept_undo_to(struct journal *journal, size_t count)
 }
 
 /*
- * Replaces the file by a new one with these changes. file_replace() does not fit: the new file must be locked
- * before its name leads to it, and stay open; else another process could take it over in between.
+ * Replaces the file by a new one with these changes. file_replace() does not fit: the new file must
+ * be locked before its name leads to it, and stay open; else another process could take it over in
+ * between.
  */
 static int rewrite_kept(struct journal *journal, const struct ledger *ledger)
 {

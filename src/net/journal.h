@@ -2,22 +2,25 @@
 /*
  * The record of what truesum changes on a device of the host, so that it is undone on every exit.
  *
- * A change is recorded before it is made, as one line of /run/truesum/PID.journal, on which its process
- * holds a lock. journal_close() undoes the changes in reverse order and removes the file. After SIGKILL the lock
- * is gone and the file stays: the next run, or `truesum clean`, undoes the changes (journal_recover()). Undoing
- * a change that was recorded but not made, or whose device is gone, does no harm.
+ * A change is recorded before it is made, as one line of /run/truesum/PID.journal, on which its
+ * process holds a lock. journal_close() undoes the changes in reverse order and removes the file.
+ * After SIGKILL the lock is gone and the file stays: the next run, or `truesum clean`, undoes the
+ * changes (journal_recover()). Undoing a change that was recorded but not made, or whose device is
+ * gone, does no harm.
  *
- * Network namespaces are recorded by identity, because a path may lead to another one later, and devices by
- * index, because a name may change. A run holds its namespace open, so it can always undo its changes. After
- * SIGKILL the namespace is searched (netns_search_find()). If nothing leads to it, it is most likely dead, and its
- * devices with it; or a socket or a device keeps it alive where no process can go. A later attempt would find no
- * more, so this is reported once, with what may remain, and the record is removed.
+ * Network namespaces are recorded by identity, because a path may lead to another one later, and
+ * devices by index, because a name may change. A run holds its namespace open, so it can always
+ * undo its changes. After SIGKILL the namespace is searched (netns_search_find()). If nothing leads
+ * to it, it is most likely dead, and its devices with it; or a socket or a device keeps it alive
+ * where no process can go. A later attempt would find no more, so this is reported once, with what
+ * may remain, and the record is removed.
  *
- * Several runs may share a device. A run claims what only one may do at a time. A clsact of ours is recorded by
- * every run that uses it, so the last run to end removes it. Therefore each run locks /run/truesum while it opens
- * its journal, attaches, and undoes.
+ * Several runs may share a device. A run claims what only one may do at a time. A clsact of ours is
+ * recorded by every run that uses it, so the last run to end removes it. Therefore each run locks
+ * /run/truesum while it opens its journal, attaches, and undoes.
  *
- * The lab records nothing: it works in unnamed namespaces (net/netns.h), which the kernel removes with the process.
+ * The lab records nothing: it works in unnamed namespaces (net/netns.h), which the kernel removes
+ * with the process.
  */
 #ifndef TRUESUM_NET_JOURNAL_H
 #define TRUESUM_NET_JOURNAL_H
@@ -50,8 +53,8 @@ struct journal_tally {
 };
 
 /*
- * Undoes what dead processes left, reporting it to `say`, then starts a journal. -EBUSY with a sentence if a living
- * process has made the same claim on the place. `claim` NULL: no claim.
+ * Undoes what dead processes left, reporting it to `say`, then starts a journal. -EBUSY with a
+ * sentence if a living process has made the same claim on the place. `claim` NULL: no claim.
  */
 int journal_open(const struct journal_place *place, const char *claim, journal_say_fn say,
 		 struct journal **ret_journal);
@@ -60,40 +63,50 @@ int journal_open(const struct journal_place *place, const char *claim, journal_s
 int journal_close(struct journal *journal);
 
 /*
- * Records the feature's present state, then sets it. Does nothing if the feature has that state already. -EOPNOTSUPP
- * if the device did not follow.
+ * Records the feature's present state, then sets it. Does nothing if the feature has that state
+ * already. -EOPNOTSUPP if the device did not follow.
  */
 int journal_feature(struct journal *journal, const char *feature, bool on);
 
 int journal_feature_get(const struct journal *journal, const char *feature, bool *ret_on);
 
-/* The same for a sysctl of the namespace ("net/netfilter/nf_conntrack_checksum"). -ENOENT: there is none. */
+/*
+ * The same for a sysctl of the namespace ("net/netfilter/nf_conntrack_checksum"). -ENOENT: there is
+ * none.
+ */
 int journal_sysctl(struct journal *journal, const char *name, const char *value);
 
 /*
- * Attaches a BPF program at the first free priority from `from` on; the name marks it as ours: "tsum...". Adds clsact
- * if there is none; undoing removes it unless filters of others use it by then.
+ * Attaches a BPF program at the first free priority from `from` on; the name marks it as ours:
+ * "tsum...". Adds clsact if there is none; undoing removes it unless filters of others use it by
+ * then.
  */
 int journal_bpf(struct journal *journal, enum tc_direction direction, uint16_t from, int prog_fd,
 		const char *name);
 
-/* A VXLAN device's permanent forwarding entry (vxlan_fdb_add()), and a permanent neighbour (link_neigh_add()). */
+/*
+ * A VXLAN device's permanent forwarding entry (vxlan_fdb_add()), and a permanent neighbour
+ * (link_neigh_add()).
+ */
 int journal_fdb(struct journal *journal, const uint8_t mac[6], const char *to, int by);
 int journal_neighbour(struct journal *journal, const char *address, const uint8_t mac[6]);
 
 /* The namespace of its place (-1: this one); the descriptor stays the journal's. */
 int journal_netns(const struct journal *journal);
 
-/* Undoes what dead processes left; `say` gets a sentence for each change undone and each device lost. */
+/*
+ * Undoes what dead processes left; `say` gets a sentence for each change undone and each device
+ * lost.
+ */
 int journal_recover(journal_say_fn say, struct journal_tally *ret_tally);
 
 /* ---- Kept journals: changes that stay when their process ends ---- */
 
 /*
- * The changes of `guard` are kept on purpose: /run/truesum/guard holds a journal for each place, which no run
- * takes for a dead process's. Opens the place's journal, or makes it; waits while another process has it open. A
- * change that it holds already is not recorded again: if it is no longer in force, it is made again, and the value
- * recorded first remains the former one.
+ * The changes of `guard` are kept on purpose: /run/truesum/guard holds a journal for each place,
+ * which no run takes for a dead process's. Opens the place's journal, or makes it; waits while
+ * another process has it open. A change that it holds already is not recorded again: if it is no
+ * longer in force, it is made again, and the value recorded first remains the former one.
  */
 int journal_open_kept(const struct journal_place *place, struct journal **ret_journal);
 
@@ -116,22 +129,22 @@ int journal_kept_count(const struct journal *journal, size_t *ret_count);
 int journal_kept_undo_to(struct journal *journal, size_t count);
 
 /*
- * Undoes the changes for which `keep` returns false, latest first. A clsact stays as long as a BPF filter does. The
- * kept changes stay in force all the time.
+ * Undoes the changes for which `keep` returns false, latest first. A clsact stays as long as a BPF
+ * filter does. The kept changes stay in force all the time.
  */
 int journal_kept_undo_but(struct journal *journal, bool (*keep)(const json_t *record, void *data),
 			  void *data);
 
 /*
- * Calls `fn` with the content of each kept journal; `fn` may call journal_kept_drop(). Goes on after an error and
- * returns the first one. 0 if there is no journal.
+ * Calls `fn` with the content of each kept journal; `fn` may call journal_kept_drop(). Goes on
+ * after an error and returns the first one. 0 if there is no journal.
  */
 typedef int (*journal_kept_fn)(const struct ledger *ledger, void *data);
 int journal_kept_each(journal_kept_fn fn, void *data);
 
 /*
- * Removes a kept journal whose place is gone (its device, its namespace, its boot) and undoes nothing. A journal that
- * changed since it was read stays.
+ * Removes a kept journal whose place is gone (its device, its namespace, its boot) and undoes
+ * nothing. A journal that changed since it was read stays.
  */
 int journal_kept_drop(const struct ledger *ledger);
 
@@ -142,8 +155,8 @@ int journal_kept_forget(const struct netns_id *netns, int index);
 int journal_kept_ready(void);
 
 /*
- * Locks out other processes that change many places as one transaction, until the descriptor is closed; waits for
- * them. Opening a journal does not need it.
+ * Locks out other processes that change many places as one transaction, until the descriptor is
+ * closed; waits for them. Opening a journal does not need it.
  */
 int journal_kept_lock(int *ret_fd);
 

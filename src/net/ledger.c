@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a journal's file says: see ledger.h. Each kind of change is a row of one table: how to undo it, how to tell
- * whether it is in force, and the words for it. A change that is gone or was never made needs no undoing and is
- * not counted.
+ * What a journal's file says: see ledger.h. Each kind of change is a row of one table: how to undo
+ * it, how to tell whether it is in force, and the words for it. A change that is gone or was never
+ * made needs no undoing and is not counted.
  */
 #include "net/ledger.h"
 

@@ -3,15 +3,16 @@
  * What a journal's file (net/journal.h) says, and undoing it.
  *
  * The first line says where, the others what was changed there, each a JSON object:
- *     {"netns":[dev,ino],"cookie":n,"index":n,"boot":id,"device":name,"where":namespace,"claim":name}
+ *     {"netns":[dev,ino],"cookie":n,"index":n,"boot":id,"device":name,"where":namespace,
+ *      "claim":name}
  *     {"kind":"feature","feature":name,"former":bool}
  *     {"kind":"sysctl","sysctl":name,"former":text,"value":text}
  *     {"kind":"clsact"}
  *     {"kind":"bpf","direction":n,"priority":n,"name":name}
  *     {"kind":"fdb","mac":address}
  *     {"kind":"neighbour","address":address}
- * A device is known by its index, which stays the same as long as its namespace lives; "device" and "where" are
- * the user's names, for messages only. Index 0: the namespace itself.
+ * A device is known by its index, which stays the same as long as its namespace lives; "device" and
+ * "where" are the user's names, for messages only. Index 0: the namespace itself.
  */
 #ifndef TRUESUM_NET_LEDGER_H
 #define TRUESUM_NET_LEDGER_H
@@ -34,27 +35,33 @@ struct ledger {
 
 #define LEDGER_INIT ((struct ledger){ .head = NULL })
 
-/* Reads a whole file. A last line without a newline is ignored: its process ended before it made the change. */
+/*
+ * Reads a whole file. A last line without a newline is ignored: its process ended before it made
+ * the change.
+ */
 int ledger_read(int fd, struct ledger *ret_ledger);
 void ledger_free(struct ledger *ledger);
 
 /* -EBADMSG with a sentence if a line is no record. */
 int ledger_check(const struct ledger *ledger);
 
-/* Whether its place is known, so that changes can be undone; false if it is empty or of an earlier boot. */
+/*
+ * Whether its place is known, so that changes can be undone; false if it is empty or of an earlier
+ * boot.
+ */
 bool ledger_is_placed(const struct ledger *ledger);
 bool ledger_is_of(const struct ledger *ledger, const struct netns_id *netns, int index);
 
 /*
- * The first record of that kind; if `key` is not NULL, the first whose text under that key is `text`. NULL: none.
- * It belongs to the ledger.
+ * The first record of that kind; if `key` is not NULL, the first whose text under that key is
+ * `text`. NULL: none. It belongs to the ledger.
  */
 const json_t *ledger_find(const struct ledger *ledger, const char *kind, const char *key,
 			  const char *text);
 
 /*
- * Undoes all changes except the oldest `keep`, latest first. Goes on after an error and returns the first one. Adds
- * to *changes how many changes were in force. `say` may be NULL.
+ * Undoes all changes except the oldest `keep`, latest first. Goes on after an error and returns the
+ * first one. Adds to *changes how many changes were in force. `say` may be NULL.
  */
 int ledger_undo(const struct ledger *ledger, size_t keep, int netns_fd, journal_say_fn say,
 		unsigned int *changes);

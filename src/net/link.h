@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Links, addresses and neighbours by rtnetlink. `nl` is a NETLINK_ROUTE socket in the namespace; devices are
- * given by interface index, addresses as text ("192.0.2.1", "2001:db8::1"), which says the family, too.
+ * Links, addresses and neighbours by rtnetlink. `nl` is a NETLINK_ROUTE socket in the namespace;
+ * devices are given by interface index, addresses as text ("192.0.2.1", "2001:db8::1"), which says
+ * the family, too.
  */
 #ifndef TRUESUM_NET_LINK_H
 #define TRUESUM_NET_LINK_H
@@ -34,7 +35,9 @@ int link_list(struct nl *nl, struct link_info **ret_link, size_t *ret_count);
 int link_add_veth(struct nl *nl, const char *name, const char *peer, int peer_netns);
 int link_add_bridge(struct nl *nl, const char *name);
 
-/* VXLAN id 42 on port 4789 between two addresses; `outer_csum`: the outer UDP checksum is computed. */
+/*
+ * VXLAN id 42 on port 4789 between two addresses; `outer_csum`: the outer UDP checksum is computed.
+ */
 int link_add_vxlan(struct nl *nl, const char *name, const char *local, const char *remote,
 		   bool outer_csum);
 
@@ -46,8 +49,9 @@ int link_set_master(struct nl *nl, int index, int master);
 int link_set_mac(struct nl *nl, int index, const uint8_t mac[6]);
 
 /*
- * Adds address/prefix_len, IPv6 without duplicate address detection. If `seconds` is not 0, the kernel removes
- * the address after that time, and an address that is there already gets the new time; else that is -EEXIST.
+ * Adds address/prefix_len, IPv6 without duplicate address detection. If `seconds` is not 0, the
+ * kernel removes the address after that time, and an address that is there already gets the new
+ * time; else that is -EEXIST.
  */
 int link_addr_add(struct nl *nl, int index, const char *address, unsigned int prefix_len,
 		  uint32_t seconds);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Network namespaces. A namespace made here has no name: it lives as long as a descriptor, socket or
- * process holds it. So when truesum ends, even by SIGKILL, the kernel removes it with every device, route,
- * filter and sysctl in it.
+ * Network namespaces. A namespace made here has no name: it lives as long as a descriptor, socket
+ * or process holds it. So when truesum ends, even by SIGKILL, the kernel removes it with every
+ * device, route, filter and sysctl in it.
  */
 #ifndef TRUESUM_NET_NETNS_H
 #define TRUESUM_NET_NETNS_H
@@ -16,14 +16,14 @@
 int netns_new(int *ret_fd);
 
 /*
- * Opens a namespace by name (`ip netns`), path (with a slash) or pid. -errno with a sentence; -EINVAL if it is
- * no network namespace.
+ * Opens a namespace by name (`ip netns`), path (with a slash) or pid. -errno with a sentence;
+ * -EINVAL if it is no network namespace.
  */
 int netns_open(const char *spec, int *ret_fd);
 
 /*
- * Which namespace it is. The kernel reuses the inode numbers of dead namespaces; a cookie (Linux 5.14; before
- * that 0) is never used twice.
+ * Which namespace it is. The kernel reuses the inode numbers of dead namespaces; a cookie
+ * (Linux 5.14; before that 0) is never used twice.
  */
 struct netns_id {
 	dev_t dev;

@@ -2,10 +2,11 @@
 /*
  * Finding namespaces: see netns_search.h.
  *
- * stat() says which namespace a way leads to, so only new ones are opened. A struct netns_search needs more: the
- * kernel says which number a descriptor has (RTM_GETNSID), but gives no descriptor for a number. So everything
- * that may lead to a namespace is looked at. The number also proves that a way still leads where it led before:
- * a namespace keeps its number for life, and the kernel reports its end before it gives the number out again.
+ * stat() says which namespace a way leads to, so only new ones are opened. A struct netns_search
+ * needs more: the kernel says which number a descriptor has (RTM_GETNSID), but gives no descriptor
+ * for a number. So everything that may lead to a namespace is looked at. The number also proves
+ * that a way still leads where it led before: a namespace keeps its number for life, and the kernel
+ * reports its end before it gives the number out again.
  */
 #include "net/netns_search.h"
 
@@ -77,7 +78,9 @@ static int walk_folder(const char *folder, const char *suffix, const struct walk
 	return rc;
 }
 
-/* In place: mountinfo has blanks, tabs, newlines and backslashes as three octal digits (proc(5)). */
+/*
+ * In place: mountinfo has blanks, tabs, newlines and backslashes as three octal digits (proc(5)).
+ */
 static void unescape(char *text)
 {
 	char *to = text;
@@ -436,7 +439,9 @@ void netns_search_each(struct netns_search *search, netns_entry_fn fn, void *own
 
 /* ---- Numbers ---- */
 
-/* Gives the open namespace a number if it has none. Another process may do the same at that moment. */
+/*
+ * Gives the open namespace a number if it has none. Another process may do the same at that moment.
+ */
 static int need_nsid(struct netns_search *search, int fd, bool *ret_had_none)
 {
 	char buffer[NL_REQUEST_SIZE];
@@ -492,7 +497,10 @@ static void forget_numbers(void *data)
 	((struct numbers *)data)->count = 0;
 }
 
-/* A dump may miss numbers while others come and go. The kernel refuses a number that no namespace has. */
+/*
+ * A dump may miss numbers while others come and go. The kernel refuses a number that no namespace
+ * has.
+ */
 static bool has_number(struct netns_search *search, const struct netns_entry *entry)
 {
 	char buffer[NL_REQUEST_SIZE];
@@ -608,8 +616,9 @@ static void set_resolved(struct netns_search *search, struct netns_entry *entry,
 }
 
 /*
- * Whether this way says nothing new. If the namespace is known, only a better way is new. But a second path may
- * lead to a new namespace with the inode number of a dead one whose end was not read yet.
+ * Whether this way says nothing new. If the namespace is known, only a better way is new. But a
+ * second path may lead to a new namespace with the inode number of a dead one whose end was not
+ * read yet.
  */
 static bool is_known(struct netns_search *search, const struct netns_way *way)
 {
@@ -623,8 +632,8 @@ static bool is_known(struct netns_search *search, const struct netns_way *way)
 }
 
 /*
- * Whether the entry may be the namespace `id`. A namespace keeps its number: if the entry is another one, that
- * one is dead, and the event of its end was not read yet or was lost.
+ * Whether the entry may be the namespace `id`. A namespace keeps its number: if the entry is
+ * another one, that one is dead, and the event of its end was not read yet or was lost.
  */
 static bool may_be(struct netns_search *search, struct netns_entry **entry,
 		   const struct netns_id *id)

@@ -2,9 +2,10 @@
 /*
  * Finds network namespaces and keeps track of them: by path, process, inode and cookie, and number.
  *
- * A struct netns_search knows each namespace by the number that this namespace has for it (nsid), under
- * which netlink reports its events, and by a way into it: a path where it is mounted, or a process in it.
- * It keeps no descriptor open: that would keep a dead namespace alive, with its devices and their filters.
+ * A struct netns_search knows each namespace by the number that this namespace has for it (nsid),
+ * under which netlink reports its events, and by a way into it: a path where it is mounted, or a
+ * process in it. It keeps no descriptor open: that would keep a dead namespace alive, with its
+ * devices and their filters.
  */
 #ifndef TRUESUM_NET_NETNS_SEARCH_H
 #define TRUESUM_NET_NETNS_SEARCH_H
@@ -23,7 +24,8 @@ enum netns_ways {
 	NETNS_NAMES, /* in /run/netns and /run/docker/netns */
 	NETNS_MOUNTS, /* everything that is mounted here */
 	NETNS_PROCESSES, /* what each process is in */
-	NETNS_NEW_PROCESSES, /* started since the last scan of processes; for netns_search_scan() only */
+	/* started since the last scan of processes; for netns_search_scan() only */
+	NETNS_NEW_PROCESSES,
 };
 
 struct netns_way {
@@ -33,19 +35,23 @@ struct netns_way {
 };
 
 /*
- * Calls `fn` for each way of that kind, in no order, until it returns another value than 0, and returns that
- * value. Several ways may lead to one namespace. -errno with a sentence if the ways cannot be listed.
+ * Calls `fn` for each way of that kind, in no order, until it returns another value than 0, and
+ * returns that value. Several ways may lead to one namespace. -errno with a sentence if the ways
+ * cannot be listed.
  */
 typedef int (*netns_way_fn)(const struct netns_way *way, void *data);
 int netns_search_ways(enum netns_ways ways, netns_way_fn fn, void *data);
 
-/* A descriptor, the caller's to close; -errno without a sentence. The way may lead elsewhere by now. */
+/*
+ * A descriptor, the caller's to close; -errno without a sentence. The way may lead elsewhere by
+ * now.
+ */
 int netns_search_open_way(const struct netns_way *way);
 
 /*
- * Finds a namespace again, by any way: a thread that is in it, a descriptor that a process holds, a mount (as
- * `ip netns` and container runtimes make them), in other mount namespaces, too. -ENOENT with a sentence if there
- * is none: the namespace is dead, or nothing here can reach it.
+ * Finds a namespace again, by any way: a thread that is in it, a descriptor that a process holds, a
+ * mount (as `ip netns` and container runtimes make them), in other mount namespaces, too. -ENOENT
+ * with a sentence if there is none: the namespace is dead, or nothing here can reach it.
  */
 int netns_search_find(const struct netns_id *sought, int *ret_fd);
 
@@ -79,8 +85,8 @@ int netns_search_new(const struct netns_search_hooks *hooks, struct netns_search
 void netns_search_free(struct netns_search *search);
 
 /*
- * The namespace with that number. netns_search_add() adds it if it is not known. NULL: not known, the number
- * is this namespace's own, or no memory.
+ * The namespace with that number. netns_search_add() adds it if it is not known. NULL: not known,
+ * the number is this namespace's own, or no memory.
  */
 struct netns_entry *netns_search_by_nsid(const struct netns_search *search, int nsid);
 struct netns_entry *netns_search_add(struct netns_search *search, int nsid);
@@ -95,14 +101,14 @@ size_t netns_search_unresolved(const struct netns_search *search);
 void netns_search_each(struct netns_search *search, netns_entry_fn fn, void *owner);
 
 /*
- * Opens the namespace by the way that is known; *ret_fd is the caller's. -ENOENT if the way no longer leads
- * there: then the namespace is known by number only.
+ * Opens the namespace by the way that is known; *ret_fd is the caller's. -ENOENT if the way no
+ * longer leads there: then the namespace is known by number only.
  */
 int netns_search_open(struct netns_search *search, struct netns_entry *entry, int *ret_fd);
 
 /*
- * Looks where a path leads. A namespace that has no number gets one, so that the kernel reports its events
- * from now on. Returns whether the path leads to a network namespace other than this one.
+ * Looks where a path leads. A namespace that has no number gets one, so that the kernel reports its
+ * events from now on. Returns whether the path leads to a network namespace other than this one.
  */
 bool netns_search_try_path(struct netns_search *search, const char *path);
 
@@ -110,9 +116,9 @@ bool netns_search_try_path(struct netns_search *search, const char *path);
 int netns_search_scan(struct netns_search *search, enum netns_ways ways);
 
 /*
- * Asks the kernel which numbers there are: forgets namespaces whose number is gone, adds new ones. If events
- * were lost, the following scans compare what is known with what each way leads to, until a scan of
- * NETNS_PROCESSES ends.
+ * Asks the kernel which numbers there are: forgets namespaces whose number is gone, adds new ones.
+ * If events were lost, the following scans compare what is known with what each way leads to, until
+ * a scan of NETNS_PROCESSES ends.
  */
 int netns_search_check(struct netns_search *search, bool events_lost);
 

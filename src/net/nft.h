@@ -13,8 +13,8 @@ int nft_load(int netns_fd, const char *commands);
 int nft_counter(int netns_fd, const char *counter, uint64_t *ret_packets);
 
 /*
- * Whether a rule lies in a table that has a chain of type nat: address translation by nftables, or by
- * iptables where that is nft underneath.
+ * Whether a rule lies in a table that has a chain of type nat: address translation by nftables, or
+ * by iptables where that is nft underneath.
  */
 int nft_has_nat(int netns_fd, bool *ret_nat);
 

@@ -195,7 +195,10 @@ static const char *type_name(uint16_t type)
 	return "type";
 }
 
-/* In ifinfomsg, ifaddrmsg, ndmsg and tcmsg the device's index follows four bytes; the others name none. */
+/*
+ * In ifinfomsg, ifaddrmsg, ndmsg and tcmsg the device's index follows four bytes; the others name
+ * none.
+ */
 static int request_device(const struct nl *nl, const struct nlmsghdr *request)
 {
 	uint16_t type = request->nlmsg_type;

@@ -34,14 +34,14 @@ struct nlmsghdr *nl_request(void *buffer, uint16_t type, uint16_t flags);
 /*
  * Sends the request, hands every answer to `fn` (may be NULL) and returns when the kernel has said
  * that it is done: 0 or its -errno, with the kernel's own sentence (extended ack) in fail_text().
- * -EINTR: a dump whose tables changed meanwhile, so that `fn` may have missed some or seen some twice:
- * nl_dump() asks again.
+ * -EINTR: a dump whose tables changed meanwhile, so that `fn` may have missed some or seen some
+ * twice: nl_dump() asks again.
  */
 int nl_talk(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data);
 
 /*
- * As nl_talk() for a dump, which it asks for again, NL_DUMP_TRIES times in all, while the answer is -EINTR.
- * `restart` (may be NULL) is called before each try and empties `data`.
+ * As nl_talk() for a dump, which it asks for again, NL_DUMP_TRIES times in all, while the answer is
+ * -EINTR. `restart` (may be NULL) is called before each try and empties `data`.
  */
 #define NL_DUMP_TRIES 10
 typedef void (*nl_restart_fn)(void *data);
@@ -49,8 +49,8 @@ int nl_dump(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, nl_restart_fn 
 	    void *data);
 
 /*
- * What the socket's namespace (NETLINK_ROUTE) calls the one that is open as netns_fd; below 0: nothing, or it
- * could not be asked.
+ * What the socket's namespace (NETLINK_ROUTE) calls the one that is open as netns_fd; below 0:
+ * nothing, or it could not be asked.
  */
 int nl_nsid(struct nl *nl, int netns_fd);
 

@@ -40,8 +40,8 @@ int port_open_tap(int netns_fd, const char *name, int *ret_fd)
 	if (ioctl(fd, TUNSETOFFLOAD, 0) < 0)
 		return fail_errno(-errno, "cannot turn off the offloads of TAP device %s", name);
 	/*
-	 * Persistent: closing the descriptor then leaves the device to its namespace, which takes all
-	 * of its devices away in one go instead of waiting for each.
+	 * Persistent: closing the descriptor then leaves the device to its namespace, which takes
+	 * all of its devices away in one go instead of waiting for each.
 	 */
 	if (ioctl(fd, TUNSETPERSIST, 1) < 0)
 		return fail_errno(-errno, "cannot leave TAP device %s to its namespace", name);

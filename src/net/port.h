@@ -10,8 +10,8 @@
 #define PORT_HEADER 10 /* sizeof(struct virtio_net_hdr) */
 
 /*
- * A TAP device called `name` in the namespace, gone when *ret_fd is closed. The stack finishes every
- * sum and segment before the frame is read; a frame written arrives as CHECKSUM_NONE or, with
+ * A TAP device called `name` in the namespace, gone when *ret_fd is closed. The stack finishes
+ * every sum and segment before the frame is read; a frame written arrives as CHECKSUM_NONE or, with
  * NEEDS_CSUM, as CHECKSUM_PARTIAL (drivers/net/tun.c).
  */
 int port_open_tap(int netns_fd, const char *name, int *ret_fd);

@@ -2,8 +2,8 @@
 /*
  * Processes, from /proc: see process.h.
  *
- * No runtime documents how it names cgroups. Each part of the path is compared with a table of what the
- * runtimes do; a name of 64 hexadecimal digits is a container's, whichever runtime made it.
+ * No runtime documents how it names cgroups. Each part of the path is compared with a table of what
+ * the runtimes do; a name of 64 hexadecimal digits is a container's, whichever runtime made it.
  */
 #include "net/process.h"
 
@@ -148,7 +148,10 @@ static void take_pod(const struct word *word, struct process *process)
 	process->pod[rest.len] = '\0';
 }
 
-/* containerd under systemd, told the wrong driver, writes "<slice>:cri-containerd:<id>" as one part. */
+/*
+ * containerd under systemd, told the wrong driver, writes "<slice>:cri-containerd:<id>" as one
+ * part.
+ */
 static void take_path(const char *path, size_t len, struct process *process)
 {
 	struct word before = { "", 0 };
@@ -170,7 +173,9 @@ void process_parse_cgroup(const char *text, struct process *ret_process)
 {
 	struct process process = { 0 };
 
-	/* HIERARCHY:CONTROLLERS:PATH; the first hierarchy that knows a container is as good as any. */
+	/*
+	 * HIERARCHY:CONTROLLERS:PATH; the first hierarchy that knows a container is as good as any.
+	 */
 	while (*text && !*process.container) {
 		size_t len = strcspn(text, "\n");
 		const char *path = memchr(text, ':', len);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Routes: see route.h. RTM_F_FIB_MATCH asks for the table entry that matched instead of its result. */
+/*
+ * Routes: see route.h. RTM_F_FIB_MATCH asks for the table entry that matched instead of its result.
+ */
 #include "net/route.h"
 
 #include <linux/rtnetlink.h>

@@ -16,19 +16,20 @@ struct route {
 };
 
 /*
- * The route to an address, given as text, in the namespace of `nl` (NETLINK_ROUTE). -ENETUNREACH (or
- * -EHOSTUNREACH, -EACCES, -EINVAL for unreachable, prohibit, blackhole routes) if there is none.
+ * The route to an address, given as text, in the namespace of `nl` (NETLINK_ROUTE). -ENETUNREACH
+ * (or -EHOSTUNREACH, -EACCES, -EINVAL for unreachable, prohibit, blackhole routes) if there is
+ * none.
  *
- * iif 0: for a packet of this host's own; `source` NULL. Else for a packet from `source` (4 or 16 bytes, network
- * order) that came in by device `iif`: rules, forwarding and rp_filter decide, too, and the result has no
- * prefix_len and no gateway.
+ * iif 0: for a packet of this host's own; `source` NULL. Else for a packet from `source` (4 or 16
+ * bytes, network order) that came in by device `iif`: rules, forwarding and rp_filter decide, too,
+ * and the result has no prefix_len and no gateway.
  */
 int route_get(struct nl *nl, const char *destination, const unsigned char *source, int iif,
 	      struct route *ret_route);
 
 /*
- * Adds a route to destination/prefix_len ("0.0.0.0"/0 or "::"/0: the default route) through `gateway` (NULL:
- * on link) by device `index` (0: the device that leads to the gateway).
+ * Adds a route to destination/prefix_len ("0.0.0.0"/0 or "::"/0: the default route) through
+ * `gateway` (NULL: on link) by device `index` (0: the device that leads to the gateway).
  */
 int route_add(struct nl *nl, const char *destination, unsigned int prefix_len, const char *gateway,
 	      int index);

@@ -13,8 +13,9 @@
 enum tc_direction { TC_INGRESS, TC_EGRESS };
 
 /*
- * Where filters can hang on a device: nowhere, at both sides (clsact), or at ingress alone. The latter is
- * the older ingress qdisc in clsact's place: it takes filters meant for egress too, and runs them at ingress.
+ * Where filters can hang on a device: nowhere, at both sides (clsact), or at ingress alone. The
+ * latter is the older ingress qdisc in clsact's place: it takes filters meant for egress too, and
+ * runs them at ingress.
  */
 enum tc_hooks { TC_HOOKS_NONE, TC_HOOKS_BOTH, TC_HOOKS_INGRESS };
 
@@ -30,8 +31,8 @@ int tc_clsact_delete(struct nl *nl, int index);
 int tc_filter_count(struct nl *nl, int index, unsigned int *ret_count);
 
 /*
- * Attaches a loaded BPF program (direct action) under a priority that must be free in that direction.
- * The filter holds the program: prog_fd may be closed.
+ * Attaches a loaded BPF program (direct action) under a priority that must be free in that
+ * direction. The filter holds the program: prog_fd may be closed.
  */
 int tc_bpf_attach(struct nl *nl, int index, enum tc_direction direction, uint16_t priority,
 		  int prog_fd, const char *name);
@@ -40,7 +41,10 @@ int tc_bpf_attach(struct nl *nl, int index, enum tc_direction direction, uint16_
 int tc_free_priority(struct nl *nl, int index, enum tc_direction direction, uint16_t from,
 		     uint16_t *ret_priority);
 
-/* The name of the BPF filter under a priority, as given to tc_bpf_attach(); -ENOENT if there is none. */
+/*
+ * The name of the BPF filter under a priority, as given to tc_bpf_attach(); -ENOENT if there is
+ * none.
+ */
 int tc_bpf_name(struct nl *nl, int index, enum tc_direction direction, uint16_t priority,
 		char *ret_name, size_t size);
 
@@ -50,9 +54,9 @@ int tc_filter_delete(struct nl *nl, int index, enum tc_direction direction, uint
 #define TC_REDIRECT_PRIORITY 10
 
 /*
- * At the device's ingress, behind filters of a lower priority number, sends IPv4 packets on by `to`'s
- * egress (u32 + mirred), where the 32 bits behind a 20-byte IP header (source port, destination port)
- * equal `ports` under `mask`, host order.
+ * At the device's ingress, behind filters of a lower priority number, sends IPv4 packets on by
+ * `to`'s egress (u32 + mirred), where the 32 bits behind a 20-byte IP header (source port,
+ * destination port) equal `ports` under `mask`, host order.
  */
 int tc_redirect_ports(struct nl *nl, int index, uint32_t ports, uint32_t mask, int to);
 
