@@ -24,6 +24,7 @@
 #include "net/link.h"
 #include "net/netns.h"
 #include "net/nft.h"
+#include "net/nl.h"
 #include "net/port.h"
 #include "net/route.h"
 #include "net/tc.h"

@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "net/nl.h"
 
 #define TUPLE_MAX 128
 /* CTA_FILTER_F_CTA_IP_DST: net/netfilter/nf_conntrack_netlink.c */

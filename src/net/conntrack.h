@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "net/nl.h"
+struct nl;
 
 /*
  * Whether connections are tracked in the namespace this thread is in (nf_conntrack is in use

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/nl.h"
+struct nl;
 
 /* Whether the feature is active now. -ENOENT if the device does not have it. */
 int feature_get(int netns_fd, const char *device, const char *feature, bool *ret_on);

@@ -33,6 +33,7 @@
 #include "net/ledger.h"
 #include "net/link.h"
 #include "net/netns_search.h"
+#include "net/nl.h"
 #include "net/vxlan.h"
 
 #define FOLDER "/run/truesum"

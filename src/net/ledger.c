@@ -17,6 +17,7 @@
 #include "base/fail.h"
 #include "net/feature.h"
 #include "net/link.h"
+#include "net/nl.h"
 #include "net/tc.h"
 #include "net/vxlan.h"
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "net/nl.h"
 
 #define VXLAN_ID 42
 

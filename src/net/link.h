@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/nl.h"
+struct nl;
 
 struct link_info {
 	int index;

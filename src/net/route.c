@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "net/nl.h"
 
 static int take_route(const struct nlmsghdr *message, void *data)
 {

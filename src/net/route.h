@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "net/nl.h"
+struct nl;
 
 struct route {
 	int oif; /* the device it leaves by, 0: none */

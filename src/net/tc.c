@@ -14,6 +14,7 @@
 
 #include "base/fail.h"
 #include "base/trace.h"
+#include "net/nl.h"
 
 static uint32_t parent_of(enum tc_direction direction)
 {

@@ -6,9 +6,10 @@
 #ifndef TRUESUM_NET_TC_H
 #define TRUESUM_NET_TC_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-#include "net/nl.h"
+struct nl;
 
 enum tc_direction { TC_INGRESS, TC_EGRESS };
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "net/nl.h"
 
 static void take_data(const struct nlattr *data, struct vxlan *vxlan)
 {

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "net/nl.h"
+struct nl;
 
 struct vxlan {
 	bool v6; /* its outer packets are IPv6 */

@@ -32,6 +32,7 @@
 #include "net/feature.h"
 #include "net/link.h"
 #include "net/netns.h"
+#include "net/nl.h"
 #include "net/route.h"
 #include "net/vxlan.h"
 #include "packet/build.h"

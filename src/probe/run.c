@@ -25,6 +25,7 @@
 #include "net/conntrack.h"
 #include "net/counter.h"
 #include "net/inventory.h"
+#include "net/nl.h"
 #include "probe/reach.h"
 
 #define FIRST_PORT 16384

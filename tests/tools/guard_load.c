@@ -33,6 +33,7 @@
 #include "base/loop.h"
 #include "net/feature.h"
 #include "net/link.h"
+#include "net/nl.h"
 #include "net/netns.h"
 
 #define LIFE_MS 1000 /* LOAD_LIFE_MS */

@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "bpf/mark.h"
 #include "net/link.h"
+#include "net/nl.h"
 #include "net/tc.h"
 
 static int attach(const char *device, enum tc_direction direction, const char *name,

@@ -36,6 +36,7 @@
 #include "base/cleanup.h"
 #include "net/inventory.h"
 #include "net/link.h"
+#include "net/nl.h"
 #include "net/route.h"
 
 #define WEB_ID "0f3c9a8d7e6b5a4f3e2d1c0b9a8f7e6d5c4b3a2f1e0d9c8b7a6f5e4d3c2b1a09"

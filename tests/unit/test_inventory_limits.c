@@ -30,6 +30,7 @@
 #include "base/cleanup.h"
 #include "net/inventory.h"
 #include "net/link.h"
+#include "net/nl.h"
 
 #define NAMESPACES 1000
 #define NOBODY 65534

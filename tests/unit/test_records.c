@@ -29,6 +29,7 @@
 #include "net/ledger.h"
 #include "net/inventory.h"
 #include "net/link.h"
+#include "net/nl.h"
 
 #define FORWARD "net/ipv4/ip_forward"
 #define RX_OFF MITIGATION_BIT(MITIGATION_RX_OFF)

@@ -25,6 +25,7 @@
 #include "net/journal.h"
 #include "net/link.h"
 #include "net/netns.h"
+#include "net/nl.h"
 
 #define POLL_NS UINT64_C(100000000)
 #define DURATION_MIN UINT64_C(1000000)
