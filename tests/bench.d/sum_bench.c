@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How fast the Internet checksum is, beside what the memory allows: sum_bench [--json].
+ * How fast the Internet checksum is, compared with what the memory allows: sum_bench [--json].
  *
  * The limit is a loop of plain 32-byte loads (x86-64: AVX2, 8 accumulators, one `or` each) over the
- * same bytes at alignment 0; 64-byte loads and memcpy are shown beside it. Every way is called in turn,
- * for ROUND_NS at a time, and this ROUNDS times: a figure is the median of its rounds, a ratio the median
- * of the ratios within one round, so that a change of clock or a neighbour on the machine hits both
- * sides. The buffers are used again and again: they are in the first-level cache, at 65483 bytes in the
+ * same bytes at alignment 0; 64-byte loads and memcpy are shown beside it. Every way runs in turn,
+ * for ROUND_NS at a time, ROUNDS times. A figure is the median of its rounds, a ratio the median of
+ * the ratios within one round, so that a change of clock or another process on the machine affects
+ * both sides. The buffers are reused: they are in the first-level cache, at 65483 bytes in the
  * second. Calls do not wait for each other's results.
  */
 #include <stdbool.h>
@@ -43,7 +43,7 @@ static const size_t alignments[] = { 0, 1, 2, 14, 31, 34, 54, 63 };
 static uint8_t source[ROOM] __attribute__((aligned(4096)));
 static uint8_t target[ROOM] __attribute__((aligned(4096)));
 
-/* What is measured; the row without a function is csum_add(). */
+/* The ways that are measured; the row without a function is csum_add(). */
 static struct way {
 	const char *name;
 	summing *sum;
@@ -154,8 +154,8 @@ static double now_ns(void)
 }
 
 /*
- * The loops that call: four calls a turn, and aligned, as where a loop happens to lie would else decide
- * over a nanosecond a call.
+ * The calling loops: four calls a turn, and aligned, since the address of a loop can make a
+ * difference of a nanosecond a call.
  */
 #define CALLS 4 /* in one turn of a loop */
 #define LOOP __attribute__((noinline, aligned(64)))
@@ -226,7 +226,9 @@ static void measure_round(struct figure row[WAYS], size_t len, size_t alignment,
 	}
 }
 
-/* The rounds go over everything, so that a disturbance costs each figure few of its rounds. */
+/*
+ * Each round measures everything, so that a disturbance costs each figure only a few of its rounds.
+ */
 static void measure_all(void)
 {
 	for (size_t round = 0; round < ROUNDS; round++)
@@ -243,7 +245,10 @@ static void measure_all(void)
 			}
 }
 
-/* A target: at one length, over all alignments, at least this part of the limit or at most these ns. */
+/*
+ * A target: at one length, for all alignments, at least this part of the limit or at most this many
+ * ns.
+ */
 static const struct goal {
 	const char *way;
 	size_t len;
@@ -255,7 +260,7 @@ static const struct goal {
 	{ "csum_add()", 128, 0, 3.5 },
 };
 
-/* The worst of all alignments; false where this way cannot run here. */
+/* The worst of all alignments; false if this way cannot run here. */
 static bool worst(const struct goal *goal, double *ret_worst)
 {
 	size_t way = 0, length = 0;

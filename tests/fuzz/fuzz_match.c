@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Any text as a match: refused with a sentence, or terms that are in range and can hold together. */
+/*
+ * Any text as a match: refused with a sentence, or terms that are in range and can hold together.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Any packets, of any link type, cut off anywhere: the first byte chooses the link type; then come packets,
- * each with two bytes for its length and one for how much longer it was on the wire. What is found must
- * lie in what was captured, and be the same when judged again, from another place; fragments go on to
- * the tracker, and so does whatever it makes of them.
+ * Any packets, of any link type, cut off anywhere: the first byte chooses the link type. Then come
+ * packets, each with two bytes for its length and one for how much longer it was on the wire. The
+ * layers found must lie in the captured bytes, and be the same if the packet is judged again at
+ * another address. Fragments are put together, and the datagrams' judgements checked in the same
+ * way.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -58,7 +59,7 @@ static void check(const struct packet_judgement *judgement, size_t captured, siz
 	}
 }
 
-/* All that packet_judge() sets, and nothing behind it. */
+/* All that packet_judge() sets, and nothing beyond it. */
 static int same(const struct packet_judgement *a, const struct packet_judgement *b)
 {
 	return !memcmp(&a->flow, &b->flow, sizeof(a->flow)) && a->verdict == b->verdict &&
@@ -68,7 +69,7 @@ static int same(const struct packet_judgement *a, const struct packet_judgement 
 	       !memcmp(a->layer, b->layer, a->layer_count * sizeof(a->layer[0]));
 }
 
-/* What was computed is right: in the field's place it makes the layer good. */
+/* The computed value is right: written into the field, it makes the layer good. */
 static void check_computed(uint32_t link, uint8_t *copy, size_t captured, size_t len,
 			   const struct packet_judgement *judgement)
 {
@@ -134,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		len -= 3;
 		if (captured > len)
 			captured = len;
-		/* Up to 255 bytes more, or super-packets of which little was kept. */
+		/* Up to 255 bytes more, or super-packets of which little was captured. */
 		judge(fragments, link, data, captured, captured + (more < 255 ? more : 70000));
 		data += captured;
 		len -= captured;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Packets as they are on the wire, with the verdict on each of their sums, on whatever processor this is
- * built for: prints TAP. Alone, so that it runs under an emulator.
+ * Packets as they are on the wire, with the verdict on each of their sums, for every processor that
+ * this is built for. Prints TAP. Needs no library, so that it runs under an emulator.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@
 #define LAYERS_MAX 8
 
 struct sum {
-	uint8_t kind, verdict; /* LAYER_KINDS: there are no more */
+	uint8_t kind, verdict; /* LAYER_KINDS: the last one is before this */
 	uint32_t stored, computed;
 };
 
@@ -250,7 +250,7 @@ static const struct row {
 	    { LAYER_KINDS, 0, 0, 0 } } },
 };
 
-/* The fragments of one datagram each, in the order in which they come; the last completes it. */
+/* The fragments of one datagram each, in order of arrival; the last completes it. */
 static const struct fragmented {
 	const char *name;
 	const char *hex[4];
@@ -343,7 +343,7 @@ static bool row_is_right(const struct row *row, const uint8_t *bytes, size_t len
 	return right && judgement.layer_count == count && judgement.verdict == row->verdict;
 }
 
-/* At any address: some processors mind. */
+/* At any address: on some processors that matters. */
 static void judge_rows(void)
 {
 	uint8_t bytes[BYTES_MAX + 16];
@@ -360,7 +360,7 @@ static void judge_rows(void)
 	}
 }
 
-/* No intact packet is bad, however little of it was captured. */
+/* An intact packet is never bad, however little of it was captured. */
 static void cut_off(void)
 {
 	uint8_t bytes[BYTES_MAX];

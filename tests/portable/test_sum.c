@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The sums against loops that are too plain to be wrong, on whatever processor this is built for: prints
- * TAP. Buffers end where a page without access begins, so that a read past the end is a crash. What is
- * sampled goes on until its time is up, which is the same under an emulator.
+ * Compares the sums with loops too simple to be wrong, for every processor that this is built for.
+ * Prints TAP. Buffers end where a page without access begins, so that a read past the end crashes.
+ * Sampling ends after a fixed time, also under an emulator.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@
 static const char *const pattern_names[PATTERNS] = { "all ones", "zero", "random" };
 static unsigned int tests;
 static bool failed;
-static char why[256]; /* the first failure of the test that runs; empty: none */
+static char why[256]; /* the first failure of the current test; empty: none */
 
 static __attribute__((format(printf, 1, 2))) void fail(const char *format, ...)
 {
@@ -58,7 +58,7 @@ static __attribute__((format(printf, 1, 2))) void report(const char *format, ...
 	*why = 0;
 }
 
-/* Of this process's own: what else runs here takes nothing from the samples. */
+/* CPU time of this process, so that other processes do not reduce the number of samples. */
 static double seconds(void)
 {
 	struct timespec now;
@@ -100,7 +100,10 @@ static uint16_t folded(uint64_t sum)
 	return *(const uint8_t *)&one ? (uint16_t)(sum << 8 | sum >> 8) : (uint16_t)sum;
 }
 
-/* Room whose end, `size` bytes on, is the beginning of a page that cannot be read, as is the one before. */
+/*
+ * Returns `size` bytes that end at the beginning of a page without access. There is another one
+ * before them.
+ */
 static uint8_t *guarded(size_t size)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = (size + page - 1) / page;
@@ -120,7 +123,7 @@ static void fill(uint8_t *data, size_t size, int pattern)
 		data[i] = pattern == 2 ? (uint8_t)next_random() : pattern == 1 ? 0 : 0xff;
 }
 
-/* One way to sum, by a row of csum_variants[] or, without one, csum_add(). */
+/* Sums by a row of csum_variants[] or, if that is NULL, by csum_add(). */
 static uint16_t sum_by(const struct csum_variant *variant, const uint8_t *data, size_t len)
 {
 	return variant ? folded(variant->sum(data, len)) : csum_add(0, data, len);
@@ -136,7 +139,7 @@ static void compare_sum(const struct csum_variant *variant, const uint8_t *data,
 		     (unsigned int)((uintptr_t)data & 0xff), got, want);
 }
 
-/* Every offset with every short length, the plain sum growing along; ends apart from the page's end. */
+/* Every offset with every short length. The plain sum is continued from length to length. */
 static void every_short_length(const struct csum_variant *variant, const uint8_t *room)
 {
 	for (size_t offset = 0; offset < OFFSETS; offset++) {
@@ -151,7 +154,7 @@ static void every_short_length(const struct csum_variant *variant, const uint8_t
 	}
 }
 
-/* Lengths that end at the page without access, which gives every alignment too. */
+/* Lengths that end at the page without access. These have every alignment, too. */
 static void short_lengths_at_the_end(const struct csum_variant *variant, const uint8_t *end)
 {
 	for (size_t len = 0; len <= EVERY_LENGTH; len++)
@@ -185,7 +188,7 @@ static void equals_plain_loop(const struct csum_variant *variant)
 	}
 }
 
-/* The start of a buffer at the start of a page, behind one without access. */
+/* Buffers that begin near the beginning of a page, after one without access. */
 static void nothing_before(const struct csum_variant *variant)
 {
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
@@ -266,7 +269,10 @@ static void pseudo_headers(void)
 	report("csum_pseudo() for IPv4 and IPv6");
 }
 
-/* `times` copies of one block in a row, by mapping the same memory again and again. NULL: no address space. */
+/*
+ * `times` copies of one block in a row, by mapping the same memory again and again. NULL: no
+ * address space.
+ */
 static uint8_t *repeated(const uint8_t *block, size_t size, size_t times)
 {
 	int fd = memfd_create("sum", MFD_CLOEXEC);
@@ -306,7 +312,7 @@ static struct copies copies_of(size_t size, size_t times, int pattern)
 	return copies;
 }
 
-/* At one go: what adds in lanes of 32 bits, or loses carries, overflows. */
+/* All in one call: a variant that adds in lanes of 32 bits, or loses carries, would overflow. */
 static void sum_copies(const struct csum_variant *variant, const struct copies *copies)
 {
 	uint16_t want = copies->sum_cut;
@@ -315,7 +321,7 @@ static void sum_copies(const struct csum_variant *variant, const struct copies *
 		fail("cannot map %zu times %zu bytes", copies->times, copies->size);
 		return;
 	}
-	/* What comes before has an odd length: the bytes of the block's sum are swapped. */
+	/* The length before each block is odd, so the bytes of its sum are swapped. */
 	for (size_t i = 1; i < copies->times; i++)
 		want = csum_plus(want, (uint16_t)(copies->sum << 8 | copies->sum >> 8));
 	compare_sum(variant, copies->map + CUT, copies->size * copies->times - CUT, want);
@@ -394,7 +400,7 @@ static uint32_t plain_crc(const uint8_t *data, size_t len)
 	return ~crc;
 }
 
-/* By a row of crc32c_variants[] or, without one, crc32c(). */
+/* Computes it by a row of crc32c_variants[] or, if that is NULL, by crc32c(). */
 static uint32_t crc_by(const struct crc32c_variant *variant, uint32_t crc, const uint8_t *data,
 		       size_t len)
 {

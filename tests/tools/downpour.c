@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Datagrams from before there is anybody to read them, and who reads them first:
- *     downpour send ADDRESS PORT MICROSECONDS    one after another, whatever the network answers, until killed
- *     downpour read PORT COUNT MILLISECONDS      binds as its first act, reads until COUNT were intact
- * `read` prints how many were intact, how many damaged, and how many bytes of these were wrong. Needs nothing but
- * the kernel: linked statically, it may be all that a container has.
+ * Sends datagrams before anything can read them, and reads them as early as possible:
+ *     downpour send ADDRESS PORT MICROSECONDS    one after another until killed, ignoring errors
+ *     downpour read PORT COUNT MILLISECONDS      binds first of all, reads until COUNT were intact
+ * `read` prints how many were intact, how many were damaged, and how many bytes of these were
+ * wrong. Linked statically: it may be the only file of a container.
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -24,7 +24,7 @@ static int usage(void)
 	return 2;
 }
 
-/* IPv4 by its place in IPv6. */
+/* IPv4 addresses are mapped into IPv6. */
 static struct sockaddr_in6 address_of(const char *text, const char *port)
 {
 	struct sockaddr_in6 address = { .sin6_family = AF_INET6,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Writes generated packets (packets.h) to a capture file or a pipe, and the truth about each beside it:
+ * Writes generated packets (packets.h) to a capture file or a pipe, and with --truth one line about
+ * each to another file:
  *   frame, damage, what its verdict must be, why it may be either, how far out the damage
  *   reaches (network, header of the transport, its payload), and the checksums, outermost first
  */
@@ -17,7 +18,7 @@ struct output {
 	FILE *file;
 	enum format format;
 	bool swap;
-	bool described; /* the head is written; of pcapng: the interfaces too */
+	bool described; /* the head is written; in pcapng the interfaces, too */
 };
 
 /* The interfaces of a pcapng: one for each link type. */

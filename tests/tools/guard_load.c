@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Containers made as fast as wanted, and whether and when somebody protected each:
+ * Makes containers at a given rate, and measures whether and when the guard protects each:
  *     guard_load latency COUNT             one after the other: microseconds from the request that creates a
  *                                          device in a container to the event that says that its rx
- *                                          checksum offload is off; a line for each, in order
+ *                                          checksum offload is off; one line for each, in order
  *     guard_load rate PER_SECOND SECONDS   that many containers a second, each living LOAD_LIFE_MS (1000); prints
  *                                          how many were made, and how many not protected at their end
  *     guard_load lifetimes COUNT ALIVE     made and removed, ALIVE at a time, as fast as it goes
- * Runs in network and mount namespaces of its own, with a tmpfs on /run: names are mounted in /run/netns as by
- * `ip netns add`. LOAD_PROCESS=1: no names, a process in each instead.
+ * Runs in network and mount namespaces of its own, with a tmpfs on /run. Names are mounted in
+ * /run/netns, like `ip netns add` does. LOAD_PROCESS=1: a process in each container instead of a
+ * name.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +44,7 @@
 
 struct container {
 	char name[32];
-	pid_t pid; /* 0: it has a name */
+	pid_t pid; /* 0: it has a name instead */
 	uint64_t made;
 };
 
@@ -132,7 +133,7 @@ static void connect_it(const struct container *container, unsigned long number, 
 	char host[IFNAMSIZ];
 
 	(void)container;
-	/* The kernel takes its time to remove an earlier run's. */
+	/* A new name for each: the kernel may still be removing an earlier run's. */
 	snprintf(host, sizeof(host), "l%x-%lx", (unsigned int)getpid(), number % 0x1000000);
 	if (link_add_veth(nl, host, "eth0", fd))
 		die("a veth pair");
@@ -159,7 +160,7 @@ static bool is_protected(int fd)
 	return !feature_get(fd, "eth0", "rx-checksum", &on) && !on;
 }
 
-/* A socket in the container that hears of its devices. */
+/* Opens a socket in the container that receives events about its devices. */
 static int listen_in(int fd)
 {
 	_cleanup_(netns_leave) int home = -1;
@@ -174,7 +175,10 @@ static int listen_in(int fd)
 	return heard;
 }
 
-/* The event behind which the feature is off; where it was off at once, the time of looking. */
+/*
+ * Returns the time of the event after which the feature is off; if it was off at once, the time of
+ * the check.
+ */
 static uint64_t wait_for_protection(int fd, int heard)
 {
 	uint64_t end = clock_ns() + WAIT_MS * MS;
@@ -207,7 +211,7 @@ static int latency(unsigned long count)
 		make(&container, i);
 		fd = open_container(&container);
 		heard = listen_in(fd);
-		sleep_until(clock_ns() + 10 * MS); /* as a runtime does other things meanwhile */
+		sleep_until(clock_ns() + 10 * MS); /* a runtime does other things meanwhile */
 		start = clock_ns();
 		connect_it(&container, i, fd);
 		end = wait_for_protection(fd, heard);

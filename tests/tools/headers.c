@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Headers of generated packets. Each is pushed in front of what is there, with its lengths and its
- * checksum; what it covers and which of its bytes decide on parsing is noted beside it.
+ * Headers of generated packets. Each is pushed in front of the existing bytes, with its lengths and
+ * its checksum. What the checksum covers, and which bytes decide how the packet is parsed, is
+ * recorded.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,7 @@ static void push_ip4(struct packet *packet, struct rng *rng, const struct ends *
 	}
 }
 
-/* One extension header in front; returns its own number. */
+/* Pushes one extension header; returns its own number. */
 static uint8_t push_extension(struct packet *packet, struct rng *rng, uint8_t kind, uint8_t next)
 {
 	uint32_t units = kind == P_FRAGMENT ? 0 : kind == P_ROUTING ? 2 : rng_below(rng, 3);
@@ -176,7 +177,9 @@ static void push_mac(struct packet *packet, struct rng *rng, uint32_t type)
 	mark(packet, packet->start + 12, 2, false);
 }
 
-/* Local checksum offload: the sum outside is made as if the one inside were finished, which it is not. */
+/*
+ * Local checksum offload: the outer sum is made as if the inner one were finished, which it is not.
+ */
 static void leave_inner(struct packet *packet, struct covered *outer)
 {
 	for (int i = 0; i + 1 < (int)packet->covers; i++) {
@@ -259,7 +262,7 @@ static void push_overlay(struct packet *packet, struct rng *rng, const struct en
 		 zero ? FINISH_ZERO : FINISH_FULL);
 	cover = &packet->cover[packet->covers - 1];
 	if (zero)
-		cover->was = IS_NONE; /* RFC 6935: a tunnel may, over IPv6 too */
+		cover->was = IS_NONE; /* RFC 6935 allows this to a tunnel, also over IPv6 */
 	if (lco)
 		leave_inner(packet, cover);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Damages generated packets, and says what a checksum can see of it: by summing what it covers as the
- * RFC writes it, before any thought of parsing. Where the damage hit what decides how the packet is
- * parsed, no formula tells what a judge must say; that is DOUBT_STRUCTURE.
+ * Damages generated packets, and finds out whether a checksum sees it: sums what the checksum
+ * covers as the RFC says, without parsing. If the damage hit bytes that decide how the packet is
+ * parsed, no formula says what the verdict must be; that is DOUBT_STRUCTURE.
  */
 #include <string.h>
 
@@ -42,7 +42,7 @@ bool hurt_path(const struct packet *packet, const struct covered *cover)
 	return false;
 }
 
-/* Is the outer sum the one it will be right with, once a sum inside is finished? (lco_csum()) */
+/* Whether the outer sum is the one that is right when an inner sum is finished (lco_csum()). */
 static bool right_when_finished(const struct packet *packet, const struct covered *outer)
 {
 	for (const struct covered *inner = packet->cover; inner < outer; inner++) {
@@ -101,7 +101,7 @@ enum truth hurt_truth(const struct packet *packet, const struct covered *cover)
 	return cover->merged ? IS_UNKNOWN : IS_BAD;
 }
 
-/* An unfinished sum inside that is parsed otherwise now: whether it explains the outer one is open. */
+/* An unfinished inner sum that is parsed differently now may or may not explain the outer sum. */
 static bool inner_moved(const struct packet *packet, const struct covered *outer)
 {
 	for (const struct covered *inner = packet->cover; inner < outer; inner++) {
@@ -139,7 +139,7 @@ void hurt_judge(struct packet *packet)
 				: is == IS_ARTEFACT ? DOUBT_UNFINISHED
 						    : DOUBT_ZERO;
 	}
-	/* Also where no known checksum lies behind: what is read as one now is chance. */
+	/* Also if no known checksum follows: bytes that are now read as one are chance. */
 	for (size_t i = 0; !path && i < packet->spans; i++)
 		path = memcmp(packet->data + packet->span[i].at,
 			      packet->pristine + packet->span[i].at, packet->span[i].len) != 0;
@@ -165,7 +165,7 @@ static void hurt_stuck(struct rng *rng, uint8_t *data, uint32_t len)
 		data[i] = up ? data[i] | line : data[i] & (uint8_t)~line;
 }
 
-/* The same column of two words, one bit up and one down: the sum stays. */
+/* Flips the same column of two words, one bit up and one down: the sum stays the same. */
 static void hurt_pair(struct rng *rng, uint8_t *data, uint32_t len)
 {
 	for (int tries = 0; tries < 64 && len >= 4; tries++) {

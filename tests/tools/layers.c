@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Every layer's verdict of every packet, for comparison with other tools: layers FILE...
- *   frame, the packet's verdict, its layers, outermost first, as kind=verdict:reason, the walk's reason
- * The verdict is "-" where the link type is not known, "waits" for a fragment. Frames are counted on from
- * file to file; before each a line "#, frames before it, its name".
+ * Prints the verdict on every layer of every packet, to compare with other tools: layers FILE...
+ *   frame, the packet's verdict, its layers, outermost first, as kind=verdict:reason,
+ *   the walk's reason
+ * The verdict is "-" if the link type is not known, "waits" for a fragment. Frame numbers continue
+ * from file to file. Each file begins with a line "#, frames before it, its name".
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ static const char *const codes[SUM_REASONS] = {
 	[REASON_LAYERS] = "layers",
 };
 
-/* The other zero of one's complement is said to be wrong by some: marked. */
+/* Some tools call the other zero of one's complement wrong, so this marks it. */
 static const char *code_of(const struct packet_layer *layer)
 {
 	if (layer->verdict == SUM_GOOD && layer->stored == 0xffff && layer->kind != LAYER_UDP &&
@@ -38,7 +39,7 @@ static const char *code_of(const struct packet_layer *layer)
 	return codes[layer->reason] ? codes[layer->reason] : "?";
 }
 
-/* `owner`: how many frames the files before have. */
+/* `owner`: how many frames the earlier files have. */
 static int print(void *owner, const struct pass_packet *packet)
 {
 	const struct packet_judgement *judgement = &packet->judgement;
@@ -56,7 +57,7 @@ static int print(void *owner, const struct pass_packet *packet)
 	return 0;
 }
 
-/* One file's, counted on from *frames. */
+/* Prints one file. Its frame numbers continue from *frames. */
 static int print_file(const char *path, uint64_t *frames)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;

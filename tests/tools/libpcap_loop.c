@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The plain way to verify a capture: pcap_next_ex() and the checksums of Ethernet, IPv4, TCP and UDP with
- * truesum's own sums. What `truesum pcap` is measured against: libpcap_loop FILE
+ * The plain way to verify a capture: pcap_next_ex() and the checksums of Ethernet, IPv4, TCP and
+ * UDP with truesum's own sums. Benchmarks compare `truesum pcap` with it: libpcap_loop FILE
  */
 #include <pcap/pcap.h>
 #include <stdint.h>

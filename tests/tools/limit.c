@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a capture reader can at best reach on this machine, and a stopwatch:
- *   limit sum FILE       map the file and sum all its bytes, page faults as they come
+ * The best speed that a capture reader can reach on this machine, and a stopwatch:
+ *   limit sum FILE       map the file and sum all its bytes, with page faults
  *   limit populate FILE  the same, with its pages mapped 4 MiB ahead
  *   limit memcpy FILE    map it and copy all bytes through a small buffer
  *   limit read FILE      read() all of it into a small buffer
  *   limit run COMMAND... run a command without output; prints "seconds user system peak-KiB exit-code"
- * The peak is of anonymous memory (RssAnon), looked at every 0.5 ms: pages of a mapped file, which VmHWM
- * and ru_maxrss include, belong to the page cache and go when somebody needs them.
+ * The peak is that of anonymous memory (RssAnon), read every 0.5 ms. VmHWM and ru_maxrss would
+ * include pages of a mapped file, which belong to the page cache: the kernel can free them at any
+ * time.
  */
 #include <fcntl.h>
 #include <spawn.h>

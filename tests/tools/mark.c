@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Puts one of the programs that mark packets (bpf/mark.h) on a device of this namespace, where it stays. On a veth's
- * egress tsum_veth_2016 is the statement that veth had until Linux 4.4: it asks the receiving end for its rx
- * offload, so that `rx off` there cures it, as it did then.
+ * Attaches one of the programs that mark packets (bpf/mark.h) to a device of this namespace, and
+ * leaves it there. On a veth's egress, tsum_veth_2016 does what veth did before Linux 4.4: it marks
+ * packets if the receiving end has rx offload, so that `rx off` there is a fix, as it was then.
  */
 #include <stdio.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * The mass test: generated packets against packet_judge(), in one process and without a file.
  *   mass [--packets N] [--damaged N] [--seed N] [--show N]
  * Undamaged packets: every checksum must have the verdict it was made with, none may be called bad.
- * Damaged ones: bad where the plain formula sees it, and only there; the cases in which no formula
- * tells (hurt.c) are counted by name. Exit 1 where anything differs.
+ * Damaged ones: bad if the plain formula sees it, and only then. Cases that no formula decides
+ * (hurt.c) are counted by name. Exit code 1 if anything differs.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -28,7 +28,7 @@ struct tally {
 	double seconds;
 };
 
-/* The judge's numbers, by the names both sides use. */
+/* Finds packet_judge()'s numbers by the names that both sides use. */
 static enum layer_kind kind_of[OF_KINDS];
 static enum sum_verdict verdict_of[IS_KINDS];
 
@@ -51,7 +51,7 @@ static void match_names(void)
 			(enum sum_verdict)find(truth_names[i], sum_verdict_names, SUM_VERDICTS);
 }
 
-/* What went wrong, the first few times, with the packet as `text2pcap` reads it. */
+/* Shows the first few failures, with the packet in text2pcap's format. */
 static void show(struct tally *tally, const char *what, const struct packet *packet,
 		 const struct packet_judgement *judged)
 {
@@ -80,7 +80,7 @@ static void show(struct tally *tally, const char *what, const struct packet *pac
 	printf("\n");
 }
 
-/* Layer by layer, outermost first. What the capture cut off need not be there. */
+/* Compares layer by layer, outermost first. Layers that the capture cut off may be missing. */
 static void compare_layers(struct tally *tally, const struct packet *packet,
 			   const struct packet_judgement *judged)
 {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The stream of generated packets: what kind comes next, datagrams in fragments that arrive in any
- * order between others, and damage. What a packet is depends on the seed and its turn only; how it is
- * damaged on another stream of numbers, so that a run without damage gives the packets before it.
+ * The stream of generated packets: the kind of the next one, datagrams in fragments that arrive in
+ * any order between other packets, and damage. A packet depends only on the seed and its number.
+ * Damage uses another stream of random numbers, so that a run without damage gives the same
+ * packets, undamaged.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "packets.h"
 
-#define PENDING 64 /* fragments that may wait for their turn */
+#define PENDING 64 /* fragments that may wait to be sent */
 #define FRAME 1514
 #define JUMBO 9216 /* no frame is longer */
 
@@ -212,7 +213,10 @@ static uint32_t choose_link(const struct generator *generator, struct rng *rng)
 	return rows[i].link;
 }
 
-/* What comes behind the outermost IP header is there; padding and the capture's cut. */
+/*
+ * The packet is complete from the outermost IP header on: adds the link layer and padding, and
+ * cuts.
+ */
 static void finish_frame(struct generator *generator, struct packet *packet, struct rng *rng,
 			 bool six)
 {
@@ -308,7 +312,7 @@ static void make_packet(struct generator *generator, struct packet *packet, stru
 	finish_frame(generator, packet, rng, six);
 }
 
-/* The frames of throughput measurements: TCP of one size or three, over so many flows. */
+/* The frames of throughput measurements: TCP of one or three sizes, over a number of flows. */
 static void make_bulk(struct generator *generator, struct packet *packet, struct rng *rng)
 {
 	static const uint32_t imix[12] = { 64, 64, 64, 64, 64, 64, 64, 594, 594, 594, 594, 1518 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Generated packets of every kind truesum judges, and the truth about each: which checksums it has,
- * how it was damaged, and what a judge must say of it. Deterministic by seed. Shares no code with
- * truesum; the packets before damage are the same whether they are then damaged or not.
+ * Generated packets of every kind that truesum judges, and the truth about each: which checksums it
+ * has, how it was damaged, and what its verdict must be. The seed determines everything. Shares no
+ * code with truesum. The undamaged packets are the same in runs with and without damage.
  */
 #ifndef TRUESUM_TESTS_PACKETS_H
 #define TRUESUM_TESTS_PACKETS_H
@@ -65,12 +65,12 @@ enum expect {
 /* Why a damaged packet may be judged either way. */
 enum doubt {
 	DOUBT_NOT,
-	DOUBT_STRUCTURE, /* a length, type, port or the like was hit: it is another packet now */
+	DOUBT_STRUCTURE, /* a length, type, port, ... was hit: it is a different packet now */
 	DOUBT_ZERO, /* the UDP field became 0: sent without a checksum */
-	DOUBT_UNFINISHED, /* the field became what an unfinished one holds */
+	DOUBT_UNFINISHED, /* the field became that of an unfinished sum */
 	DOUBT_MERGED, /* longer than any frame: the field may be one segment's */
-	DOUBT_FRAGMENT, /* a fragment of this datagram was hit where fragments are told apart */
-	DOUBT_LATER, /* a fragment: shows when its datagram is whole, at another frame */
+	DOUBT_FRAGMENT, /* a fragment of this datagram was hit in what identifies it */
+	DOUBT_LATER, /* a fragment: shows in the frame that completes its datagram */
 	DOUBT_KINDS
 };
 
@@ -88,7 +88,7 @@ struct covered {
 	uint32_t header, header_len, field, from, len, src, dst, l4_len;
 };
 
-/* Bytes that decide how what follows is parsed; `own`: the header's own sum, too. */
+/* Bytes that decide how the rest is parsed; `own`: and the header's own sum. */
 struct span {
 	uint32_t at, len;
 	bool own;
@@ -96,7 +96,7 @@ struct span {
 
 #define PACKET_COVERS 16
 #define PACKET_SPANS 48
-#define PACKET_HEAD 1024 /* room for headers, pushed outwards from here */
+#define PACKET_HEAD 1024 /* room for headers, which are pushed in front of this */
 #define PACKET_MAX 65536
 #define DATAGRAM_MAX 8192
 #define DATAGRAM_PIECES 12 /* fragments it has at most */
@@ -107,7 +107,7 @@ struct packet {
 	uint8_t *data, *pristine; /* PACKET_HEAD + PACKET_MAX each */
 	uint32_t start, end; /* the frame */
 	uint32_t ip, ip_end; /* outermost IP header, end of what its length covers */
-	uint32_t captured; /* bytes from start on that are captured */
+	uint32_t captured; /* captured bytes, from start on */
 	uint32_t link;
 	int64_t time_ns;
 	uint64_t number; /* from 1 */
@@ -136,9 +136,9 @@ extern const char *const mix_names[MIX_KINDS];
 struct generator_options {
 	uint64_t seed;
 	uint64_t count;
-	uint32_t hurt; /* per mille of the packets */
+	uint32_t hurt; /* damaged packets per mille */
 	uint32_t kinds; /* of damage: a bit each of enum hurt; 0: all */
-	uint32_t link; /* only this link type; UINT32_MAX: as the mix goes */
+	uint32_t link; /* only this link type; UINT32_MAX: those of the mix */
 	uint32_t flows; /* of the last three mixes */
 	bool little; /* byte order of LINKTYPE_NULL */
 	enum mix mix;
@@ -162,7 +162,10 @@ enum {
 	ON_SLL2 = 276,
 };
 
-/* headers.c, transports.c: everything is pushed in front of what is there, and its checksum filled in at once. */
+/*
+ * headers.c, transports.c: each header is pushed in front of the existing bytes, and its checksum
+ * filled in at once.
+ */
 struct ends {
 	bool six;
 	uint8_t src[16], dst[16];
@@ -176,7 +179,7 @@ struct ip_form {
 	bool plain; /* no options, no extension headers */
 };
 
-/* How the transport's field is left. */
+/* In which state the transport's field is left. */
 enum finish {
 	FINISH_FULL,
 	FINISH_PSEUDO,
@@ -193,7 +196,9 @@ void push_transport(struct packet *packet, struct rng *rng, const struct ends *e
 		    enum finish finish);
 void push_ip(struct packet *packet, struct rng *rng, const struct ends *ends, uint8_t proto,
 	     const struct ip_form *form);
-/* Wraps the IP packet at packet->start into a tunnel; returns the protocol of the outer IP header. */
+/*
+ * Wraps the IP packet at packet->start into a tunnel; returns the protocol of the outer IP header.
+ */
 uint8_t push_tunnel(struct packet *packet, struct rng *rng, const struct ends *ends, bool six,
 		    bool lco);
 void push_link(struct packet *packet, struct rng *rng, uint32_t link, bool six, bool little,
@@ -213,17 +218,20 @@ struct datagram {
 	uint32_t id, len, piece; /* bytes in it, and in each fragment but the last */
 	uint32_t waiting; /* fragments not sent yet */
 	uint8_t hurt;
-	bool lost; /* a fragment was damaged where fragments are told apart */
+	bool lost; /* a fragment was damaged in what identifies it */
 };
 
-/* A new one, of `scratch`, which holds no more than its payload before and its transport after. */
+/* Makes a datagram. `scratch` is an empty packet, in which payload and transport are made. */
 struct datagram *datagram_new(struct packet *scratch, struct rng *rng, uint32_t id);
-/* One is sent, or will never be. */
+/* Frees a datagram that was sent or will never be sent. */
 void datagram_leave(struct datagram *datagram);
-/* The bytes from `from` on as an IP packet, without a link layer. */
+/* Makes an IP packet of the bytes from `from` on, without a link layer. */
 void datagram_piece(struct datagram *datagram, struct packet *packet, struct rng *rng,
 		    uint32_t from);
-/* A fragment that goes out, damaged or not: its datagram learns of it, the last one tells. */
+/*
+ * Called for each fragment that is sent, damaged or not. The last one gets the datagram's
+ * expectation.
+ */
 void datagram_send(struct packet *packet);
 
 /* packets.c */
@@ -236,11 +244,11 @@ uint16_t pseudo_sum(const struct packet *packet, const struct covered *cover, bo
 /* Damages between `from` and `to`; true if any bit changed. packet->pristine is set before. */
 bool hurt_packet(struct packet *packet, struct rng *rng, enum hurt kind, uint32_t from,
 		 uint32_t to);
-/* The independent judgement of a damaged packet: sets expect and doubt. */
+/* Judges a damaged packet independently: sets expect and doubt. */
 void hurt_judge(struct packet *packet);
-/* Of one cover now, by formula. */
+/* Judges one cover, by formula. */
 enum truth hurt_truth(const struct packet *packet, const struct covered *cover);
-/* Whether bytes on the way to the cover changed. */
+/* Whether bytes changed that decide how the cover is reached. */
 bool hurt_path(const struct packet *packet, const struct covered *cover);
 
 #endif

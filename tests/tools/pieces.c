@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Datagrams in fragments. A datagram keeps its bytes as its fragments carry them, so that the checksum
- * over the whole is judged by the same formula as any other when the last one goes out.
+ * Datagrams in fragments. A datagram keeps its bytes as its fragments carry them. So when the last
+ * fragment is sent, the same formula as for any other checksum judges the whole.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "packets.h"
 
-#define WHOLE_AT 32 /* of its data: source, destination, then its bytes */
+#define WHOLE_AT 32 /* offset in its data, after source and destination */
 #define PIECE_MIN_TCP 64 /* the first fragment holds all of the TCP header */
 
 struct datagram *datagram_new(struct packet *scratch, struct rng *rng, uint32_t id)
@@ -79,7 +79,7 @@ void datagram_piece(struct datagram *datagram, struct packet *packet, struct rng
 	packet->datagram = datagram;
 	packet->piece = from;
 	packet->piece_len = len;
-	/* Behind everything: no byte here leads to it. */
+	/* After everything: no byte of this packet leads to it. */
 	packet->cover[packet->covers++] = (struct covered){
 		.of = whole->of, .was = IS_UNKNOWN, .elsewhere = true, .header = packet->end
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The checksums once more, as plain as their RFCs write them, so that tests have something to compare
- * with that shares no code with truesum.
+ * The checksums again, as simple as in their RFCs. Tests compare with these, which share no code
+ * with truesum.
  */
 #ifndef TRUESUM_TESTS_PLAIN_SUM_H
 #define TRUESUM_TESTS_PLAIN_SUM_H
@@ -13,7 +13,9 @@
 uint64_t plain_sum(uint64_t sum, const uint8_t *data, size_t len);
 uint16_t plain_fold(uint64_t sum);
 
-/* RFC 9260 appendix A, bit by bit. `crc` is the register: begin with ~0 and complement the result. */
+/*
+ * RFC 9260 appendix A, bit by bit. `crc` is the register: begin with ~0 and complement the result.
+ */
 uint32_t plain_crc32c(uint32_t crc, const uint8_t *data, size_t len);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Transports of generated packets: header, and a checksum that is finished, or left in one of the forms
- * in which a device is to finish it.
+ * Transports of generated packets: a header with a finished checksum, or with one in a form that a
+ * device is to finish.
  */
 #include <string.h>
 
@@ -23,7 +23,9 @@ struct covered *cover_new(struct packet *packet, enum sum_of of, uint32_t header
 	return cover;
 }
 
-/* The pseudo-header's addresses are not there yet when a transport is pushed: push_ip() fills them in. */
+/*
+ * When a transport is pushed, its pseudo-header's addresses are not known yet: push_ip() adds them.
+ */
 static uint64_t pseudo_of(struct packet *packet, struct covered *cover, const struct ends *ends)
 {
 	uint64_t sum;
@@ -146,7 +148,9 @@ static void push_icmp(struct packet *packet, struct rng *rng, const struct ends 
 	struct covered *cover;
 	uint8_t *icmp;
 
-	/* What an error quotes is not an IP packet here, and must not look like one by chance. */
+	/*
+	 * Here, what an ICMP error quotes is not an IP packet and must not look like one by chance.
+	 */
 	if (kind == 2 || kind == 3)
 		packet->data[packet->start] &= 0x0f;
 	icmp = push(packet, 8);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Packets from words: "eth vlan ip4 udp vxlan eth ip6 tcp" is pushed from the last to the first, so that
- * every length and sum is known when its header is written. The sums are the RFCs' plain loops: nothing
- * here calls what is tested. For the unit tests only, each of which includes it once.
+ * Packets from words: "eth vlan ip4 udp vxlan eth ip6 tcp" is pushed from the last to the first, so
+ * that every length and sum is known when its header is written. The sums are the RFCs' plain
+ * loops: nothing here calls the code under test. For unit tests, each of which includes it once.
  */
 #ifndef TRUESUM_TESTS_PACKET_BUILD_H
 #define TRUESUM_TESTS_PACKET_BUILD_H
@@ -21,7 +21,7 @@
 
 struct build {
 	uint8_t byte[BUILD_MAX];
-	/* A length, version or type: damage here may leave a packet that nothing can be said about. */
+	/* A length, version or type: damage here may leave a packet that cannot be judged. */
 	bool soft[BUILD_MAX];
 	size_t at; /* where it begins; it ends at BUILD_MAX */
 };
@@ -31,7 +31,7 @@ struct word {
 	uint16_t type; /* EtherType */
 	uint8_t proto; /* IPPROTO_ */
 	uint8_t kind, verdict; /* of the layer it is, or NO_LAYER */
-	uint16_t port; /* UDP's, which leads to it */
+	uint16_t port; /* UDP's, that means this header */
 	void (*push)(struct build *build, const struct word *word, const struct word *next,
 		     bool v6);
 };
@@ -39,7 +39,7 @@ struct word {
 static const uint8_t v4_src[4] = { 192, 0, 2, 1 }, v4_dst[4] = { 198, 51, 100, 77 };
 static const uint8_t v6_src[16] = { 0x20, 1, 0xd, 0xb8, [15] = 1 };
 static const uint8_t v6_dst[16] = { 0x20, 1, 0xd, 0xb8, [9] = 0xab, [15] = 2 };
-/* The other one of a pair, where a routing header or a source route holds the real one. */
+/* The other address of a pair, if a routing header or a source route holds the real one. */
 static const uint8_t other[16] = { 0xfd, 0x99, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
 
 static inline uint8_t *build_data(struct build *build)
@@ -117,7 +117,7 @@ static inline uint32_t plain_crc(const uint8_t *data, size_t len)
 	return ~crc;
 }
 
-/* Writes the right sum over everything from here on, field and all. */
+/* Writes the right sum over everything from here on, including the field. */
 static inline void finish(struct build *build, size_t field, size_t covered, uint32_t pseudo)
 {
 	uint8_t *data = build_data(build);
@@ -138,7 +138,7 @@ static inline void push_payload(struct build *build, const struct word *word,
 		data[i] = (uint8_t)(i * 37 + 11);
 }
 
-/* Headers that only say what comes next: `at` is where. */
+/* Headers that only say what comes next: at offset `at`. */
 static inline void push_type(struct build *build, size_t len, size_t at, const struct word *next)
 {
 	put16(build_push(build, len) + at, next ? next->type : 0x88b5);
@@ -260,7 +260,7 @@ static inline void push_null(struct build *build, const struct word *word, const
 static inline void push_v4(struct build *build, const struct word *word, const struct word *next,
 			   bool v6)
 {
-	/* Timestamp and end of list; loose and strict source routes, to come and passed. */
+	/* Timestamp and end of list; loose and strict source routes, unused and used up. */
 	static const uint8_t options[][16] = {
 		[1] = { 68, 8, 5, 0, [8] = 1, 1, 0 },
 		[2] = { 1, 131, 11, 8, 9, 9, 9, 9, 198, 51, 100, 77, 0 },
@@ -304,7 +304,9 @@ static inline void push_v6(struct build *build, const struct word *word, const s
 		build_soft(build, 8, 32);
 }
 
-/* Extension headers; word->port: 1, 2, 4 routing headers with a segment left, 201 a home address. */
+/*
+ * Extension headers; word->port: 1, 2, 4 routing headers with a segment left, 201 a home address.
+ */
 static inline void push_ext(struct build *build, const struct word *word, const struct word *next,
 			    bool v6)
 {
@@ -533,7 +535,7 @@ static inline size_t split_words(const char *text, const struct word **ret_words
 	return count;
 }
 
-/* Builds the packet that the words say, of a payload of `more` bytes behind the words' own. */
+/* Builds the packet that the words describe. Its payload is `more` bytes longer than theirs. */
 static inline void build_packet(struct build *build, const char *text, size_t more)
 {
 	const struct word *word[BUILD_WORDS + 1] = { NULL };

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* packet/build.c: what it builds, the judge of packets finds good, and says of it what was asked for. */
+/*
+ * packet/build.c: packet_judge() finds every frame good, with the addresses, ports and flags asked
+ * for.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -73,7 +76,7 @@ static void check_frame(const struct kind *kind, const struct build *build, cons
 	struct packet_judgement judged;
 
 	packet_judge(LINK_ETHERNET, frame, built->len, built->len, &judged);
-	/* No checksum where none is to be, one everywhere else: 0 is written as 0xffff. */
+	/* No checksum if none was asked for, one in all others: 0 is written as 0xffff. */
 	assert_int_equal(judged.layer[judged.layer_count - 1].verdict,
 			 kind->no_check ? SUM_NONE : SUM_GOOD);
 	assert_int_equal(judged.verdict, SUM_GOOD);
@@ -118,7 +121,7 @@ static void test_good(void **state)
 	}
 }
 
-/* Whatever bit behind the IP header is flipped, the frame is good no more: the sums do cover all. */
+/* A flip of any bit after the IP header makes the frame bad: the sums cover all bytes. */
 static void test_every_bit_counts(void **state)
 {
 	uint8_t frame[FRAME];
@@ -142,7 +145,9 @@ static void test_every_bit_counts(void **state)
 	}
 }
 
-/* A UDP sum that comes out as 0 is sent as 0xffff (RFC 768): found by trying all values of a word. */
+/*
+ * A UDP sum that comes out as 0 is sent as 0xffff (RFC 768): found by trying all values of a word.
+ */
 static void test_udp_zero(void **state)
 {
 	unsigned int seen = 0;
@@ -204,7 +209,10 @@ static void test_too_small(void **state)
 	}
 }
 
-/* Cuts a frame at every multiple of `step`; the whole is judged when the last one is in, in either order. */
+/*
+ * Cuts a frame at every multiple of `step`. The datagram is judged when the last fragment arrives,
+ * in both orders.
+ */
 static uint8_t verdict_of_parts(const uint8_t *frame, const struct built *built, size_t step,
 				bool backwards)
 {

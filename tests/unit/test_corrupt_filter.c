@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* bpf/corrupt.bpf.c, run by the kernel over single frames (BPF_PROG_TEST_RUN). Needs root; skipped else. */
+/*
+ * bpf/corrupt.bpf.c, run by the kernel over single frames (BPF_PROG_TEST_RUN). Skipped without
+ * root.
+ */
 #include <bpf/bpf.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -121,7 +124,7 @@ static void test_tcp_header_too_short(void **state)
 	}
 }
 
-/* What the IP packet has behind the datagram's end is padding. */
+/* Bytes of the IP packet after the datagram's end are padding. */
 static void test_udp_payload_without_padding(void **state)
 {
 	const struct frame whole = udp_of(UDP + PAYLOAD), padded = udp_of(UDP + 5);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The Internet checksum against RFC 1071's own example and against a loop that is too plain to be wrong. */
+/*
+ * The Internet checksum against RFC 1071's own example and against a loop too simple to be wrong.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

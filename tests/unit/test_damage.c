@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Every damage pattern: what it changes, what it must leave alone, what the checksum sees of it, and
- * that a seed repeats it.
+ * Every damage pattern: what it changes, what it must leave alone, whether the checksum sees it,
+ * and that a seed repeats it.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -19,7 +19,7 @@
 #define GUARD 0xc5
 #define MARGIN 16
 
-/* A payload between two guarded margins, and what it was before. */
+/* A payload between two guarded margins, and a copy of it. */
 struct payload {
 	uint8_t frame[MARGIN + 1500 + MARGIN];
 	uint8_t before[1500];
@@ -82,7 +82,9 @@ static void names(void **state)
 	assert_int_equal(damage_by_name(""), -EINVAL);
 }
 
-/* All kinds, all lengths to past two windows: the count is true, nothing outside changes. */
+/*
+ * All kinds, all lengths up to two windows and more: the count is right, nothing outside changes.
+ */
 static void counts_and_margins(void **state)
 {
 	struct payload payload;
@@ -135,7 +137,7 @@ static void repeats_by_seed(void **state)
 	}
 }
 
-/* Changing it would break every recorded --seed: the values are pinned. */
+/* A change would break every recorded --seed, so the values are fixed here. */
 static void random_is_pinned(void **state)
 {
 	(void)state;
@@ -209,7 +211,7 @@ static void stuck_signature(void **state)
 		assert_int_equal(payload.data[i], i % 16 == 7 ? 0xfb : 0xff);
 	assert_false(checksum_equal(&payload));
 
-	/* What reads 0 already does not change; a second pass finds nothing. */
+	/* A bit that reads 0 already does not change: a second pass changes nothing. */
 	assert_int_equal(damage_payload(&spec, 0, payload.data, 1448), 0);
 
 	spec.kind = DAMAGE_STUCK1;
@@ -290,7 +292,7 @@ static void compensate_is_unseen(void **state)
 	}
 }
 
-/* Where all words are equal there is nothing to swap and no pair that cancels. */
+/* If all words are equal, there is nothing to swap, and no pair that cancels. */
 static void uniform_payload(void **state)
 {
 	struct damage_spec swap = spec_of(DAMAGE_SWAP16), pair = spec_of(DAMAGE_COMPENSATE);
@@ -302,7 +304,7 @@ static void uniform_payload(void **state)
 		assert_int_equal(damage_payload(&swap, n, data, sizeof(data)), 0);
 		assert_int_equal(damage_payload(&pair, n, data, sizeof(data)), 0);
 	}
-	/* One differing word is found wherever it is. */
+	/* A single different word is found at any place. */
 	for (size_t i = 0; i < 256; i++) {
 		data[i] = 'b';
 		assert_int_equal(damage_payload(&pair, i, data, 256), 2);

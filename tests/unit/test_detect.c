@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the checksum can see: against damaging data and summing it again, and against plain counting. */
+/*
+ * What the checksum can see: against damaging data and summing it again, and against plain
+ * counting.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,7 +86,10 @@ static void flips_are_counted_by_column(void **state)
 	assert_int_equal(damage.packets[3], 2);
 }
 
-/* Two flips of one column, one up and one down, cancel; a stuck line, which only clears, never does. */
+/*
+ * Two flips of one column, one up and one down, cancel; a stuck line, which only clears, never
+ * does.
+ */
 static void two_flips(void **state)
 {
 	const struct bit_flip cancel[] = { { 23, 2, true }, { 55, 2, false } };

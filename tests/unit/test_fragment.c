@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Datagrams in fragments: in any order, twice, with holes, with contradictions, with damage, more than
- * are remembered.
+ * Datagrams in fragments: in any order, twice, with missing, contradicting and damaged ones, and
+ * more than are remembered.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -24,7 +24,7 @@ static uint64_t given_up;
 
 /* A datagram, and where it is cut: `cut` bytes to a fragment. */
 struct datagram {
-	const char *words; /* one IP header, the transport behind it */
+	const char *words; /* one IP header and a transport */
 	size_t more;
 	size_t cut;
 	uint32_t id;
@@ -41,7 +41,10 @@ static size_t count(const struct datagram *datagram)
 	return (build_len(&build) - header_len(datagram) + datagram->cut - 1) / datagram->cut;
 }
 
-/* Writes bytes [from, from + len) of the datagram's payload as a fragment; returns the packet's length. */
+/*
+ * Writes bytes [from, from + len) of the datagram's payload as a fragment; returns the packet's
+ * length.
+ */
 static size_t cut_out(const struct datagram *datagram, size_t from, size_t len, uint8_t *packet)
 {
 	size_t header = header_len(datagram), all;
@@ -72,7 +75,7 @@ static size_t cut_out(const struct datagram *datagram, size_t from, size_t len, 
 	return header + len;
 }
 
-/* Judges bytes of a datagram as a fragment, of which `captured` bytes were kept, and adds it. */
+/* Judges and adds a fragment with these bytes of a datagram; `captured` of them were kept. */
 static int add_part(struct fragments *fragments, const struct datagram *datagram, size_t from,
 		    size_t len, size_t captured)
 {
@@ -191,7 +194,7 @@ static void twice(void **state)
 	fragments_free(fragments);
 }
 
-/* Two datagrams at once that differ in identification, and two that differ in nothing but the tunnel. */
+/* Two datagrams at once that differ in identification, and two of which one is in a tunnel. */
 static void interleaved(void **state)
 {
 	struct fragments *fragments = new_fragments(4);
@@ -214,7 +217,7 @@ static void interleaved(void **state)
 	fragments_free(fragments);
 }
 
-/* Damage in any fragment's payload, and in one that came damaged before it came right. */
+/* Damage in any fragment's payload, and in one that arrives first damaged, then intact. */
 static void damaged(void **state)
 {
 	static uint8_t packet[BUILD_MAX];
@@ -290,8 +293,8 @@ static void contradicting(void **state)
 }
 
 /*
- * Identifications come round: what is left of an old datagram does not spoil the new one, but a wrong
- * sum is no proof of damage then.
+ * Identifications are used again: the rest of an old datagram does not spoil the new one, but then
+ * a wrong sum is no proof of damage.
  */
 static void begun_anew(void **state)
 {
@@ -348,7 +351,7 @@ static void evicted(void **state)
 	fragments_free(fragments);
 }
 
-/* One datagram of more pieces than all may have, and others beside it. */
+/* One datagram with more pieces than there is room for, and others beside it. */
 static void many_pieces(void **state)
 {
 	struct fragments *fragments = new_fragments(2);
@@ -402,7 +405,7 @@ static void without_sum(void **state)
 	}
 }
 
-/* Unfinished sums, which fragments hardly ever have, and those whose header lies in two fragments. */
+/* Unfinished sums, which are rare in fragments, and sums whose header lies in two fragments. */
 static void odd_ones(void **state)
 {
 	static const struct datagram tiny = { "ip4 tcp", 100, 8, 1 },
@@ -447,7 +450,7 @@ static void cut_by_capture(void **state)
 	}
 }
 
-/* What no receiver could put together, and what has no sum to judge. */
+/* Fragments that no receiver could put together, and those without a sum to judge. */
 static void refused(void **state)
 {
 	static uint8_t packet[BUILD_MAX];

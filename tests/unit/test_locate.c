@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Where headers lie, in frames that are as they should be, that are cut off, and that lie. */
+/*
+ * Finds headers: in correct frames, in frames that are cut off, and in frames with wrong lengths.
+ */
 #include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -78,7 +80,7 @@ static void add_udp(struct frame *frame, uint16_t port, size_t payload)
 	be16(at + 4, 8 + payload);
 }
 
-/* From a copy of exactly len bytes, so that a sanitizer sees one byte too far. */
+/* Uses a copy of exactly len bytes, so that a sanitizer sees a read past the end. */
 static int locate(const struct frame *frame, size_t len, struct packet_place *ret_place)
 {
 	uint8_t *copy = malloc(len ? len : 1);
@@ -115,7 +117,7 @@ static void tcp_over_v4(void **state)
 	add_ethernet(&frame, 0x0800);
 	add_v4(&frame, IPPROTO_TCP, 32 + 5);
 	add_tcp(&frame, 12, 5);
-	add(&frame, 9); /* Ethernet padding is no payload */
+	add(&frame, 9); /* Ethernet padding is not payload */
 	assert_int_equal(locate(&frame, frame.len, &place), 0);
 	assert_int_equal(place.network, 14);
 	assert_int_equal(place.transport, 34);
@@ -221,7 +223,10 @@ static void vxlan_inner(void **state)
 	assert_int_equal(place.dst_port, 5555);
 }
 
-/* An inner frame without a TCP or UDP header, or a lying one: the outer header is the answer. */
+/*
+ * An inner frame without a TCP or UDP header, or with a wrong length: the outer header is the
+ * answer.
+ */
 static void vxlan_outer(void **state)
 {
 	struct frame frame = { .len = 0 };
@@ -290,7 +295,7 @@ static void lying_lengths(void **state)
 	frame.byte[14] = 0x45;
 	be16(frame.byte + 16, 19);
 	assert_error(&frame, frame.len, -EBADMSG);
-	be16(frame.byte + 16, 45); /* one more than there is */
+	be16(frame.byte + 16, 45); /* one more byte than there is */
 	assert_error(&frame, frame.len, -EBADMSG);
 	be16(frame.byte + 16, 39); /* cuts into the TCP header */
 	assert_error(&frame, frame.len, -EBADMSG);

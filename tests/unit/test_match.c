@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What `--match` understands, what the terms then hold, and that everything else is refused in one line. */
+/*
+ * The language of `--match` and the terms it is parsed to. Everything else is refused in one line.
+ */
 #include "base/fail.h" /* before cmocka.h, which has a macro fail() */
 
 #include <arpa/inet.h>

@@ -71,7 +71,7 @@ static void test_arp(void **state)
 	assert_int_equal(ask(who_has, sizeof(who_has), answer, &len), 0);
 	assert_int_equal(len, sizeof(is_at));
 	assert_memory_equal(answer, is_at, sizeof(is_at));
-	/* As it comes from a real wire, and asked of one alone. */
+	/* With padding, as on a real wire, and sent to the peer alone. */
 	memcpy(padded, who_has, sizeof(who_has));
 	memcpy(padded, mac, 6);
 	assert_int_equal(ask(padded, sizeof(padded), answer, &len), 0);
@@ -92,7 +92,7 @@ static void test_solicitation(void **state)
 	assert_int_equal(len, NA_FRAME);
 	assert_memory_equal(answer, question + 6, 6);
 	assert_memory_equal(answer + 6, mac, 6);
-	assert_int_equal(answer[14 + 7], 255); /* or it is not believed */
+	assert_int_equal(answer[14 + 7], 255); /* or the kernel ignores it */
 	assert_memory_equal(answer + 14 + 8, peer_v6, 16);
 	assert_memory_equal(answer + 14 + 24, question + 14 + 8, 16);
 	assert_int_equal(answer[14 + 40], body[0]);
@@ -146,7 +146,7 @@ static void test_not_for_us(void **state)
 	assert_int_equal(len, 12345);
 }
 
-/* Cut off anywhere, in memory of exactly that size: nothing behind the end is read. */
+/* Cut off anywhere, in memory of exactly that size: nothing after the end is read. */
 static void test_cut_off(void **state)
 {
 	uint8_t whole[2][NS_FRAME], answer[BUILD_NEIGHBOUR_MAX];

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The shape of damage: every bit counted where it is, and a bad data line told from chance. */
+/*
+ * The shape of damage: every bit is counted at its place, and a bad data line is told from chance.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +15,10 @@
 
 #define LEN 1500
 
-/* Flips `mask` of the byte at `at`, upwards or downwards, in an otherwise equal message at `offset`. */
+/*
+ * Flips `mask` of the byte at `at`, upwards or downwards, in an otherwise equal message at
+ * `offset`.
+ */
 static uint64_t flip(struct shape *shape, size_t offset, size_t at, uint8_t mask, bool up)
 {
 	uint8_t want[LEN], got[LEN];
@@ -60,7 +65,10 @@ static void test_equal_bytes_change_nothing(void **state)
 	assert_memory_equal(&shape, &empty, sizeof(shape));
 }
 
-/* FACTS: payload offsets 23, 55, 71, 87, bit 0x04 stuck at 0: one line of a memory 128 bits wide. */
+/*
+ * The original fault: payload offsets 23, 55, 71, 87, bit 0x04 stuck at 0: one line of a memory 128
+ * bits wide.
+ */
 static void test_the_original_fault(void **state)
 {
 	static const size_t offsets[] = { 23, 55, 71, 87 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Every kind of layer in every kind of packet: as it was sent, cut off at every length, with every single
- * bit damaged. What is particular to unfinished sums, lengths and tunnels is in test_verdict_form.c.
+ * Every kind of layer in every kind of packet: undamaged, cut off at every length, with every
+ * single bit damaged. test_verdict_form.c has unfinished sums, lengths and tunnels.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,7 +104,7 @@ static const struct stack {
 
 static struct build build;
 
-/* From a copy of exactly `captured` bytes, so that a sanitizer sees one byte too far. */
+/* Judges a copy of exactly `captured` bytes, so that a sanitizer sees a read past the end. */
 static void judge(uint32_t link, const uint8_t *data, size_t captured, size_t len,
 		  struct packet_judgement *ret)
 {
@@ -122,7 +122,7 @@ static void judge_built(uint32_t link, struct packet_judgement *ret)
 	judge(link, build_data(&build), build_len(&build), build_len(&build), ret);
 }
 
-/* What the words say: each layer, and the packet's verdict by its precedence. */
+/* Checks what the words say: each layer, and the packet's verdict by precedence. */
 static size_t expected(const char *text, const struct word **ret_layers, uint8_t *ret_verdict)
 {
 	static const uint8_t rank[SUM_VERDICTS] = {
@@ -180,7 +180,7 @@ static void as_sent(void **state)
 	}
 }
 
-/* Ethernet padding and trailers, which no sum covers, be they captured or not. */
+/* Ethernet padding and trailers, which no sum covers, captured or not. */
 static void padded(void **state)
 {
 	static uint8_t frame[BUILD_MAX];
@@ -203,7 +203,7 @@ static void padded(void **state)
 	}
 }
 
-/* What was captured decides what can be said, but an intact packet is never bad. */
+/* The captured part decides how much can be judged, but an intact packet is never bad. */
 static void truncated(void **state)
 {
 	struct packet_judgement whole, judgement;
@@ -250,9 +250,9 @@ static bool covered(const struct packet_judgement *judgement, size_t at, size_t 
 }
 
 /*
- * A single damaged bit that a sum covers makes the packet bad, but for the versions, lengths and types
- * that say what is covered: where damage to these leads to a contradiction, the verdict is unknown, and
- * where it hides the sum, there is none to be bad.
+ * A single damaged bit that a sum covers makes the packet bad. Exceptions are versions, lengths and
+ * types, which say what is covered: if their damage leads to a contradiction, the verdict is
+ * unknown, and if it hides the sum, no sum can be bad.
  */
 static void every_bit(void **state)
 {
@@ -305,7 +305,7 @@ static void addresses(void **state)
 	}
 }
 
-/* The field's right value is known although what is stored is wrong. */
+/* The field's right value is known although the stored one is wrong. */
 static void stored_and_computed(void **state)
 {
 	static const char *const texts[] = { "ip4 tcp 8",  "ip4 udp 8",	  "ip4 icmp 8",
@@ -331,7 +331,7 @@ static void stored_and_computed(void **state)
 	}
 }
 
-/* A sum of zero: UDP sends ~0 for it, for the others both zeros are right. */
+/* A sum of zero: UDP sends ~0 for it; in other protocols both zeros are right. */
 static void zeros(void **state)
 {
 	struct packet_judgement judgement;
@@ -399,7 +399,7 @@ static void flow(void **state)
 	assert_int_equal(judgement.payload_full, 23);
 	judge(LINK_ETHERNET, build_data(&build), 42, 93, &judgement);
 	assert_int_equal(judgement.flow.dst_port, 443);
-	assert_int_equal(judgement.payload_len, 4); /* of what lies behind IP */
+	assert_int_equal(judgement.payload_len, 4); /* of what IP carries */
 	judge(LINK_ETHERNET, build_data(&build), 41, 93, &judgement);
 	assert_int_equal(judgement.flow.dst_port, 0);
 }
@@ -421,14 +421,14 @@ static void flow_inside(void **state)
 	assert_int_equal(judgement.payload, judgement.transport + 8);
 	assert_int_equal(judgement.payload_len, 8);
 
-	/* The inner header is cut off: the outer flow is what is known. */
+	/* The inner header is cut off: only the outer flow is known. */
 	judge(LINK_ETHERNET, build_data(&build), 14 + 20 + 8 + 8 + 14 + 39, build_len(&build),
 	      &judgement);
 	assert_false(judgement.tunnelled);
 	assert_int_equal(judgement.flow.dst_port, 4789);
 	assert_int_equal(judgement.payload, 42);
 
-	/* IPv4 inside of IPv6: nothing is left of the longer addresses. */
+	/* IPv4 inside IPv6: nothing is left of the longer addresses. */
 	build_packet(&build, "ip6 ip4 icmp 8", 0);
 	judge_built(LINK_RAW, &judgement);
 	assert_int_equal(judgement.flow.family, AF_INET);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What is wrong and yet no damage: sums left to a device, lengths left to it, sums that are not there.
- * And what is neither: headers that contradict themselves or the packet.
+ * Wrong sums that are no damage: sums and lengths left to a device, missing sums. And headers that
+ * contradict themselves or the packet.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 static struct build build;
 static struct packet_judgement judged;
 
-/* Of the last layer; the packet's are judged.verdict and judged.reason. */
+/* These are the last layer's; the packet's are judged.verdict and judged.reason. */
 static const struct packet_layer *judge(uint32_t link)
 {
 	packet_judge(link, build_data(&build), build_len(&build), build_len(&build), &judged);
@@ -45,7 +45,10 @@ static void assert_packet(enum sum_verdict verdict, enum sum_reason reason)
 	assert_int_equal(judged.reason, reason);
 }
 
-/* The pseudo-header's sum in the field, as Linux and most devices want it; without the length: NDIS. */
+/*
+ * The pseudo-header's sum in the field, as Linux and most devices want it; without the length:
+ * NDIS.
+ */
 static void unfinished(void **state)
 {
 	static const struct {
@@ -110,7 +113,7 @@ static void zero_fields(void **state)
 	assert_int_equal(judged.verdict, SUM_ARTEFACT);
 }
 
-/* Longer than any frame: the sender's, not cut yet; or the receiver's, merged by a device. */
+/* Longer than any frame: the sender's, not segmented yet; or the receiver's, merged by a device. */
 static void super_packets(void **state)
 {
 	uint8_t *data;
@@ -206,8 +209,8 @@ static void jumbograms(void **state)
 }
 
 /*
- * Local checksum offload: the outer sum is made for what the inner one will be. Every damage around the
- * inner sum's own region shows; the same packet when it is finished is good throughout.
+ * Local checksum offload: the outer sum is made for what the inner one will be. Damage outside the
+ * inner sum's region shows. When the inner sum is finished, every sum of the packet is good.
  */
 static void local_offload(void **state)
 {
@@ -254,7 +257,7 @@ static void local_offload(void **state)
 	}
 }
 
-/* Both sums left to the device: segmentation offload of tunnels. */
+/* Both sums are left to the device: segmentation offload of tunnels. */
 static void both_unfinished(void **state)
 {
 	uint8_t *data = built("ip4 udp vxlan eth ip4 tcp", 3000);
@@ -306,7 +309,7 @@ static void udplite_coverage(void **state)
 	put16(data + 24, 8 + 23 + 1);
 	assert_packet(SUM_UNKNOWN, REASON_LENGTH);
 
-	/* What is cut off is not covered. */
+	/* Bytes that are cut off are not covered. */
 	data = built("ip4 lite13 23", 0);
 	packet_judge(LINK_RAW, data, 20 + 13, build_len(&build), &judged);
 	assert_int_equal(judged.verdict, SUM_GOOD);
@@ -314,17 +317,17 @@ static void udplite_coverage(void **state)
 	assert_int_equal(judged.verdict, SUM_TRUNCATED);
 }
 
-/* One byte changed, so that the headers contradict themselves or what is there. */
+/* One byte is changed so that the headers contradict themselves or the packet. */
 static void contradictions(void **state)
 {
 	static const struct {
 		const char *words;
 		size_t at;
 		uint8_t value, verdict, reason;
-		bool v4; /* its header sum is put right again */
+		bool v4; /* its header sum is corrected */
 	} rows[] = {
 		{ "ip4 tcp 8", 3, 61, SUM_UNKNOWN, REASON_LENGTH,
-		  true }, /* one more than there is */
+		  true }, /* one more byte than there is */
 		{ "ip4 tcp 8", 3, 39, SUM_UNKNOWN, REASON_LENGTH, true }, /* cuts the TCP header */
 		{ "ip4 tcp 8", 3, 19, SUM_UNKNOWN, REASON_LENGTH, true },
 		{ "ip4 tcp 8", 0, 0x44, SUM_UNKNOWN, REASON_LENGTH, false },
@@ -346,7 +349,7 @@ static void contradictions(void **state)
 		{ "ip4 gre ip4", 20, 0x40, SUM_UNKNOWN, REASON_PROTOCOL, false },
 		{ "ip4 gre ip4", 21, 2, SUM_UNKNOWN, REASON_PROTOCOL, false },
 		{ "ip4 gre ip4 icmp", 27, 29, SUM_BAD, REASON_LENGTH,
-		  false }, /* and its header's sum shows it */
+		  false }, /* and the sum of its header shows it */
 	};
 
 	(void)state;
@@ -399,14 +402,14 @@ static void link_contradictions(void **state)
 	assert_int_equal(judged.reason, REASON_PROTOCOL);
 }
 
-/* Anything may be in a pseudowire, behind a tunnel's port, in an ICMP error. */
+/* Anything may be in a pseudowire, after a tunnel's port, in an ICMP error. */
 static void not_looked_into(void **state)
 {
 	uint8_t *data;
 
 	(void)state;
 	built("eth mpls eth ip4 tcp 8", 0);
-	judge(LINK_ETHERNET); /* a control word's first bits are 0, and so are this address's */
+	judge(LINK_ETHERNET); /* a control word's first bits are 0, as this address's are */
 	assert_int_equal(judged.verdict, SUM_NONE);
 	assert_int_equal(judged.layer_count, 0);
 
@@ -469,7 +472,7 @@ static void truncated(void **state)
 	assert_int_equal(judged.layer_count, 0);
 }
 
-/* RFC 6935: the outer header of a tunnel may go without. */
+/* RFC 6935: the outer header of a tunnel may have no checksum. */
 static void udp6_without(void **state)
 {
 	static const uint16_t ports[] = { 2152, 4754, 4789, 4790, 6081, 6635, 8472 };
