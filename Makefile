@@ -64,6 +64,7 @@ help:
 	@echo 'make mass     ten million generated packets: no false alarm, nothing missed'
 	@echo 'make kernel-lab  the lab on real kernels with and without the 2016 statement (docs/kernel.md)'
 	@echo 'make install  install program, man page, completions and service under PREFIX ($(PREFIX))'
+	@echo 'make man      renew what the man page has from tables (src/cmd/*/*.keys)'
 	@echo 'make clean    remove build/'
 
 all: $(PROG)
@@ -237,6 +238,10 @@ install: all
 		install -D -m $$([ -x $$file ] && echo 755 || echo 644) $$file \
 			$(DESTDIR)$(PREFIX)/share/doc/truesum/examples/$${file#contrib/} || exit 1; \
 	done
+
+.PHONY: man
+man:
+	$(Q)tools/manual --write
 
 clean:
 	$(Q)rm -rf build

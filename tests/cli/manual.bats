@@ -195,30 +195,48 @@ known() {
 	done
 }
 
-# Keys of the JSON objects on standard input that are not in the page's section, and the reverse.
-compare_keys() {
-	diff <(jq -rs '[.. | objects | keys[]] | unique[]' | LC_ALL=C sort) \
-		<(awk -v heading=".Ss Keys of $1" '/^\.S[sh] / { on = $0 == heading } on' "$PAGE" |
-			sed -n 's/^\.It Va //p' | sed 's/ , Va /\n/g' | LC_ALL=C sort -u)
+# check_keys TABLE: the JSON objects on standard input have the keys of the table (src/cmd/TABLE.keys), each of a
+# type that is said there, and no other.
+check_keys() {
+	"$TOP/tools/json-keys" check --all "$TOP/src/cmd/$1.keys"
 }
 
-@test "every JSON key is in the page, and no other" {
+@test "the page has what its tables say: make man changes nothing" {
+	diff "$PAGE" <("$TOP/tools/manual")
+}
+
+@test "a key or type that a table lacks is noticed, and a row that no object has" {
+	local table=$BATS_TEST_TMPDIR/a.keys
+	printf '@\t.\tOne object:\na\tnumber\tone\nb[].c\tstring|null\ttwo\nd\tobject\tall\nd.*\tobject\teach\nd.*.e\tnumber\tthree\n' >"$table"
+	check() { "$TOP/tools/json-keys" check --all "$table" <<<"$1"; }
+	check '{"a": 1, "b": [{"c": null}], "d": {"x": {"e": 1}}}'
+	run ! check '{"a": 1, "b": [{"c": null}], "d": {}}'
+	[ "$output" = "d.*: in the table only"$'\n'"d.*.e: in the table only" ]
+	run ! check '{"a": true, "b": [{"c": null}], "d": {"x": {"e": 1}}}'
+	[ "$output" = "a: boolean is not in the table" ]
+	run ! check '{"a": 1, "b": [{"c": "", "z": 1}], "d": {"x": {"e": 1}}}'
+	[ "$output" = "b[].z: not in the table" ]
+	run ! check '{"a": 1, "b": [{"c": ""}], "d": {"x": {"e": 1}}, "y": {}}'
+	[ "$output" = "y: not in the table" ]
+}
+
+@test "every JSON key is in its table, and no other" {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	unshare -n -m true 2>/dev/null || skip "needs network and mount namespaces"
 	export TRUESUM
-	"$TRUESUM" lab --json -t bare --family 4 --behaviour native | compare_keys lab
+	"$TRUESUM" lab --json -t bare --family 4 --behaviour native | check_keys lab/lab
 	# shellcheck disable=SC2016 # expands in the inner shell
 	unshare -n -m bash -ec 'mount -t tmpfs tsum-test /run
 		"$TRUESUM" corrupt --dev lo --json --dry-run
 		"$TRUESUM" corrupt --dev lo --json --for 10ms
-		"$TRUESUM" corrupt --dev lo --json --for 10ms --vouch' | compare_keys corrupt
+		"$TRUESUM" corrupt --dev lo --json --for 10ms --vouch' | check_keys traffic/corrupt
 	# Its own PID namespace: the targets are those that are visible in /proc.
 	# shellcheck disable=SC2016
 	unshare -n -m -p -f --mount-proc bash -ec 'mount -t tmpfs tsum-test /run
 		ip link set lo up
 		ip link add v0 type veth peer name v1
 		"$TRUESUM" probe --json
-		"$TRUESUM" probe --json --as-if lying-nic || true' | compare_keys probe
+		"$TRUESUM" probe --json --as-if lying-nic || true' | check_keys probe/probe
 	# One container gets what the policy says then, the other does not.
 	# shellcheck disable=SC2016
 	unshare -n -m -p -f --mount-proc bash -ec 'mount -t tmpfs tsum-test /run
@@ -236,7 +254,7 @@ compare_keys() {
 		sysctl -qw net.ipv4.ip_forward=1
 		"$TRUESUM" guard apply --json -n C1 --mitigation rx-off
 		"$TRUESUM" guard status --json
-		"$TRUESUM" guard revert --json' | compare_keys guard
+		"$TRUESUM" guard revert --json' | check_keys guard/guard
 	# A datagram is missing, so that there is a gap.
 	# shellcheck disable=SC2016
 	unshare -n bash -ec 'ip link set lo up
@@ -247,8 +265,8 @@ compare_keys() {
 		for k in 0 2; do echo "$(printf "a%.0s" {1..57}) $k" >&3; done
 		wait' bash "$BATS_TEST_TMPDIR"
 	jq -e '.gaps | length == 1' "$BATS_TEST_TMPDIR/recv"
-	compare_keys recv <"$BATS_TEST_TMPDIR/recv"
-	compare_keys send <"$BATS_TEST_TMPDIR/send"
+	check_keys traffic/recv <"$BATS_TEST_TMPDIR/recv"
+	check_keys traffic/send <"$BATS_TEST_TMPDIR/send"
 }
 
 @test "completion offers every command, and every option of each" {
