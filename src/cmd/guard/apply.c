@@ -13,6 +13,9 @@
 #include "cmd/common/targets.h"
 #include "cmd/common/command.h"
 #include "guard/catalog.h"
+#include "guard/proof.h"
+#include "net/inventory.h"
+#include "net/journal.h"
 
 struct request {
 	struct targets targets;

@@ -9,6 +9,8 @@
 #include "base/term.h"
 #include "cmd/guard/report.h"
 #include "guard/catalog.h"
+#include "guard/proof.h"
+#include "net/inventory.h"
 
 static json_t *devices(const char *first, const char *second)
 {

@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "guard/proof.h"
 #include "guard/records.h"
 #include "guard/policy.h"
-#include "net/inventory.h"
+
+struct inventory; /* net/inventory.h */
+struct proof_result; /* guard/proof.h */
 
 /* An end of a container that has not got what the policy says. */
 struct guard_bare {

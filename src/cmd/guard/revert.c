@@ -15,6 +15,8 @@
 #include "cmd/common/command.h"
 #include "guard/daemon/service.h"
 #include "guard/mitigate.h"
+#include "net/inventory.h"
+#include "net/journal.h"
 
 struct request {
 	struct targets targets;

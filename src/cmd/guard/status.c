@@ -12,6 +12,8 @@
 #include "cmd/guard/guard.h"
 #include "cmd/guard/report.h"
 #include "cmd/common/command.h"
+#include "guard/proof.h"
+#include "net/inventory.h"
 
 static int could_not(void)
 {

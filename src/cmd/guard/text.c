@@ -10,6 +10,8 @@
 #include "cmd/guard/report.h"
 #include "guard/catalog.h"
 #include "guard/daemon/service.h"
+#include "guard/proof.h"
+#include "net/inventory.h"
 
 #define NAME_SHOWN 28
 #define EXPLAINED_MAX 20

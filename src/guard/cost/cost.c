@@ -32,6 +32,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fail.h"
+#include "guard/cost/bench.h"
 #include "guard/policy.h"
 #include "sum/csum.h"
 
