@@ -45,6 +45,7 @@ struct candidate {
 	enum catalog_place place;
 };
 
+/* A target of the proof. */
 struct subject {
 	struct proof_target *result;
 	struct mitigate_trial end[ENDS_MAX];

@@ -591,7 +591,7 @@ static int read_received(const struct bench *bench, uint64_t *ret_bytes, uint64_
 
 static int sample_packet(struct bench *bench, uint64_t ns, double *ret_bytes)
 {
-	uint64_t bytes[2], packets[2];
+	uint64_t bytes[2] = { 0 }, packets[2] = { 0 };
 	double cpu;
 	int rc = read_received(bench, &bytes[0], &packets[0]);
 

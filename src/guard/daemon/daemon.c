@@ -35,8 +35,8 @@
 #define SECOND_NS UINT64_C(1000000000)
 #define LIST_EVERY_NS (60 * SECOND_NS)
 #define STATUS_EVERY_NS (5 * SECOND_NS)
-#define PROVE_SOON_NS                                                                              \
-	(2 * SECOND_NS) /* after a container appears: its network is still being set up */
+/* From a new container to a proof: its network is still being set up. */
+#define PROVE_SOON_NS (2 * SECOND_NS)
 
 struct guard_daemon {
 	const struct daemon_settings *settings;
@@ -47,8 +47,8 @@ struct guard_daemon {
 	struct policy policy;
 	bool has_policy; /* for this kernel */
 	char last_proof[160]; /* in words; empty: none yet */
-	uint64_t
-		prove_wait_ns; /* from a new container to the next proof, while nothing is proven */
+	/* From a new container to the next proof, while nothing is proven. */
+	uint64_t prove_wait_ns;
 	int user_fd; /* SIGUSR1 */
 	struct loop_source *on_user, *list, *status, *watchdog, *schedule, *soon;
 };

@@ -32,8 +32,8 @@
 #define MS UINT64_C(1000000)
 #define SETTLE_NS (50 * MS) /* how long changes are gathered */
 #define ROUND_NS (20 * MS) /* of work, before the loop handles other events */
-#define SLOW_SEARCHES_MAX                                                                          \
-	32 /* searches of all of /proc for one namespace, in one reading of records */
+/* Searches of all of /proc, each for one namespace, in one reading of the records. */
+#define SLOW_SEARCHES_MAX 32
 
 /* A device in a queue, by numbers: it may be gone when its turn comes. */
 struct task {
