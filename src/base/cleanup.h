@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ownership: what a local variable owns is released when it leaves scope, unless it was taken. */
+/* Ownership: a local variable releases what it owns when it leaves scope, unless it was taken. */
 #ifndef TRUESUM_BASE_CLEANUP_H
 #define TRUESUM_BASE_CLEANUP_H
 
@@ -10,7 +10,7 @@
 
 #define _cleanup_(function) __attribute__((cleanup(function)))
 
-/* The value, leaving `empty` behind: hands ownership on. */
+/* The value, and leaves `empty` in the variable: passes ownership on. */
 #define TAKE(variable, empty)                                                                      \
 	({                                                                                         \
 		__typeof__(variable) *taken_from_ = &(variable);                                   \

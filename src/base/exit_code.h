@@ -8,7 +8,7 @@ enum exit_code {
 	EXIT_FOUND =
 		1, /* corruption or an unsafe path; in `lab` a cell differs from what is expected */
 	EXIT_USAGE = 2,
-	EXIT_UNKNOWN = 3, /* could not find out: the message says what is missing, what to do */
+	EXIT_UNKNOWN = 3, /* could not find out; the message says what is missing and what to do */
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What went wrong, in words. A function that fails returns -errno and, where it knows more than the
+ * What went wrong, in words. A function that fails returns -errno and, if it knows more than the
  * number says (which device, which namespace, what to do), leaves a sentence here for the command
  * to print. Each thread has one sentence: that of its latest failure.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Files as a whole: reading one to its end, replacing one so that nobody sees half of it. */
+/* Files as a whole: reading one to its end, replacing one so that no reader sees half of it. */
 #ifndef TRUESUM_BASE_FILE_H
 #define TRUESUM_BASE_FILE_H
 
@@ -17,9 +17,9 @@ int file_read(int fd, const char *what, size_t max, char **ret_text, size_t *ret
 int file_write(int fd, const void *data, size_t len);
 
 /*
- * Replaces the file at `path`: whoever opens it sees the former file or the whole new one, and a
+ * Replaces the file at `path`: readers see the former file or the whole new one, and a
  * failure leaves the former. The new one is written beside it, as .tsum.XXXXXX, and renamed. The
- * file has the permissions `mode` whatever the umask is. -errno with a sentence.
+ * file has the permissions `mode` regardless of the umask. -errno with a sentence.
  */
 int file_replace(const char *path, mode_t mode, const void *data, size_t len);
 

@@ -2,9 +2,8 @@
 /*
  * The event loop: see loop.h.
  *
- * Every source is one descriptor in an epoll set. A source removed while events of the same round
- * are still to be dispatched is only marked dead, and freed when the round is over: the event array
- * may hold its address.
+ * Every source is one descriptor in an epoll set. A source that is removed during a round is only
+ * marked dead and freed after the round, because the event array may still hold its address.
  */
 #include "base/loop.h"
 
@@ -132,7 +131,7 @@ int loop_add_timer(struct loop *loop, uint64_t first_ns, uint64_t every_ns, loop
 		   void *owner, struct loop_source **ret_source)
 {
 	_cleanup_close_ int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	/* A first value of 0 would disarm the timer: 1 ns is as soon as can be. */
+	/* A first value of 0 would disarm the timer; 1 ns is the shortest time. */
 	struct itimerspec when = { .it_value = to_timespec(first_ns ? first_ns : 1),
 				   .it_interval = to_timespec(every_ns) };
 	struct loop_source source = { .kind = SOURCE_TIMER, .on_timer = fn, .owner = owner };
@@ -197,7 +196,7 @@ void loop_remove(struct loop_source **source)
 	*source = NULL;
 	gone->dead = true;
 	if (gone->kind == SOURCE_SOON)
-		return; /* run_soon() has it in hand, or will */
+		return; /* run_soon() frees it */
 	epoll_ctl(gone->loop->epoll_fd, EPOLL_CTL_DEL, gone->fd, NULL);
 	if (gone->kind != SOURCE_FD)
 		close(gone->fd);
@@ -227,7 +226,7 @@ static int dispatch(struct loop_source *source, uint32_t events)
 	return 0;
 }
 
-/* Calls what was put off until now; what these put off waits for the next round. */
+/* Calls the sources added by loop_add_soon(); those that they add wait for the next round. */
 static int run_soon(struct loop *loop)
 {
 	struct loop_source *now = loop->soon;
@@ -242,7 +241,7 @@ static int run_soon(struct loop *loop)
 			rc = source->on_timer(source->owner);
 		free(source);
 	}
-	/* After an error the rest is not called, but still somebody's: freed with the loop. */
+	/* After an error the others are not called; loop_free() frees them. */
 	while (now) {
 		struct loop_source *source = now;
 

@@ -2,9 +2,9 @@
 /*
  * The event loop: file descriptors, timers and signals, one thread (epoll, timerfd, signalfd).
  *
- * A source belongs to whoever added it and must be removed before the memory its callback uses goes
- * away; removing NULL, or the source whose callback is running, is allowed. Callbacks return 0 to
- * go on or -errno to end loop_run() with that value.
+ * A source belongs to the code that added it, which must remove it before the memory its callback
+ * uses goes away; removing NULL, or the source whose callback is running, is allowed. Callbacks
+ * return 0 to go on or -errno to end loop_run() with that value.
  */
 #ifndef TRUESUM_BASE_LOOP_H
 #define TRUESUM_BASE_LOOP_H
@@ -35,7 +35,7 @@ int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void 
 int loop_add_timer(struct loop *loop, uint64_t first_ns, uint64_t every_ns, loop_timer_fn fn,
 		   void *owner, struct loop_source **ret_source);
 
-/* Calls `fn` once, when the callbacks of this round are through. Takes no descriptor. */
+/* Calls `fn` once, after the other callbacks of this round. Uses no descriptor. */
 int loop_add_soon(struct loop *loop, loop_timer_fn fn, void *owner,
 		  struct loop_source **ret_source);
 

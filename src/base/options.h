@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Command line options as a table: one row gives parsing, range checks, the default's place and the
- * help text. Options are long (`--name VALUE` or `--name=VALUE`; only the latter where
- * the value may be left out), some also short; operands may stand between them, and `--` ends them.
+ * Command line options as a table: each row defines the parsing, the range, the target (which holds
+ * the default) and the help text. Options are long (`--name VALUE` or `--name=VALUE`; only the
+ * latter if the value is optional), some also short; operands may come between them, and `--` ends
+ * them.
  */
 #ifndef TRUESUM_BASE_OPTIONS_H
 #define TRUESUM_BASE_OPTIONS_H
@@ -38,7 +39,7 @@ struct option_table {
 	const char *command; /* "lab" */
 	const char *synopsis; /* "[OPTION]... HOST PORT" */
 	const char *about; /* one paragraph */
-	const char *epilog; /* behind the options: examples; may be NULL */
+	const char *epilog; /* after the options: examples; may be NULL */
 	const struct option_row *rows;
 	size_t row_count;
 	size_t operands_min, operands_max;

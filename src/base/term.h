@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What may be written to a stream beyond plain text: colour only on a terminal that knows it and
- * where NO_COLOR (no-color.org) is not set, lines as wide as the terminal.
+ * Terminals: colour, only on a terminal that supports it and if NO_COLOR (no-color.org) is not set,
+ * and width.
  */
 #ifndef TRUESUM_BASE_TERM_H
 #define TRUESUM_BASE_TERM_H
@@ -27,7 +27,7 @@ bool term_is(FILE *stream);
 /* Whether to colour what is written to the stream. */
 bool term_color(FILE *stream);
 
-/* The terminal's width; 80 where the stream is no terminal. */
+/* The terminal's width; 80 if the stream is no terminal. */
 unsigned int term_columns(FILE *stream);
 
 /*
@@ -39,8 +39,8 @@ const char *term_style(bool color, enum term_style style);
 enum term_style term_verdict_style(enum verdict verdict);
 
 /*
- * The text with anything but printable ASCII as '?': what a container chose shall not steer a
- * terminal.
+ * Copies the text with '?' for all but printable ASCII: a name that a container chose must not
+ * control the terminal.
  */
 void term_printable(char *ret_text, size_t size, const char *text);
 

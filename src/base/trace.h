@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Trace lines on stderr, for whoever looks for a bug: TRUESUM_DEBUG=netlink,bpf truesum ...
+ * Trace lines on stderr, to find a bug: TRUESUM_DEBUG=netlink,bpf truesum ...
  *
  * The environment variable lists areas, or says "all". A program that runs with more rights than
  * its user (set-user-ID, file capabilities) ignores it.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Connection tracking: see conntrack.h. The kernel lists the entries, for IPv4 looking at the
- * destination itself where it can (CTA_FILTER, Linux 5.8), so that little comes up of a table of
- * millions. For IPv6 that filter is of no use: on 6.18 it leaves out just what was asked for. Each
- * entry is then deleted by the very tuple it was listed with.
+ * Connection tracking: see conntrack.h. The kernel lists the entries. For IPv4 it filters by
+ * destination itself if it can (CTA_FILTER, Linux 5.8), so that few entries of a table of millions
+ * reach us. For IPv6 that filter is useless: on 6.18 it omits exactly the entries that it should
+ * list. Each entry is then deleted by the tuple with which it was listed.
  */
 #include "net/conntrack.h"
 
@@ -139,7 +139,7 @@ int conntrack_forget(struct nl *nl, int family, const uint8_t *address)
 		memcpy(mnl_nlmsg_get_payload_tail(request), list.entry[i].tuple, list.entry[i].len);
 		request->nlmsg_len += MNL_ALIGN(list.entry[i].len);
 		mnl_attr_nest_end(request, nest);
-		/* One that ended by itself meanwhile is gone all the same. */
+		/* It may have ended by itself meanwhile. */
 		nl_talk(nl, request, NULL, NULL);
 	}
 	free(list.entry);

@@ -17,7 +17,7 @@
 #define PROC_NET "/proc/thread-self/net/"
 
 /*
- * The number in `values` that stands where `name` stands in `names` (split by blanks); 0 if absent.
+ * The number in `values` at the position that `name` has in `names` (split by blanks); 0 if absent.
  */
 static uint64_t column(char *names, char *values, const char *name, int base)
 {
@@ -35,8 +35,8 @@ static uint64_t column(char *names, char *values, const char *name, int base)
 }
 
 /*
- * Where each number goes; several are added up. `line` is empty in snmp6, where a name stands
- * alone.
+ * Which field each number belongs to; several numbers of a field are added. `line` is empty in
+ * snmp6, whose lines have one name each.
  */
 static const struct {
 	const char *line, *name;

@@ -11,7 +11,7 @@ struct counters {
 	uint64_t icmp_in_csum_errors; /* IcmpInCsumErrors + Icmp6InCsumErrors */
 	/* TCP segments, UDP datagrams and ICMP messages received, damaged ones too */
 	uint64_t in_packets;
-	uint64_t conntrack_invalid; /* 0 where there is no conntrack */
+	uint64_t conntrack_invalid; /* 0 without conntrack */
 };
 
 int counter_read(int netns_fd, struct counters *ret_counters);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Network devices and what is read of all devices of one namespace. */
+/* Network devices: all of one namespace, with their addresses, and its default routes. */
 #ifndef TRUESUM_NET_DEVICE_H
 #define TRUESUM_NET_DEVICE_H
 
@@ -20,7 +20,7 @@ struct device_address {
 
 struct device {
 	int index;
-	char name[IFNAMSIZ]; /* as the kernel has it: control characters may be in it */
+	char name[IFNAMSIZ]; /* as the kernel has it: may contain control characters */
 	char kind[16]; /* "veth", "bridge", "vxlan", "tun", ...; empty: hardware or lo */
 	char driver[32]; /* ethtool's driver name; empty: there is none */
 	uint8_t mac[6];
@@ -41,7 +41,7 @@ struct device {
 	size_t address_count;
 };
 
-/* What is in one namespace. */
+/* The devices of one namespace. */
 struct device_list {
 	uint64_t cookie; /* as in struct netns_id */
 	struct device *device; /* by index; link_space is -1 */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Docker's engine: see docker.h and its API reference. The question is HTTP/1.0 with Connection:
- * close, so that the answer is what comes until the end, in one piece. Whoever listens there may
- * answer anything, slowly or without end: size and time are bounded, and of the JSON only what has
- * the right shape counts.
+ * Docker's engine: see docker.h and its API reference. The request is HTTP/1.0 with Connection:
+ * close, so the answer is everything up to the end of the stream, in one piece. The program behind
+ * the socket may answer anything, slowly or without end: size and time are limited, and JSON values
+ * of another shape are ignored.
  */
 #include "net/docker.h"
 
@@ -128,7 +128,7 @@ static int hear(int fd, int64_t deadline, struct answer *answer)
 	int rc = 0;
 
 	while (!rc && len) {
-		/* In time, however slowly it trickles. */
+		/* One deadline for all reads: the answer may come byte by byte. */
 		rc = wait_for(fd, POLLIN, deadline);
 		rc = rc ? rc : make_room(answer);
 		if (rc)
@@ -153,7 +153,7 @@ int docker_ask(const char *socket_path, struct docker **ret_docker)
 	return rc ? rc : docker_parse(answer.text, answer.len, ret_docker);
 }
 
-/* One line of the answer's head. Chunks are not for HTTP/1.0, and a length must be kept. */
+/* One line of the answer's head. HTTP/1.0 has no chunks, and a stated length must be right. */
 static int check_header(const char *line, size_t len, size_t *body_len)
 {
 	static const char length[] = "Content-Length:", coding[] = "Transfer-Encoding:";
@@ -178,7 +178,7 @@ static int check_header(const char *line, size_t len, size_t *body_len)
 	return 0;
 }
 
-/* Finds the body behind a proper head. */
+/* Finds the body after a valid head. */
 static int find_body(const char *answer, size_t len, const char **ret_body, size_t *ret_len)
 {
 	const char *end = len ? memmem(answer, len, "\r\n\r\n", 4) : NULL, *line, *next;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Connecting and listening: see endpoint.h. Every address a name has is tried in the resolver's
- * order; the sentence that stays is that of the last one.
+ * Connecting and listening: see endpoint.h. Every address of a name is tried, in the resolver's
+ * order; the sentence of the last failure remains.
  */
 #include "net/endpoint.h"
 
@@ -102,7 +102,7 @@ static int connect_to(const struct endpoint *endpoint, const struct addrinfo *ad
 
 	if (fd < 0)
 		return -errno;
-	/* A message is to be a segment of its own, sent when it is written. */
+	/* Each message becomes a segment of its own, sent when it is written. */
 	if (!endpoint->udp && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
 		return -errno;
 	if (endpoint->no_check && setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on)) < 0)
@@ -173,8 +173,7 @@ static int listen_on(const struct endpoint *endpoint, const struct sockaddr *add
 	if (fd < 0)
 		return -errno;
 	/*
-	 * Not for UDP: there it would let two receivers share a port and lose each other's
-	 * datagrams.
+	 * Not for UDP: two receivers could share a port and take each other's datagrams.
 	 */
 	if (!endpoint->udp && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return -errno;

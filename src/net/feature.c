@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Offload features: see feature.h. The messages are those of the kernel's
- * Documentation/networking/ethtool-netlink.rst. One device's features are asked for with their
- * names; a dump of all devices gives bare bits, whose names are asked for once, of the loopback
+ * Documentation/networking/ethtool-netlink.rst. The answer about one device has the features'
+ * names. A dump of all devices has bare bits; the names come from one request about the loopback
  * device, which every namespace has.
  */
 #include "net/feature.h"
@@ -69,7 +69,7 @@ static struct nlmsghdr *feature_request(void *buffer, uint16_t type, uint8_t com
 	return request;
 }
 
-/* The name of one bit, with its number; NULL: not told. */
+/* The name of one bit, with its number; NULL: none. */
 static const char *bit_name(const struct nlattr *bit, uint32_t *ret_index)
 {
 	const struct nlattr *field;

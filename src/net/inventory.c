@@ -14,8 +14,8 @@
  * each end of a pair names the other's index: only spaces with a fitting device are asked about,
  * and an end that is found says where the other end's peer is. 1,000 containers on a host are 1,000
  * questions, all in the host's namespace. Containers that are joined among themselves may all use
- * the same indices; so after the first wrong guess the kernel is asked what the far devices look
- * like, which it answers for namespaces that have a number.
+ * the same indices; so after the first wrong guess the kernel is asked for the far devices' names
+ * and addresses, which it tells for namespaces that have a number.
  */
 #include "net/inventory.h"
 
@@ -318,7 +318,7 @@ static int read_all_devices(struct inventory *inventory)
 
 /* ---- What joins them ---- */
 
-/* A device whose other end is to be found. */
+/* A device whose other end is not known yet. */
 struct open_end {
 	int nsid;
 	struct device *device;
@@ -503,7 +503,7 @@ static void join(struct inventory *inventory, size_t here)
 
 /* ---- What they are called ---- */
 
-/* The netns's name, or the end of the path where it is mounted. */
+/* The name in /run/netns, or the last part of another path. */
 static const char *path_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');

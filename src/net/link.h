@@ -22,13 +22,13 @@ struct link_info {
 	char kind[16]; /* "veth", "tun", ...; empty for hardware */
 };
 
-/* -ENODEV with a sentence where there is no such device. */
+/* -ENODEV with a sentence if there is no such device. */
 int link_get(struct nl *nl, const char *name, struct link_info *ret_info);
 
-/* The same by index, which stays a device's in its namespace while names change. */
+/* The same by index, which stays the same when the device's name changes. */
 int link_get_by_index(struct nl *nl, int index, struct link_info *ret_info);
 
-/* All of the namespace, by index; *ret_link is the caller's to free. */
+/* All of the namespace, sorted by index; *ret_link is the caller's to free. */
 int link_list(struct nl *nl, struct link_info **ret_link, size_t *ret_count);
 
 /* A veth pair: `name` here, `peer` in the namespace peer_netns (-1: here). */
@@ -62,7 +62,7 @@ int link_addr_delete(struct nl *nl, int index, const char *address, unsigned int
 /* Adds a permanent neighbour entry. */
 int link_neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6]);
 
-/* Deletes a neighbour entry, permanent or learned; -ENOENT where there is none. */
+/* Deletes a neighbour entry, permanent or learned; -ENOENT if there is none. */
 int link_neigh_delete(struct nl *nl, int index, const char *address);
 
 #endif

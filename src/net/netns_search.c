@@ -34,7 +34,8 @@
 
 #define OWN_NETNS "/proc/thread-self/ns/net"
 #define BUCKETS 4096
-#define PROCESSES_BACK 64 /* looked at first: who is sought has just started */
+#define PROCESSES_BACK                                                                             \
+	64 /* looked at again: a new process may enter its namespace a moment later */
 #define PROCESSES_AT_ONCE 4096 /* more than these at a time: all of /proc is read instead */
 #define SHORT_ID 12
 
@@ -79,7 +80,8 @@ static int walk_folder(const char *folder, const char *suffix, const struct walk
 }
 
 /*
- * In place: mountinfo has blanks, tabs, newlines and backslashes as three octal digits (proc(5)).
+ * Works in place: mountinfo has blanks, tabs, newlines and backslashes as three octal digits
+ * (proc(5)).
  */
 static void unescape(char *text)
 {
@@ -290,8 +292,8 @@ struct netns_search {
 	struct nl *nl; /* in this namespace */
 	dev_t dev; /* nsfs */
 	ino_t own;
-	int own_nsid; /* what this namespace calls itself; -1: nothing */
-	pid_t last_pid; /* the newest process when they were looked at */
+	int own_nsid; /* its own number for itself; -1: none */
+	pid_t last_pid; /* the newest process at the last scan */
 	size_t unresolved;
 	bool in_doubt; /* events were lost: what is known may be wrong */
 	unsigned int round;
@@ -691,7 +693,7 @@ bool netns_search_try_path(struct netns_search *search, const char *path)
 	return try_way(search, &way);
 }
 
-/* The number given out last, as this PID namespace has it; 0: not known. */
+/* The latest process number in this PID namespace; 0: not known. */
 static pid_t newest_pid(void)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/loadavg", "re");

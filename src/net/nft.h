@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* nftables rules, through the library behind `nft`. */
+/* nftables rules, through libnftables, the library of `nft`. */
 #ifndef TRUESUM_NET_NFT_H
 #define TRUESUM_NET_NFT_H
 
@@ -13,8 +13,8 @@ int nft_load(int netns_fd, const char *commands);
 int nft_counter(int netns_fd, const char *counter, uint64_t *ret_packets);
 
 /*
- * Whether a rule lies in a table that has a chain of type nat: address translation by nftables, or
- * by iptables where that is nft underneath.
+ * Whether a table with a chain of type nat has rules: address translation by nftables, or by an
+ * iptables that uses nftables.
  */
 int nft_has_nat(int netns_fd, bool *ret_nat);
 

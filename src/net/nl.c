@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Netlink questions and answers: see nl.h.
+ * Netlink requests and answers: see nl.h.
  *
- * Every request asks for an acknowledgement, so that an answer ends with an error message (0 means
- * done), and for extended acks, whose text says what the kernel disliked.
+ * Every request asks for an acknowledgement, so an answer ends with an error message (0: done), and
+ * for extended acks, whose text says what the kernel rejected.
  */
 #include "net/nl.h"
 
@@ -25,7 +25,7 @@ struct nl {
 	struct mnl_socket *socket;
 	int bus;
 	unsigned int seq;
-	bool interrupted; /* the dump being read is not of one moment */
+	bool interrupted; /* the tables changed during the dump */
 };
 
 int nl_ip_parse(const char *text, struct nl_ip *ret_ip)
@@ -109,7 +109,7 @@ static int acknowledged(const struct nlmsghdr *message)
 	return fail_errno(error->error, "%s", text ? text : "the kernel refused");
 }
 
-/* A dump's last message carries the error that ended it, as a plain int. */
+/* A dump's last message has the error that ended it, as a plain int. */
 static int dumped(const struct nl *nl, const struct nlmsghdr *message)
 {
 	int error = 0;
@@ -149,7 +149,7 @@ static int take_answers(struct nl *nl, const void *buffer, size_t len, mnl_cb_t 
 
 static int exchange(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data)
 {
-	/* As large as the kernel's own dump buffers: a smaller one would cut answers off. */
+	/* As large as the kernel's own dump buffers: a smaller one would truncate answers. */
 	static char buffer[32768] __attribute__((aligned(8)));
 	int rc = 0;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One netlink socket inside one network namespace, and one question at a time over it. */
+/* A netlink socket in one network namespace; one request at a time. */
 #ifndef TRUESUM_NET_NL_H
 #define TRUESUM_NET_NL_H
 
@@ -32,10 +32,10 @@ DEFINE_CLEANUP(struct nl *, nl, nl_close)
 struct nlmsghdr *nl_request(void *buffer, uint16_t type, uint16_t flags);
 
 /*
- * Sends the request, hands every answer to `fn` (may be NULL) and returns when the kernel has said
- * that it is done: 0 or its -errno, with the kernel's own sentence (extended ack) in fail_text().
- * -EINTR: a dump whose tables changed meanwhile, so that `fn` may have missed some or seen some
- * twice: nl_dump() asks again.
+ * Sends the request, calls `fn` (may be NULL) with every answer and returns when the kernel reports
+ * the end: 0 or its -errno, with the kernel's own sentence (extended ack) in fail_text(). -EINTR:
+ * the tables changed during a dump, so `fn` may have missed entries or seen some twice: nl_dump()
+ * asks again.
  */
 int nl_talk(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data);
 
@@ -49,15 +49,15 @@ int nl_dump(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, nl_restart_fn 
 	    void *data);
 
 /*
- * What the socket's namespace (NETLINK_ROUTE) calls the one that is open as netns_fd; below 0:
- * nothing, or it could not be asked.
+ * The number that the socket's namespace (NETLINK_ROUTE) has for the namespace netns_fd; below 0:
+ * none, or the request failed.
  */
 int nl_nsid(struct nl *nl, int netns_fd);
 
-/* The number that a message about one tells (RTM_NEWNSID, RTM_DELNSID); below 0: none. */
+/* The number in an RTM_NEWNSID or RTM_DELNSID message; below 0: none. */
 int nl_nsid_of(const struct nlmsghdr *message);
 
-/* Resolves a generic netlink family's number; -ENOENT where the kernel has no such family. */
+/* The number of a generic netlink family; -ENOENT if the kernel has no such family. */
 int nl_family(struct nl *nl, const char *name, uint16_t *ret_type);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The two kinds of port the wire is made of. Both read and write whole Ethernet frames behind a
- * struct virtio_net_hdr of PORT_HEADER bytes, which says whether a frame's checksum is unfinished
+ * The two kinds of port at the ends of the wire. Both read and write whole Ethernet frames after a
+ * struct virtio_net_hdr of PORT_HEADER bytes, which says whether the frame's checksum is unfinished
  * (VIRTIO_NET_HDR_F_NEEDS_CSUM: csum_start, csum_offset).
  */
 #ifndef TRUESUM_NET_PORT_H

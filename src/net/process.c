@@ -64,7 +64,7 @@ static bool is_name(const char *text, size_t len)
 static const struct {
 	const char *before; /* the path's part before this one; NULL: any */
 	const char *prefix, *suffix;
-	bool (*is)(const char *text, size_t len); /* what is between the two */
+	bool (*is)(const char *text, size_t len); /* checks the part in between */
 } patterns[] = {
 	{ NULL, "", "", is_id }, /* docker, containerd, nerdctl, Kubernetes with cgroupfs */
 	{ NULL, "docker-", ".scope", is_id },
@@ -86,7 +86,7 @@ static bool word_is(const struct word *word, const char *text)
 	return word->len == strlen(text) && !memcmp(word->text, text, word->len);
 }
 
-/* What is left of the word between prefix and suffix. */
+/* The part of the word between prefix and suffix. */
 static bool strip(const struct word *word, const char *prefix, const char *suffix,
 		  struct word *ret_rest)
 {
@@ -130,7 +130,7 @@ static bool is_uid(const struct word *word)
 	return digits == 32 && word->len <= 36;
 }
 
-/* pod<uid>, or kubepods[-<class>]-pod<uid>.slice with whatever before it. */
+/* pod<uid>, or kubepods[-<class>]-pod<uid>.slice with anything before it. */
 static void take_pod(const struct word *word, struct process *process)
 {
 	struct word rest = { NULL, 0 };
@@ -149,8 +149,8 @@ static void take_pod(const struct word *word, struct process *process)
 }
 
 /*
- * containerd under systemd, told the wrong driver, writes "<slice>:cri-containerd:<id>" as one
- * part.
+ * containerd under systemd, configured with the wrong driver, writes "<slice>:cri-containerd:<id>"
+ * as one part.
  */
 static void take_path(const char *path, size_t len, struct process *process)
 {

@@ -14,21 +14,21 @@ struct nl;
 enum tc_direction { TC_INGRESS, TC_EGRESS };
 
 /*
- * Where filters can hang on a device: nowhere, at both sides (clsact), or at ingress alone. The
- * latter is the older ingress qdisc in clsact's place: it takes filters meant for egress too, and
+ * Where a device can have filters: nowhere, in both directions (clsact), or at ingress only. The
+ * last is the older ingress qdisc in the place of clsact: it accepts filters for egress, too, but
  * runs them at ingress.
  */
 enum tc_hooks { TC_HOOKS_NONE, TC_HOOKS_BOTH, TC_HOOKS_INGRESS };
 
 int tc_get_hooks(struct nl *nl, int index, enum tc_hooks *ret_hooks);
 
-/* -EEXIST where the device has a clsact or ingress qdisc already. */
+/* -EEXIST if the device has a clsact or ingress qdisc already. */
 int tc_clsact_add(struct nl *nl, int index);
 
 /* Removes clsact, or the ingress qdisc in its place, with every filter on it. */
 int tc_clsact_delete(struct nl *nl, int index);
 
-/* How many filters hang on the device's clsact, both directions; 0 where there is no clsact. */
+/* How many filters the device's clsact has in both directions; 0 if there is no clsact. */
 int tc_filter_count(struct nl *nl, int index, unsigned int *ret_count);
 
 /*
@@ -49,15 +49,15 @@ int tc_free_priority(struct nl *nl, int index, enum tc_direction direction, uint
 int tc_bpf_name(struct nl *nl, int index, enum tc_direction direction, uint16_t priority,
 		char *ret_name, size_t size);
 
-/* Removes every filter of that direction and priority; -ENOENT where there is none. */
+/* Removes every filter of that direction and priority; -ENOENT if there is none. */
 int tc_filter_delete(struct nl *nl, int index, enum tc_direction direction, uint16_t priority);
 
 #define TC_REDIRECT_PRIORITY 10
 
 /*
- * At the device's ingress, behind filters of a lower priority number, sends IPv4 packets on by
- * `to`'s egress (u32 + mirred), where the 32 bits behind a 20-byte IP header (source port,
- * destination port) equal `ports` under `mask`, host order.
+ * At the device's ingress, after filters with a lower priority number, redirects IPv4 packets to
+ * the egress of device `to` (u32 + mirred) if the 32 bits after a 20-byte IP header (source port,
+ * destination port) equal `ports` under `mask`, both in host order.
  */
 int tc_redirect_ports(struct nl *nl, int index, uint32_t ports, uint32_t mask, int to);
 

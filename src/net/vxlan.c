@@ -125,7 +125,7 @@ int vxlan_fdb_delete(struct nl *nl, int index, const uint8_t mac[6])
 	char buffer[NL_REQUEST_SIZE];
 	int rc;
 
-	/* Where there is no bridge, or it learned nothing, this fails, and nothing is amiss. */
+	/* This fails if there is no bridge or it learned nothing, which is no error. */
 	nl_talk(nl, fdb_request(buffer, RTM_DELNEIGH, 0, index, NTF_MASTER, mac), NULL, NULL);
 	rc = nl_talk(nl, fdb_request(buffer, RTM_DELNEIGH, 0, index, NTF_SELF, mac), NULL, NULL);
 	return rc ? fail(rc, "cannot delete a forwarding entry: %s", fail_text()) : 0;
