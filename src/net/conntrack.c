@@ -90,7 +90,7 @@ static int take_entry(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-static struct nlmsghdr *begin(void *buffer, uint16_t type, uint16_t flags, int family)
+static struct nlmsghdr *begin_message(void *buffer, uint16_t type, uint16_t flags, int family)
 {
 	struct nlmsghdr *request =
 		nl_request(buffer, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type), flags);
@@ -104,7 +104,8 @@ static struct nlmsghdr *begin(void *buffer, uint16_t type, uint16_t flags, int f
 static int list_entries(struct nl *nl, struct list *list, bool filtered)
 {
 	char buffer[NL_REQUEST_SIZE];
-	struct nlmsghdr *request = begin(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, list->family);
+	struct nlmsghdr *request =
+		begin_message(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, list->family);
 	bool v4 = list->family == AF_INET;
 	struct nlattr *nest, *inner;
 
@@ -133,7 +134,7 @@ int conntrack_forget(struct nl *nl, int family, const uint8_t *address)
 		rc = list_entries(nl, &list, false);
 	for (size_t i = 0; i < list.count; i++) {
 		char buffer[NL_REQUEST_SIZE];
-		struct nlmsghdr *request = begin(buffer, IPCTNL_MSG_CT_DELETE, 0, family);
+		struct nlmsghdr *request = begin_message(buffer, IPCTNL_MSG_CT_DELETE, 0, family);
 		struct nlattr *nest = mnl_attr_nest_start(request, CTA_TUPLE_ORIG);
 
 		memcpy(mnl_nlmsg_get_payload_tail(request), list.entry[i].tuple, list.entry[i].len);

@@ -56,7 +56,7 @@ static const struct {
 	{ "", "Icmp6InMsgs", offsetof(struct counters, in_packets) },
 };
 
-static void add(struct counters *counters, size_t offset, uint64_t value)
+static void add_counter(struct counters *counters, size_t offset, uint64_t value)
 {
 	*(uint64_t *)(void *)((char *)counters + offset) += value;
 }
@@ -76,8 +76,8 @@ static int read_snmp(struct counters *counters)
 				continue;
 			memcpy(names_copy, names, sizeof(names));
 			memcpy(values_copy, values, sizeof(values));
-			add(counters, sources[i].offset,
-			    column(names_copy, values_copy, sources[i].name, 10));
+			add_counter(counters, sources[i].offset,
+				    column(names_copy, values_copy, sources[i].name, 10));
 		}
 	}
 	return 0;
@@ -92,7 +92,7 @@ static void read_snmp6(struct counters *counters)
 	while (file && fscanf(file, "%63s %llu", name, &value) == 2)
 		for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
 			if (!*sources[i].line && !strcmp(name, sources[i].name))
-				add(counters, sources[i].offset, value);
+				add_counter(counters, sources[i].offset, value);
 }
 
 static void read_conntrack(struct counters *counters)

@@ -26,7 +26,7 @@
 #include "net/nl.h"
 
 /* A number of the attribute's own size, host order; 0 if the size is another. */
-static uint32_t number(const struct nlattr *attr)
+static uint32_t attribute_number(const struct nlattr *attr)
 {
 	switch (mnl_attr_get_payload_len(attr)) {
 	case 1:
@@ -40,7 +40,7 @@ static uint32_t number(const struct nlattr *attr)
 	}
 }
 
-static void take_text(const struct nlattr *attr, char *to, size_t size)
+static void copy_text(const struct nlattr *attr, char *to, size_t size)
 {
 	size_t len = strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
 
@@ -51,7 +51,7 @@ static void take_text(const struct nlattr *attr, char *to, size_t size)
 }
 
 /* drivers/net/vxlan/vxlan_core.c: the two families have a flag each, of opposite sense. */
-static void take_vxlan(const struct nlattr *data, struct device *device)
+static void read_vxlan_data(const struct nlattr *data, struct device *device)
 {
 	bool v6 = false, csum4 = false, zero6 = false;
 	const struct nlattr *attr;
@@ -59,17 +59,17 @@ static void take_vxlan(const struct nlattr *data, struct device *device)
 	mnl_attr_for_each_nested(attr, data) {
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_VXLAN_PORT:
-			device->vxlan_port = ntohs((uint16_t)number(attr));
+			device->vxlan_port = ntohs((uint16_t)attribute_number(attr));
 			break;
 		case IFLA_VXLAN_GROUP6:
 		case IFLA_VXLAN_LOCAL6:
 			v6 = true;
 			break;
 		case IFLA_VXLAN_UDP_CSUM:
-			csum4 = number(attr);
+			csum4 = attribute_number(attr);
 			break;
 		case IFLA_VXLAN_UDP_ZERO_CSUM6_TX:
-			zero6 = number(attr);
+			zero6 = attribute_number(attr);
 			break;
 		}
 	}
@@ -82,12 +82,12 @@ static void take_info(const struct nlattr *info, struct device *device)
 
 	mnl_attr_for_each_nested(attr, info) {
 		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
-			take_text(attr, device->kind, sizeof(device->kind));
+			copy_text(attr, device->kind, sizeof(device->kind));
 		else if (mnl_attr_get_type(attr) == IFLA_INFO_DATA)
 			data = attr;
 	}
 	if (data && !strcmp(device->kind, "vxlan"))
-		take_vxlan(data, device);
+		read_vxlan_data(data, device);
 }
 
 static void take_xdp(const struct nlattr *xdp, struct device *device)
@@ -97,13 +97,13 @@ static void take_xdp(const struct nlattr *xdp, struct device *device)
 	mnl_attr_for_each_nested(attr, xdp) {
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_XDP_SKB_PROG_ID:
-			device->xdp[0] = number(attr);
+			device->xdp[0] = attribute_number(attr);
 			break;
 		case IFLA_XDP_DRV_PROG_ID:
-			device->xdp[1] = number(attr);
+			device->xdp[1] = attribute_number(attr);
 			break;
 		case IFLA_XDP_HW_PROG_ID:
-			device->xdp[2] = number(attr);
+			device->xdp[2] = attribute_number(attr);
 			break;
 		}
 	}
@@ -113,23 +113,23 @@ static void take_attribute(const struct nlattr *attr, struct device *device)
 {
 	switch (mnl_attr_get_type(attr)) {
 	case IFLA_IFNAME:
-		take_text(attr, device->name, sizeof(device->name));
+		copy_text(attr, device->name, sizeof(device->name));
 		break;
 	case IFLA_ADDRESS:
 		if (mnl_attr_get_payload_len(attr) == sizeof(device->mac))
 			memcpy(device->mac, mnl_attr_get_payload(attr), sizeof(device->mac));
 		break;
 	case IFLA_MTU:
-		device->mtu = number(attr);
+		device->mtu = attribute_number(attr);
 		break;
 	case IFLA_MASTER:
-		device->master = (int)number(attr);
+		device->master = (int)attribute_number(attr);
 		break;
 	case IFLA_LINK:
-		device->link = (int)number(attr);
+		device->link = (int)attribute_number(attr);
 		break;
 	case IFLA_LINK_NETNSID:
-		device->link_nsid = (int)number(attr);
+		device->link_nsid = (int)attribute_number(attr);
 		break;
 	case IFLA_LINKINFO:
 		take_info(attr, device);
@@ -140,7 +140,7 @@ static void take_attribute(const struct nlattr *attr, struct device *device)
 	}
 }
 
-static int take_device(const struct nlmsghdr *message, void *data)
+static int add_device_from(const struct nlmsghdr *message, void *data)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(message);
 	struct device_list *list = data;
@@ -165,7 +165,7 @@ static int take_device(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-static int by_index(const void *one, const void *other)
+static int compare_devices(const void *one, const void *other)
 {
 	const struct device *a = one, *b = other;
 
@@ -176,7 +176,7 @@ struct device *device_find(struct device *device, size_t count, int index)
 {
 	const struct device key = { .index = index };
 
-	return count ? bsearch(&key, device, count, sizeof(key), by_index) : NULL;
+	return count ? bsearch(&key, device, count, sizeof(key), compare_devices) : NULL;
 }
 
 const uint8_t *device_global_address(const struct device *device, int family)
@@ -217,7 +217,7 @@ static int take_address(const struct nlmsghdr *message, void *data)
 }
 
 /* A kernel without IPv6 answers a question about its routes with those of IPv4. */
-static int take_route(const struct nlmsghdr *message, void *data)
+static int note_default_route(const struct nlmsghdr *message, void *data)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(message);
 	struct device_list *list = data;
@@ -230,7 +230,7 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-static void forget_devices(void *data)
+static void empty_list(void *data)
 {
 	((struct device_list *)data)->count = 0;
 }
@@ -251,9 +251,9 @@ static int dump_devices(struct nl *nl, struct device_list *list)
 
 	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
 	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	rc = nl_dump(nl, request, take_device, forget_devices, list);
+	rc = nl_dump(nl, request, add_device_from, empty_list, list);
 	if (!rc && list->count)
-		qsort(list->device, list->count, sizeof(*list->device), by_index);
+		qsort(list->device, list->count, sizeof(*list->device), compare_devices);
 	return rc;
 }
 
@@ -273,7 +273,7 @@ static int dump_routes(struct nl *nl, struct device_list *list, uint8_t family)
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(request, sizeof(*rtm));
 
 	rtm->rtm_family = family;
-	return nl_dump(nl, request, take_route, NULL, list);
+	return nl_dump(nl, request, note_default_route, NULL, list);
 }
 
 static int dump_routes4(struct nl *nl, struct device_list *list)

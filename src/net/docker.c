@@ -52,7 +52,7 @@ static int64_t now_ms(void)
 	return (int64_t)(clock_ns() / 1000000);
 }
 
-static int wait_for(int fd, short events, int64_t deadline)
+static int wait_until(int fd, short events, int64_t deadline)
 {
 	struct pollfd ready = { .fd = fd, .events = events };
 	int rc;
@@ -67,7 +67,7 @@ static int wait_for(int fd, short events, int64_t deadline)
 	return rc ? 0 : fail(-ETIMEDOUT, "Docker did not answer within %d ms", DOCKER_TIMEOUT_MS);
 }
 
-static int connect_to(const char *path, int *ret_fd)
+static int connect_engine(const char *path, int *ret_fd)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -1;
@@ -94,7 +94,7 @@ static int ask(int fd, int64_t deadline)
 		int rc = 0;
 
 		if (len < 0 && errno == EAGAIN)
-			rc = wait_for(fd, POLLOUT, deadline);
+			rc = wait_until(fd, POLLOUT, deadline);
 		else if (len < 0 && errno != EINTR)
 			rc = fail_errno(-errno, "cannot ask Docker");
 		if (rc)
@@ -104,7 +104,7 @@ static int ask(int fd, int64_t deadline)
 	return 0;
 }
 
-static int make_room(struct answer *answer)
+static int reserve_answer(struct answer *answer)
 {
 	size_t capacity = answer->capacity ? answer->capacity * 2 : 65536;
 	char *text;
@@ -129,8 +129,8 @@ static int hear(int fd, int64_t deadline, struct answer *answer)
 
 	while (!rc && len) {
 		/* One deadline for all reads: the answer may come byte by byte. */
-		rc = wait_for(fd, POLLIN, deadline);
-		rc = rc ? rc : make_room(answer);
+		rc = wait_until(fd, POLLIN, deadline);
+		rc = rc ? rc : reserve_answer(answer);
 		if (rc)
 			return rc;
 		len = recv(fd, answer->text + answer->len, answer->capacity - answer->len, 0);
@@ -146,7 +146,7 @@ int docker_ask(const char *socket_path, struct docker **ret_docker)
 	_cleanup_(answer_free) struct answer answer = { 0 };
 	_cleanup_close_ int fd = -1;
 	int64_t deadline = now_ms() + DOCKER_TIMEOUT_MS;
-	int rc = connect_to(socket_path, &fd);
+	int rc = connect_engine(socket_path, &fd);
 
 	rc = rc ? rc : ask(fd, deadline);
 	rc = rc ? rc : hear(fd, deadline, &answer);
@@ -201,12 +201,12 @@ static int find_body(const char *answer, size_t len, const char **ret_body, size
 	return 0;
 }
 
-static bool is_id(const char *text)
+static bool is_container_id(const char *text)
 {
 	return text && strlen(text) == ID_LEN && strspn(text, "0123456789abcdef") == ID_LEN;
 }
 
-static bool is_name(const char *text)
+static bool is_container_name(const char *text)
 {
 	size_t len = 0;
 
@@ -216,7 +216,7 @@ static bool is_name(const char *text)
 }
 
 /* Its own name is "/NAME"; a link to it, an old way to connect containers, is "/OTHER/NAME". */
-static void take_name(const json_t *names, struct docker_container *container)
+static void read_name(const json_t *names, struct docker_container *container)
 {
 	const json_t *entry;
 	size_t i;
@@ -224,7 +224,7 @@ static void take_name(const json_t *names, struct docker_container *container)
 	json_array_foreach(names, i, entry) {
 		const char *name = json_string_value(entry);
 
-		if (!name || *name != '/' || !is_name(name + 1))
+		if (!name || *name != '/' || !is_container_name(name + 1))
 			continue;
 		memcpy(container->name, name + 1, strlen(name + 1));
 		return;
@@ -252,10 +252,10 @@ int docker_parse(const char *answer, size_t len, struct docker **ret_docker)
 		struct docker_container *container = &docker->container[docker->count];
 		const char *id = json_string_value(json_object_get(entry, "Id"));
 
-		if (!is_id(id))
+		if (!is_container_id(id))
 			continue;
 		memcpy(container->id, id, ID_LEN);
-		take_name(json_object_get(entry, "Names"), container);
+		read_name(json_object_get(entry, "Names"), container);
 		docker->count++;
 	}
 	*ret_docker = TAKE_PTR(docker);

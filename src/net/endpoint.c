@@ -36,8 +36,8 @@ void endpoint_name(const struct sockaddr_storage *address, char name[ENDPOINT_NA
 	snprintf(name, ENDPOINT_NAME, "%.60s port %.8s", shown, port);
 }
 
-static int resolve(const struct endpoint *endpoint, int family, int flags,
-		   struct addrinfo **ret_list)
+static int resolve_host(const struct endpoint *endpoint, int family, int flags,
+			struct addrinfo **ret_list)
 {
 	const struct addrinfo hints = {
 		.ai_family = family,
@@ -93,7 +93,8 @@ static int finish_connect(int fd)
 	return -error;
 }
 
-static int connect_to(const struct endpoint *endpoint, const struct addrinfo *address, int *ret_fd)
+static int connect_address(const struct endpoint *endpoint, const struct addrinfo *address,
+			   int *ret_fd)
 {
 	_cleanup_close_ int fd =
 		socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -118,7 +119,7 @@ int endpoint_connect(const struct endpoint *endpoint, int *ret_fd, char name[END
 {
 	_cleanup_(cleanup_addrinfo) struct addrinfo *list = NULL;
 	struct sockaddr_storage peer = { 0 };
-	int rc = resolve(endpoint, AF_UNSPEC, 0, &list);
+	int rc = resolve_host(endpoint, AF_UNSPEC, 0, &list);
 	bool tried = false;
 
 	if (rc)
@@ -128,7 +129,7 @@ int endpoint_connect(const struct endpoint *endpoint, int *ret_fd, char name[END
 			continue;
 		memcpy(&peer, one->ai_addr, one->ai_addrlen);
 		endpoint_name(&peer, name);
-		rc = connect_to(endpoint, one, ret_fd);
+		rc = connect_address(endpoint, one, ret_fd);
 		if (!rc)
 			return 0;
 		tried = true;
@@ -162,8 +163,8 @@ static int fail_listen(int rc, const struct endpoint *endpoint)
 	}
 }
 
-static int listen_on(const struct endpoint *endpoint, const struct sockaddr *address, socklen_t len,
-		     int *ret_fd)
+static int listen_address(const struct endpoint *endpoint, const struct sockaddr *address,
+			  socklen_t len, int *ret_fd)
 {
 	_cleanup_close_ int fd = socket(
 		address->sa_family,
@@ -198,15 +199,15 @@ int endpoint_listen(const struct endpoint *endpoint, int *ret_fd)
 	int rc;
 
 	if (endpoint->host) {
-		rc = resolve(endpoint, AF_UNSPEC, AI_NUMERICHOST | AI_PASSIVE, &list);
+		rc = resolve_host(endpoint, AF_UNSPEC, AI_NUMERICHOST | AI_PASSIVE, &list);
 		if (rc || !list)
 			return fail(-EINVAL, "'%s' is not an IPv4 or IPv6 address", endpoint->host);
-		rc = listen_on(endpoint, list->ai_addr, list->ai_addrlen, ret_fd);
+		rc = listen_address(endpoint, list->ai_addr, list->ai_addrlen, ret_fd);
 	} else {
-		rc = listen_on(endpoint, (const struct sockaddr *)&any6, sizeof(any6), ret_fd);
+		rc = listen_address(endpoint, (const struct sockaddr *)&any6, sizeof(any6), ret_fd);
 		if (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL) /* a host without IPv6 */
-			rc = listen_on(endpoint, (const struct sockaddr *)&any4, sizeof(any4),
-				       ret_fd);
+			rc = listen_address(endpoint, (const struct sockaddr *)&any4, sizeof(any4),
+					    ret_fd);
 	}
 	return rc ? fail_listen(rc, endpoint) : 0;
 }

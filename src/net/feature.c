@@ -108,7 +108,7 @@ static bool bitset_has(const struct nlattr *bitset, const char *feature)
 	return false;
 }
 
-static int take_one(const struct nlmsghdr *message, void *data)
+static int note_feature(const struct nlmsghdr *message, void *data)
 {
 	struct sought *sought = data;
 	const struct nlattr *attr;
@@ -137,7 +137,7 @@ int feature_get(int netns_fd, const char *device, const char *feature, bool *ret
 	if (rc)
 		return rc;
 	rc = nl_talk(nl, feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, 0, device),
-		     take_one, &sought);
+		     note_feature, &sought);
 	if (rc)
 		return fail(rc, "cannot read the offload features of %s: %s", device, fail_text());
 	if (!sought.known)
@@ -180,7 +180,7 @@ int feature_set(int netns_fd, const char *device, const char *feature, bool on)
 
 /* ---- All features, all devices ---- */
 
-static void add_name(const struct nlattr *bit, struct feature_names *names)
+static void add_feature_name(const struct nlattr *bit, struct feature_names *names)
 {
 	uint32_t index;
 	const char *name = bit_name(bit, &index);
@@ -207,7 +207,7 @@ static int take_names(const struct nlmsghdr *message, void *data)
 			if (mnl_attr_get_type(bits) != ETHTOOL_A_BITSET_BITS)
 				continue;
 			mnl_attr_for_each_nested(bit, bits)
-				add_name(bit, data);
+				add_feature_name(bit, data);
 		}
 	}
 	return MNL_CB_OK;
@@ -277,7 +277,7 @@ static int header_index(const struct nlattr *header)
 	return index;
 }
 
-static int take_features(const struct nlmsghdr *message, void *data)
+static int report_features(const struct nlmsghdr *message, void *data)
 {
 	uint32_t hw[FEATURE_WORDS] = { 0 }, never[FEATURE_WORDS] = { 0 };
 	struct feature_state state = { 0 };
@@ -324,7 +324,7 @@ int feature_dump(struct nl *nl, feature_take_fn take, void *data)
 	if (rc)
 		return rc;
 	request = feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, NLM_F_DUMP, NULL);
-	rc = nl_dump(nl, request, take_features, NULL, &walk);
+	rc = nl_dump(nl, request, report_features, NULL, &walk);
 	return rc ? fail(rc, "cannot read the offload features: %s", fail_text()) : 0;
 }
 

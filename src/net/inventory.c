@@ -240,7 +240,7 @@ static void read_hostname(pid_t pid, char *ret_hostname, size_t size)
 		abort();
 }
 
-static void describe(struct space *space)
+static void describe_space(struct space *space)
 {
 	char hostname[sizeof(space->hostname)] = "";
 	struct process process;
@@ -569,7 +569,7 @@ int inventory_take(const char *docker, struct inventory *ret_inventory)
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < inventory.space_count; i++)
-		describe(&inventory.space[i]);
+		describe_space(&inventory.space[i]);
 	qsort(inventory.space, inventory.space_count, sizeof(*inventory.space), by_age);
 	rc = read_all_devices(&inventory);
 	if (rc)

@@ -71,7 +71,7 @@ static int lock_folder(int *ret_fd)
 	return 0;
 }
 
-static int make_folder(const char *path)
+static int make_journal_folder(const char *path)
 {
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return fail_errno(-errno, "cannot make %s (run as root)", path);
@@ -332,7 +332,7 @@ int journal_open(const struct journal_place *place, const char *claim, journal_s
 	if (!journal)
 		return fail(-ENOMEM, "out of memory");
 	journal->fd = journal->netns_fd = -1;
-	rc = make_folder(FOLDER);
+	rc = make_journal_folder(FOLDER);
 	rc = rc ? rc : lock_folder(&folder);
 	if (rc)
 		return rc == -ENOENT ? fail(rc, FOLDER " was removed just now") : rc;
@@ -591,9 +591,9 @@ static int take_known(struct journal *journal, const struct journal_place *place
 
 int journal_kept_ready(void)
 {
-	int rc = make_folder(FOLDER);
+	int rc = make_journal_folder(FOLDER);
 
-	rc = rc ? rc : make_folder(KEPT_FOLDER);
+	rc = rc ? rc : make_journal_folder(KEPT_FOLDER);
 	if (!rc && access(KEPT_FOLDER, W_OK) < 0)
 		return fail_errno(-errno, "cannot write in " KEPT_FOLDER " (run as root)");
 	return rc;
@@ -628,9 +628,9 @@ int journal_kept_ledger(const struct journal *journal, struct ledger *ret_ledger
 int journal_kept_lock(int *ret_fd)
 {
 	_cleanup_close_ int fd = -1;
-	int rc = make_folder(FOLDER);
+	int rc = make_journal_folder(FOLDER);
 
-	rc = rc ? rc : make_folder(KEPT_FOLDER);
+	rc = rc ? rc : make_journal_folder(KEPT_FOLDER);
 	if (rc)
 		return rc;
 	fd = open(KEPT_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

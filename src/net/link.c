@@ -16,7 +16,7 @@
 
 #define VXLAN_ID 42
 
-static int take_link(const struct nlmsghdr *message, void *data)
+static int read_link_info(const struct nlmsghdr *message, void *data)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(message);
 	struct link_info *info = data;
@@ -67,7 +67,7 @@ int link_get(struct nl *nl, const char *name, struct link_info *ret_info)
 	if (!*name || strlen(name) >= IFNAMSIZ)
 		return fail(-ENODEV, "no device '%.40s'", name);
 	mnl_attr_put_strz(request, IFLA_IFNAME, name);
-	rc = nl_talk(nl, request, take_link, &info);
+	rc = nl_talk(nl, request, read_link_info, &info);
 	if (rc)
 		return fail_errno(rc, "no device '%s'", name);
 	*ret_info = info;
@@ -79,7 +79,7 @@ int link_get_by_index(struct nl *nl, int index, struct link_info *ret_info)
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = link_request(buffer, RTM_GETLINK, 0, index, NULL);
 	struct link_info info = { 0 };
-	int rc = nl_talk(nl, request, take_link, &info);
+	int rc = nl_talk(nl, request, read_link_info, &info);
 
 	if (rc)
 		return fail_errno(rc, "no device with index %d", index);
@@ -92,7 +92,7 @@ struct list {
 	size_t count;
 };
 
-static int take_listed(const struct nlmsghdr *message, void *data)
+static int add_to_list(const struct nlmsghdr *message, void *data)
 {
 	struct list *list = data;
 	struct link_info *more = realloc(list->link, (list->count + 1) * sizeof(*more));
@@ -103,17 +103,17 @@ static int take_listed(const struct nlmsghdr *message, void *data)
 	}
 	list->link = more;
 	more[list->count] = (struct link_info){ 0 };
-	return take_link(message, &more[list->count++]);
+	return read_link_info(message, &more[list->count++]);
 }
 
-static int by_index(const void *one, const void *other)
+static int compare_links(const void *one, const void *other)
 {
 	const struct link_info *a = one, *b = other;
 
 	return (a->index > b->index) - (a->index < b->index);
 }
 
-static void forget_listed(void *data)
+static void empty_link_list(void *data)
 {
 	((struct list *)data)->count = 0;
 }
@@ -126,13 +126,13 @@ int link_list(struct nl *nl, struct link_info **ret_link, size_t *ret_count)
 	int rc;
 
 	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
-	rc = nl_dump(nl, request, take_listed, forget_listed, &list);
+	rc = nl_dump(nl, request, add_to_list, empty_link_list, &list);
 	if (rc) {
 		free(list.link);
 		return rc;
 	}
 	if (list.count)
-		qsort(list.link, list.count, sizeof(*list.link), by_index);
+		qsort(list.link, list.count, sizeof(*list.link), compare_links);
 	*ret_link = list.link;
 	*ret_count = list.count;
 	return 0;

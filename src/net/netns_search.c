@@ -478,7 +478,7 @@ struct numbers {
 	size_t count;
 };
 
-static int take_number(const struct nlmsghdr *message, void *data)
+static int add_number(const struct nlmsghdr *message, void *data)
 {
 	struct numbers *numbers = data;
 	int nsid = nl_nsid_of(message), *number;
@@ -531,7 +531,7 @@ int netns_search_check(struct netns_search *search, bool events_lost)
 
 	learn_own(search);
 	mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg));
-	rc = nl_dump(search->nl, request, take_number, forget_numbers, &numbers);
+	rc = nl_dump(search->nl, request, add_number, forget_numbers, &numbers);
 	if (!rc) {
 		search->round++;
 		for (size_t i = 0; i < numbers.count; i++) {
@@ -622,7 +622,7 @@ static void set_resolved(struct netns_search *search, struct netns_entry *entry,
  * second path may lead to a new namespace with the inode number of a dead one whose end was not
  * read yet.
  */
-static bool is_known(struct netns_search *search, const struct netns_way *way)
+static bool says_nothing_new(struct netns_search *search, const struct netns_way *way)
 {
 	struct netns_entry *entry = search->in_doubt ? NULL : get_by_ino(search, way->ino);
 
@@ -661,7 +661,7 @@ static bool try_way(struct netns_search *search, const struct netns_way *way)
 
 	if (way->ino == search->own)
 		return false;
-	if (is_known(search, way))
+	if (says_nothing_new(search, way))
 		return true;
 	fd = netns_search_open_way(way);
 	if (fd < 0)

@@ -18,8 +18,8 @@ static void cleanup_nft(struct nft_ctx **nft)
 }
 
 /* Runs commands with output and errors buffered in the context, which the caller frees. */
-static int run(int netns_fd, const char *commands, unsigned int output_flags,
-	       struct nft_ctx **ret_nft)
+static int run_commands(int netns_fd, const char *commands, unsigned int output_flags,
+			struct nft_ctx **ret_nft)
 {
 	_cleanup_(netns_leave) int home = -1;
 	_cleanup_(cleanup_nft) struct nft_ctx *nft = NULL;
@@ -50,7 +50,7 @@ int nft_load(int netns_fd, const char *commands)
 {
 	_cleanup_(cleanup_nft) struct nft_ctx *nft = NULL;
 
-	return run(netns_fd, commands, 0, &nft);
+	return run_commands(netns_fd, commands, 0, &nft);
 }
 
 int nft_counter(int netns_fd, const char *counter, uint64_t *ret_packets)
@@ -63,7 +63,7 @@ int nft_counter(int netns_fd, const char *counter, uint64_t *ret_packets)
 	int rc;
 
 	snprintf(command, sizeof(command), "list counter inet tsum %s", counter);
-	rc = run(netns_fd, command, NFT_CTX_OUTPUT_JSON, &nft);
+	rc = run_commands(netns_fd, command, NFT_CTX_OUTPUT_JSON, &nft);
 	if (rc)
 		return rc;
 	root = json_loads(nft_ctx_get_output_buffer(nft), 0, NULL);
@@ -104,7 +104,7 @@ int nft_has_nat(int netns_fd, bool *ret_nat)
 	const json_t *entries, *chain;
 	bool nat = false;
 	size_t i;
-	int rc = run(netns_fd, "list ruleset", NFT_CTX_OUTPUT_JSON, &nft);
+	int rc = run_commands(netns_fd, "list ruleset", NFT_CTX_OUTPUT_JSON, &nft);
 
 	if (rc)
 		return rc;

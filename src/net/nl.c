@@ -270,7 +270,7 @@ int nl_nsid_of(const struct nlmsghdr *message)
 	return nsid;
 }
 
-static int take_nsid(const struct nlmsghdr *message, void *data)
+static int read_nsid(const struct nlmsghdr *message, void *data)
 {
 	*(int *)data = nl_nsid_of(message);
 	return MNL_CB_OK;
@@ -284,7 +284,7 @@ int nl_nsid(struct nl *nl, int netns_fd)
 
 	mnl_nlmsg_put_extra_header(request, sizeof(struct rtgenmsg));
 	mnl_attr_put_u32(request, NETNSA_FD, (uint32_t)netns_fd);
-	if (nl_talk(nl, request, take_nsid, &nsid))
+	if (nl_talk(nl, request, read_nsid, &nsid))
 		return NETNSA_NSID_NOT_ASSIGNED;
 	return nsid;
 }

@@ -35,7 +35,7 @@ static size_t hex_len(const char *text, size_t len)
 	return n;
 }
 
-static bool is_id(const char *text, size_t len)
+static bool is_hex_id(const char *text, size_t len)
 {
 	return len == ID_LEN && hex_len(text, len) == len;
 }
@@ -52,7 +52,7 @@ static bool is_task(const char *text, size_t len)
 	return at == len;
 }
 
-static bool is_name(const char *text, size_t len)
+static bool is_machine_name(const char *text, size_t len)
 {
 	size_t at = 0;
 
@@ -66,19 +66,19 @@ static const struct {
 	const char *prefix, *suffix;
 	bool (*is)(const char *text, size_t len); /* checks the part in between */
 } patterns[] = {
-	{ NULL, "", "", is_id }, /* docker, containerd, nerdctl, Kubernetes with cgroupfs */
-	{ NULL, "docker-", ".scope", is_id },
-	{ NULL, "cri-containerd-", ".scope", is_id },
-	{ NULL, "nerdctl-", ".scope", is_id },
-	{ NULL, "crio-", ".scope", is_id },
-	{ NULL, "crio-", "", is_id },
-	{ NULL, "libpod-", ".scope", is_id },
-	{ NULL, "libpod-", "", is_id },
-	{ NULL, "kata_", "", is_id },
+	{ NULL, "", "", is_hex_id }, /* docker, containerd, nerdctl, Kubernetes with cgroupfs */
+	{ NULL, "docker-", ".scope", is_hex_id },
+	{ NULL, "cri-containerd-", ".scope", is_hex_id },
+	{ NULL, "nerdctl-", ".scope", is_hex_id },
+	{ NULL, "crio-", ".scope", is_hex_id },
+	{ NULL, "crio-", "", is_hex_id },
+	{ NULL, "libpod-", ".scope", is_hex_id },
+	{ NULL, "libpod-", "", is_hex_id },
+	{ NULL, "kata_", "", is_hex_id },
 	{ "ecs", "", "", is_task },
 	{ NULL, "", "", is_task },
-	{ NULL, "lxc.payload.", "", is_name },
-	{ "lxc", "", "", is_name },
+	{ NULL, "lxc.payload.", "", is_machine_name },
+	{ "lxc", "", "", is_machine_name },
 };
 
 static bool word_is(const struct word *word, const char *text)

@@ -10,7 +10,7 @@
 #include "base/fail.h"
 #include "net/nl.h"
 
-static int take_route(const struct nlmsghdr *message, void *data)
+static int read_route(const struct nlmsghdr *message, void *data)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(message);
 	struct route *route = data;
@@ -56,7 +56,7 @@ int route_get(struct nl *nl, const char *destination, const unsigned char *sourc
 	}
 	if (iif)
 		mnl_attr_put_u32(request, RTA_IIF, (uint32_t)iif);
-	rc = nl_talk(nl, request, take_route, &route);
+	rc = nl_talk(nl, request, read_route, &route);
 	if (!rc)
 		*ret_route = route;
 	return rc;

@@ -16,7 +16,7 @@
 #include "base/trace.h"
 #include "net/nl.h"
 
-static uint32_t parent_of(enum tc_direction direction)
+static uint32_t hook_parent(enum tc_direction direction)
 {
 	return TC_H_MAKE(TC_H_CLSACT, direction == TC_INGRESS ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS);
 }
@@ -50,7 +50,7 @@ struct hooks_sought {
 };
 
 /* clsact and ingress have the same parent, and a device has one of them at most. */
-static int take_qdisc(const struct nlmsghdr *message, void *data)
+static int note_qdisc(const struct nlmsghdr *message, void *data)
 {
 	const struct tcmsg *tcm = mnl_nlmsg_get_payload(message);
 	struct hooks_sought *sought = data;
@@ -78,7 +78,7 @@ int tc_get_hooks(struct nl *nl, int index, enum tc_hooks *ret_hooks)
 	char buffer[NL_REQUEST_SIZE];
 	struct tcmsg *tcm;
 	struct nlmsghdr *request = tc_request(buffer, RTM_GETQDISC, NLM_F_DUMP, index, &tcm);
-	int rc = nl_dump(nl, request, take_qdisc, forget_hooks, &sought);
+	int rc = nl_dump(nl, request, note_qdisc, forget_hooks, &sought);
 
 	if (rc)
 		return fail(rc, "cannot read the qdiscs of device %d: %s", index, fail_text());
@@ -108,7 +108,7 @@ static struct nlmsghdr *filter_request(void *buffer, uint16_t type, uint16_t fla
 	struct tcmsg *tcm;
 	struct nlmsghdr *request = tc_request(buffer, type, flags, index, &tcm);
 
-	tcm->tcm_parent = parent_of(direction);
+	tcm->tcm_parent = hook_parent(direction);
 	tcm->tcm_info = TC_H_MAKE((uint32_t)priority << 16, htons(protocol));
 	return request;
 }
@@ -143,7 +143,7 @@ struct filter_walk {
 	char name[64];
 };
 
-static int take_filter(const struct nlmsghdr *message, void *data)
+static int note_filter(const struct nlmsghdr *message, void *data)
 {
 	const struct tcmsg *tcm = mnl_nlmsg_get_payload(message);
 	struct filter_walk *walk = data;
@@ -186,8 +186,8 @@ static int walk_filters(struct nl *nl, int index, enum tc_direction direction,
 	struct nlmsghdr *request = tc_request(buffer, RTM_GETTFILTER, NLM_F_DUMP, index, &tcm);
 	int rc;
 
-	tcm->tcm_parent = parent_of(direction);
-	rc = nl_dump(nl, request, take_filter, forget_filters, walk);
+	tcm->tcm_parent = hook_parent(direction);
+	rc = nl_dump(nl, request, note_filter, forget_filters, walk);
 	return rc ? fail(rc, "cannot read the tc filters of device %d: %s", index, fail_text()) : 0;
 }
 

@@ -48,7 +48,7 @@ struct found {
 	bool is;
 };
 
-static int take_link(const struct nlmsghdr *message, void *data)
+static int read_vxlan_link(const struct nlmsghdr *message, void *data)
 {
 	const struct nlattr *attr, *nested, *info = NULL;
 	struct found *found = data;
@@ -80,7 +80,7 @@ int vxlan_get(struct nl *nl, int index, struct vxlan *ret_vxlan)
 	int rc;
 
 	ifi->ifi_index = index;
-	rc = nl_talk(nl, request, take_link, &found);
+	rc = nl_talk(nl, request, read_vxlan_link, &found);
 	if (rc)
 		return fail_errno(rc, "no device with index %d", index);
 	if (!found.is)
