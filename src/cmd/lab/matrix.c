@@ -150,7 +150,7 @@ static size_t place_texts(const struct matrix *matrix, const struct grid_place *
 
 	if (!first)
 		return 0;
-	if (!place->apart) {
+	if (!place->apart || !v4 || !v6) {
 		texts[0] = cell_text(matrix, first, v4 ? v6 : NULL, "");
 		return 1;
 	}
