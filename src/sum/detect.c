@@ -14,18 +14,20 @@
  *
  *	P = 1/M sum over j of G(F(exp(2 pi i j / M)))
  *
- * The term for j = 0 is 1, and those for j and M - j are conjugates, so that their sum is twice the
- * real part. All terms are at most 1, so the error of P is that of rounding, below 1e-13.
+ * The term for j = 0 is 1. Doubling j modulo M turns its 16 bits by one place, so that the same 16
+ * cosines and sines serve all j of a class. The terms for j and M - j are conjugates, so that only
+ * the real parts count, and both are in one class. All terms are at most 1, so the error of P is
+ * that of rounding, below 1e-13.
  */
 #include "sum/detect.h"
 
-#include <complex.h>
 #include <math.h>
 
 #include "sum/csum.h"
 
 #define MODULUS 65535u
 #define ROUNDING 1e-13
+#define NEGLIGIBLE_BITS 44
 
 bool detect_add(struct detect_damage *damage, size_t offset, const uint8_t *got,
 		const uint8_t *want, size_t len)
@@ -51,46 +53,110 @@ bool detect_add(struct detect_damage *damage, size_t offset, const uint8_t *got,
 	return difference % (int64_t)MODULUS != 0;
 }
 
-/* F at the j-th root of unity. Multiplying j by 2 modulo 65535 turns its 16 bits by one place. */
-static double complex by_one_flip(const struct detect_damage *damage, double flips, unsigned int j)
+/* How often flips fall on a column (`any`), and how much more often they go up than down (`up`). */
+struct column {
+	double any, up;
+};
+
+/* What is asked about: the columns' shares, and G without its factor 1/packets. */
+struct kind {
+	struct column column[DETECT_COLUMNS];
+	double packets[DETECT_BITS + 1]; /* by their flips */
+	int most; /* flips in a packet */
+};
+
+/* j as 16 bits, turned by one place: 2 j modulo 65535. */
+static unsigned int doubled(unsigned int j)
 {
-	double real = 0, imaginary = 0;
-
-	for (int b = 0; b < DETECT_COLUMNS; b++, j = (j << 1 | j >> 15) & 0xffff) {
-		double down = (double)damage->flips[b][0], up = (double)damage->flips[b][1];
-		double angle = 2 * M_PI * j / MODULUS;
-
-		if (down + up == 0)
-			continue;
-		real += (up + down) / flips * cos(angle);
-		imaginary += (up - down) / flips * sin(angle);
-	}
-	return real + imaginary * I;
+	return (j << 1 | j >> 15) & 0xffff;
 }
 
-/* G at z, times the number of packets. */
-static double complex by_packet(const struct detect_damage *damage, double complex z)
+/* How many j are in the class of this one; 0 unless it is the smallest of them. */
+static unsigned int class_size(unsigned int j)
 {
-	double complex sum = 0;
+	unsigned int turned = j, size = 0;
+	bool mirrored = false;
 
-	for (int k = DETECT_BITS; k > 0; k--)
-		sum = (sum + (double)damage->packets[k]) * z;
-	return sum;
+	do {
+		if (turned < j || MODULUS - turned < j)
+			return 0;
+		if (MODULUS - turned == j)
+			mirrored = true;
+		size++;
+		turned = doubled(turned);
+	} while (turned != j);
+	return mirrored ? size : 2 * size;
+}
+
+/*
+ * The real part of G at z = (real, imaginary), by Goertzel's recurrence. Leaves out powers of z
+ * below 2^-44.
+ */
+static double by_packet(const struct kind *kind, double real, double imaginary)
+{
+	double norm = real * real + imaginary * imaginary, one = 0, two = 0;
+	int exponent, last = kind->most;
+
+	frexp(norm, &exponent); /* norm < 2^exponent */
+	if (exponent < 0 && 2 * NEGLIGIBLE_BITS / -exponent < last)
+		last = 2 * NEGLIGIBLE_BITS / -exponent;
+	for (int k = last; k > 0; k--) {
+		double next = kind->packets[k] + 2 * real * one - norm * two;
+
+		two = one;
+		one = next;
+	}
+	return real * one - norm * two;
+}
+
+/* The mean over the class of j of the real part of G(F(exp(2 pi i j / M))). */
+static double mean_of_class(const struct kind *kind, unsigned int j)
+{
+	double cosine[2 * DETECT_COLUMNS], sine[2 * DETECT_COLUMNS], sum = 0;
+
+	for (int b = 0; b < DETECT_COLUMNS; b++, j = doubled(j)) {
+		cosine[b] = cosine[b + DETECT_COLUMNS] = cos(2 * M_PI * j / MODULUS);
+		sine[b] = sine[b + DETECT_COLUMNS] = sin(2 * M_PI * j / MODULUS);
+	}
+	for (int turn = 0; turn < DETECT_COLUMNS; turn++) {
+		double real = 0, imaginary = 0;
+
+		for (int b = 0; b < DETECT_COLUMNS; b++) {
+			real += kind->column[b].any * cosine[turn + b];
+			imaginary += kind->column[b].up * sine[turn + b];
+		}
+		sum += by_packet(kind, real, imaginary);
+	}
+	return sum / DETECT_COLUMNS;
 }
 
 double detect_missed_share(const struct detect_damage *damage)
 {
+	struct kind kind = { 0 };
 	double flips = 0, packets = 0, sum;
 
 	for (int b = 0; b < DETECT_COLUMNS; b++)
 		flips += (double)damage->flips[b][0] + (double)damage->flips[b][1];
-	for (int k = 1; k <= DETECT_BITS; k++)
-		packets += (double)damage->packets[k];
-	if (!packets)
+	for (int b = 0; b < DETECT_COLUMNS; b++) {
+		double down = (double)damage->flips[b][0], up = (double)damage->flips[b][1];
+
+		kind.column[b] = (struct column){ (up + down) / flips, (up - down) / flips };
+	}
+	for (int k = 1; k <= DETECT_BITS; k++) {
+		kind.packets[k] = (double)damage->packets[k];
+		packets += kind.packets[k];
+		if (damage->packets[k])
+			kind.most = k;
+	}
+	if (kind.most < 2) /* a single flip is always seen */
 		return 0;
 	sum = packets;
-	for (unsigned int j = 1; j <= MODULUS / 2; j++)
-		sum += 2 * creal(by_packet(damage, by_one_flip(damage, flips, j)));
+	for (unsigned int j = 1; j <= MODULUS / 2; j++) {
+		unsigned int size = class_size(j);
+
+		if (size)
+			sum += size * mean_of_class(&kind, j);
+	}
 	sum /= packets * MODULUS;
 	return sum < ROUNDING ? 0 : sum;
 }

@@ -51,7 +51,7 @@ bool detect_add(struct detect_damage *damage, size_t offset, const uint8_t *got,
  * anywhere, 1/65535 for many. Damage that preserves the sum by design (swapped words) is in
  * `missed` only. 0 if nothing was added.
  *
- * Takes some 10 ms of computing.
+ * Takes some ms of computing.
  */
 double detect_missed_share(const struct detect_damage *damage);
 
