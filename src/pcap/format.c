@@ -25,6 +25,13 @@ struct format_number format_number(uint64_t number)
 	return ret;
 }
 
+/* Says the same from then on. */
+static int next_broken(struct format_file *file, struct record *ret_record)
+{
+	(void)ret_record;
+	return file->broken;
+}
+
 int format_break(struct format_file *file, uint64_t offset, int rc, const char *why, ...)
 {
 	const char *gone = capture_mapped(file->capture) ? capture_error(file->capture) : NULL;
@@ -39,6 +46,7 @@ int format_break(struct format_file *file, uint64_t offset, int rc, const char *
 	}
 	file->broken = rc;
 	file->broken_at = offset;
+	file->next = next_broken;
 	return rc;
 }
 

@@ -21,7 +21,7 @@ struct running {
 	struct fragments *fragments; /* NULL: they are not put together */
 	uint64_t given_up; /* fragments, for want of room */
 	uint64_t damaged; /* packets so far */
-	uint32_t known_link; /* met last: most packets have the same */
+	uint32_t known_link; /* of the packet before: most have the same; NO_LINK: not known */
 	int broken; /* what reader_next() returned at the end */
 	struct pass_packet packet;
 };
@@ -44,26 +44,13 @@ enum sum_reason pass_unknown_reason(const struct packet_judgement *judgement)
 	return REASON_NONE;
 }
 
-static bool link_is_known(struct running *running, uint32_t link)
-{
-	if (link == running->known_link)
-		return true;
-	if (!packet_link_known(link))
-		return false;
-	running->known_link = link;
-	return true;
-}
-
-static int judge(struct running *running)
+/* A packet that is damaged or a fragment. */
+static __attribute__((noinline)) int judge_rare(struct running *running)
 {
 	struct pass_packet *packet = &running->packet;
-	const struct record *record = &packet->record;
 	struct packet_judgement *judgement = &packet->judgement;
 	int whole = 1;
 
-	packet->waits = packet->completes = false;
-	packet->link_known = link_is_known(running, record->link);
-	packet_judge(record->link, record->data, record->captured, record->len, judgement);
 	/* A fragment that is damaged by itself is not put off until its datagram is whole. */
 	if (running->fragments && judgement->fragment.is && judgement->verdict != SUM_BAD) {
 		whole = fragments_add(running->fragments, judgement, &running->given_up);
@@ -74,15 +61,19 @@ static int judge(struct running *running)
 	return whole < 0 ? fail(-ENOMEM, "out of memory") : 0;
 }
 
-/* Shows the packet to all visitors: what the first that does not return 0 returns. */
-static int show(const struct running *running)
+static inline int judge(struct running *running)
 {
-	const struct pass *pass = running->pass;
-	int rc = 0;
+	struct pass_packet *packet = &running->packet;
+	const struct record *record = &packet->record;
+	const struct packet_judgement *judgement = &packet->judgement;
 
-	for (size_t i = 0; i < pass->visitor_count && !rc; i++)
-		rc = pass->visitors[i].visit(pass->visitors[i].owner, &running->packet);
-	return rc;
+	if (record->link != running->known_link) {
+		packet->link_known = packet_link_known(record->link);
+		running->known_link = packet->link_known ? record->link : NO_LINK;
+	}
+	packet_judge(record->link, record->data, record->captured, record->len, &packet->judgement);
+	packet->waits = packet->completes = false;
+	return judgement->fragment.is || judgement->verdict == SUM_BAD ? judge_rare(running) : 0;
 }
 
 static void tell(const struct running *running)
@@ -101,13 +92,17 @@ static void tell(const struct running *running)
 /* Until the capture ends or breaks off: 0; or what a visitor or judge() returned. */
 static int read_all(struct running *running)
 {
+	const struct pass_visitor *visitors = running->pass->visitors;
+	const struct pass_visitor *end = visitors + running->pass->visitor_count;
+	const bool judged = running->pass->depth != PASS_RECORDS;
 	struct pass_packet *packet = &running->packet;
 
 	while ((running->broken = reader_next(running->reader, &packet->record)) == 1) {
-		int rc = running->pass->depth == PASS_RECORDS ? 0 : judge(running);
+		int rc = judged ? judge(running) : 0;
 
 		packet->frame++;
-		rc = rc ? rc : show(running);
+		for (const struct pass_visitor *next = visitors; next < end && !rc; next++)
+			rc = next->visit(next->owner, packet);
 		if (rc)
 			return rc;
 		if (packet->frame % TELL_EVERY == 0)

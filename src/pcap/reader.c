@@ -98,8 +98,6 @@ int reader_next(struct reader *reader, struct record *ret_record)
 	struct format_file *file = &reader->file;
 	int rc;
 
-	if (unlikely(file->broken))
-		return file->broken;
 	do
 		rc = file->next(file, ret_record);
 	while (unlikely(rc == FORMAT_AGAIN));
