@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The report of `truesum pcap` as JSON: see pcap_json.h. Every key is in truesum(1). */
-#include "cmd/pcap/json.h"
+/* What `truesum pcap` prints as JSON: one object per line. truesum(1) lists every key. */
+#include <jansson.h>
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "cmd/pcap/report.h"
 #include "cmd/pcap/words.h"
 
 #define DIFFERENCES_MAX 16
+#define FLOWS_MAX 10000 /* the worst, in an object */
 
 static const char *const verdict_keys[SUM_VERDICTS] = {
 	[SUM_GOOD] = "good",
@@ -26,39 +28,24 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
-json_t *pcap_json_time(int64_t time_ns)
+static json_t *json_of_time(int64_t time_ns)
 {
 	struct words words;
 
-	return time_ns == INT64_MIN ? json_null() : json_string(words_time(time_ns, &words));
+	return time_ns == INT64_MIN ? json_null() : json_string(pcap_time(time_ns, &words));
 }
 
-json_t *pcap_json_sum(uint32_t sum, bool wide)
+static json_t *json_of_flow(const struct packet_flow *flow)
 {
-	struct words words;
-
-	return json_string(words_sum(sum, wide, &words));
-}
-
-json_t *pcap_json_difference(const struct packet_layer *layer)
-{
-	struct words words;
-
-	return json_string(words_difference(layer->computed, layer->stored, layer->wide, &words));
-}
-
-json_t *pcap_json_flow(const struct packet_flow *flow)
-{
-	bool ports = flow_has_ports(flow);
-	struct words proto, src, dst;
+	struct flow_parts parts;
 
 	if (!flow->family)
 		return json_pack("{sn sn sn sn sn}", "proto", "src", "src_port", "dst", "dst_port");
-	return json_pack("{ss ss so ss so}", "proto", words_protocol(flow, &proto), "src",
-			 words_address(flow->family, flow->src, &src), "src_port",
-			 ports ? number(flow->src_port) : json_null(), "dst",
-			 words_address(flow->family, flow->dst, &dst), "dst_port",
-			 ports ? number(flow->dst_port) : json_null());
+	pcap_flow_parts(flow, &parts);
+	return json_pack("{ss ss so ss so}", "proto", parts.proto.text, "src", parts.src.text,
+			 "src_port", parts.ports ? number(flow->src_port) : json_null(), "dst",
+			 parts.dst.text, "dst_port",
+			 parts.ports ? number(flow->dst_port) : json_null());
 }
 
 static json_t *line_json(const struct shape *shape)
@@ -71,7 +58,7 @@ static json_t *line_json(const struct shape *shape)
 			 (int)line.phase, "bit", (int)line.bit, "stuck_at", line.up ? 1 : 0);
 }
 
-json_t *pcap_json_shape(const struct shape *shape)
+static json_t *json_of_shape(const struct shape *shape)
 {
 	uint64_t down, up, bits, counts[SHAPE_STRIDE];
 	json_t *object;
@@ -94,12 +81,14 @@ json_t *pcap_json_shape(const struct shape *shape)
 	return object;
 }
 
-json_t *pcap_json_broken(const char *why, uint64_t offset)
+/* null unless the capture breaks off. */
+static json_t *json_of_broken(const char *why, uint64_t offset)
 {
-	return why ? json_pack("{sI ss}", "offset", (json_int_t)offset, "why", why) : json_null();
+	return *why ? json_pack("{sI ss}", "offset", (json_int_t)offset, "why", why) : json_null();
 }
 
-int pcap_json_line(json_t *object)
+/* Prints the object on one line, and releases it. NULL: memory was missing. */
+static int print_object(json_t *object)
 {
 	int rc = object ? json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6)) : -1;
 
@@ -130,15 +119,14 @@ static json_t *layers_json(const struct scan *scan)
 
 static json_t *flows_json(const struct scan *scan)
 {
-	size_t room = flows_count(scan->flows) < PCAP_JSON_FLOWS ? flows_count(scan->flows)
-								 : PCAP_JSON_FLOWS;
+	size_t room = flows_count(scan->flows) < FLOWS_MAX ? flows_count(scan->flows) : FLOWS_MAX;
 	_cleanup_free_ uint32_t *worst = calloc(room + 1, sizeof(*worst));
 	size_t count = worst ? flows_worst(scan->flows, room, worst) : 0;
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < count; i++) {
 		const struct flow_row *row = flows_row(scan->flows, worst[i]);
-		json_t *object = pcap_json_flow(&row->flow);
+		json_t *object = json_of_flow(&row->flow);
 
 		json_object_set_new(object, "damaged", number(row->damaged));
 		json_object_set_new(object, "packets",
@@ -147,8 +135,8 @@ static json_t *flows_json(const struct scan *scan)
 				    row->packets
 					    ? json_real((double)row->damaged / (double)row->packets)
 					    : json_null());
-		json_object_set_new(object, "first", pcap_json_time(row->first_ns));
-		json_object_set_new(object, "last", pcap_json_time(row->last_ns));
+		json_object_set_new(object, "first", json_of_time(row->first_ns));
+		json_object_set_new(object, "last", json_of_time(row->last_ns));
 		json_array_append_new(array, object);
 	}
 	return array;
@@ -156,16 +144,15 @@ static json_t *flows_json(const struct scan *scan)
 
 static json_t *difference_json(const struct scan *scan, uint16_t difference)
 {
-	unsigned int column;
-	bool up;
-	struct words words;
-	json_t *flip = words_single_flip(difference, &column, &up)
-			       ? json_pack("{si sb si}", "bit", (int)column % 8, "odd_offset",
-					   column < 8, "to", up ? 1 : 0)
-			       : json_null();
+	struct sum_words sums;
+	json_t *flip;
 
-	return json_pack("{ss sI so}", "difference", words_difference(difference, 0, false, &words),
-			 "packets", (json_int_t)scan->differences[difference], "single_flip", flip);
+	pcap_sums(0, difference, false, &sums);
+	flip = sums.single ? json_pack("{si sb si}", "bit", (int)sums.column % 8, "odd_offset",
+				       sums.column < 8, "to", sums.up ? 1 : 0)
+			   : json_null();
+	return json_pack("{ss sI so}", "difference", sums.difference.text, "packets",
+			 (json_int_t)scan->differences[difference], "single_flip", flip);
 }
 
 /* The most frequent first. */
@@ -204,7 +191,7 @@ static json_t *damage_json(const struct pcap_result *result)
 			   copies ? number(copies->compared) : json_null());
 	if (!copies)
 		return object;
-	shape = pcap_json_shape(&copies->shape);
+	shape = json_of_shape(&copies->shape);
 	json_object_update(object, shape);
 	json_decref(shape);
 	return object;
@@ -232,7 +219,7 @@ static json_t *unknown_json(const struct scan *scan)
 	return array;
 }
 
-int pcap_print_json(const struct pcap_result *result)
+int pcap_json(const struct pcap_result *result)
 {
 	const struct scan *scan = result->scan;
 	const struct scan_counts *counts = &scan->counts;
@@ -242,19 +229,122 @@ int pcap_print_json(const struct pcap_result *result)
 				   (json_int_t)counts->packets, "bytes", (json_int_t)counts->bytes);
 	json_t *rest = json_pack(
 		"{so so so sI sI so so so sb so}", "first",
-		pcap_json_time(counts->first_ns == INT64_MAX ? INT64_MIN : counts->first_ns),
-		"last", pcap_json_time(counts->last_ns), "layers", layers_json(scan),
-		"damaged_packets", (json_int_t)scan->damaged, "damaged_flows",
-		(json_int_t)flows_count(scan->flows), "flows", flows_json(scan), "damage",
-		damage_json(result), "unknown", unknown_json(scan), "complete", !scan->end.broken,
-		"broken",
-		pcap_json_broken(scan->end.broken ? scan->end.broken_why : NULL,
-				 scan->end.broken_at));
+		json_of_time(counts->first_ns == INT64_MAX ? INT64_MIN : counts->first_ns), "last",
+		json_of_time(counts->last_ns), "layers", layers_json(scan), "damaged_packets",
+		(json_int_t)scan->damaged, "damaged_flows", (json_int_t)flows_count(scan->flows),
+		"flows", flows_json(scan), "damage", damage_json(result), "unknown",
+		unknown_json(scan), "complete", !scan->end.broken, "broken",
+		json_of_broken(scan->end.broken_why, scan->end.broken_at));
 
 	if (!object || !rest || json_object_update(object, rest) < 0) {
 		json_decref(object);
 		object = NULL;
 	}
 	json_decref(rest);
-	return pcap_json_line(object);
+	return print_object(object);
+}
+
+/* ---- --packets ---- */
+
+/* Every checksum of the packet, outermost first. */
+static json_t *packet_layers_json(const struct pass_packet *packet)
+{
+	const struct packet_judgement *judgement = &packet->judgement;
+	json_t *array = json_array();
+
+	for (unsigned int i = 0; packet->link_known && i < judgement->layer_count; i++) {
+		const struct packet_layer *layer = &judgement->layer[i];
+		bool shown = layer->verdict == SUM_GOOD || layer->verdict == SUM_BAD ||
+			     layer->verdict == SUM_ARTEFACT;
+		struct sum_words sums;
+
+		pcap_sums(layer->stored, layer->computed, layer->wide, &sums);
+		json_array_append_new(
+			array, json_pack("{ss ss ss? ss? ss?}", "layer", layer_names[layer->kind],
+					 "verdict", sum_verdict_names[layer->verdict], "stored",
+					 shown ? sums.stored.text : NULL, "computed",
+					 shown ? sums.computed.text : NULL, "reason",
+					 layer->reason ? reason_words[layer->reason] : NULL));
+	}
+	return array;
+}
+
+int pcap_json_packet(const struct packet_view *view, const char *file)
+{
+	const struct packet_layer *layer = view->layer;
+	const struct pass_packet *packet = view->packet;
+	json_t *object = json_pack(
+		"{ss sI so ss ss?}", "file", file, "frame", (json_int_t)packet->frame, "time",
+		json_of_time(packet->record.time_ns), "verdict", sum_verdict_names[view->verdict],
+		"layer", layer ? layer_names[layer->kind] : NULL);
+	json_t *flow = json_of_flow(&packet->judgement.flow), *rest;
+	struct sum_words sums;
+
+	if (view->sums)
+		pcap_sums(view->sums->stored, view->sums->computed, view->sums->wide, &sums);
+	rest = json_pack("{ss? ss? ss? ss? so}", "stored", view->sums ? sums.stored.text : NULL,
+			 "computed", view->sums ? sums.computed.text : NULL, "difference",
+			 view->sums && view->verdict == SUM_BAD ? sums.difference.text : NULL,
+			 "reason", *view->reason ? view->reason : NULL, "layers",
+			 packet_layers_json(packet));
+	if (!object || json_object_update(object, flow) < 0 ||
+	    json_object_update(object, rest) < 0) {
+		json_decref(object);
+		object = NULL;
+	}
+	json_decref(flow);
+	json_decref(rest);
+	return print_object(object);
+}
+
+/* ---- --diff ---- */
+
+static json_t *byte_json(uint8_t byte)
+{
+	char text[8];
+
+	snprintf(text, sizeof(text), "0x%02x", byte);
+	return json_string(text);
+}
+
+static json_t *diff_change_json(const struct diff_change *change)
+{
+	json_t *object = json_of_flow(&change->flow);
+	json_t *rest =
+		json_pack("{sI sI so so sb sb ss sI so so sI}", "frame_before",
+			  (json_int_t)change->before, "frame_after", (json_int_t)change->after,
+			  "time_before", json_of_time(change->before_ns), "time_after",
+			  json_of_time(change->after_ns), "seen", change->seen, "resegmented",
+			  change->resegmented, "where", diff_places[change->where], "offset",
+			  (json_int_t)change->offset, "was", byte_json(change->was), "is",
+			  byte_json(change->is), "bits", (json_int_t)change->bits);
+
+	json_object_update(object, rest);
+	json_decref(rest);
+	return object;
+}
+
+int pcap_json_diff(const struct diff *diff, const char *before, const char *after)
+{
+	json_t *object = json_pack(
+		"{ss ss ss ss sI sI sI sI sI sI sI sI sI sI}", "command", "pcap", "version",
+		TRUESUM_VERSION, "file", before, "other", after, "packets_before",
+		(json_int_t)diff->packets_before, "packets_after", (json_int_t)diff->packets_after,
+		"same", (json_int_t)diff->same, "translated", (json_int_t)diff->translated,
+		"resegmented", (json_int_t)diff->resegmented, "changed", (json_int_t)diff->changed,
+		"changed_unseen", (json_int_t)diff->changed_unseen, "lost", (json_int_t)diff->lost,
+		"new", (json_int_t)diff->new, "not_compared", (json_int_t)diff->not_compared);
+	json_t *changes = json_array();
+
+	for (size_t i = 0; i < diff->change_count; i++)
+		json_array_append_new(changes, diff_change_json(&diff->changes[i]));
+	json_object_set_new(object, "damage", json_of_shape(&diff->shape));
+	json_object_set_new(object, "changes", changes);
+	json_object_set_new(object, "complete",
+			    json_boolean(!*diff->broken_before.why && !*diff->broken_after.why));
+	json_object_set_new(object, "broken_before",
+			    json_of_broken(diff->broken_before.why, diff->broken_before.at));
+	json_object_set_new(object, "broken_after",
+			    json_of_broken(diff->broken_after.why, diff->broken_after.at));
+	return print_object(object);
 }

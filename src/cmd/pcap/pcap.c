@@ -2,32 +2,35 @@
 /*
  * `truesum pcap`: which packets of a capture are damaged, which only look so, and which bits changed.
  *
- * A file is read once (scan), a second time only if there is damage (compare), and a third time to write
- * the damaged packets. --packets reads it once, as it comes. The files are done one after the other;
- * what one of them lacks does not keep the others from being judged.
+ * One pass over a file scans it and, with --packets, prints packets as they come. If there is damage, a
+ * second pass looks for undamaged copies (not with --packets alone, so that a live capture is read once);
+ * with --write a third one writes the damaged packets. One file comes after the other; if one of them
+ * cannot be judged, the others still are.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/options.h"
 #include "base/term.h"
-#include "cmd/pcap/json.h"
-#include "cmd/pcap/packets.h"
+#include "cmd/common/command.h"
 #include "cmd/pcap/report.h"
 #include "cmd/pcap/words.h"
-#include "cmd/common/command.h"
+#include "pcap/writer.h"
 
 #define PROGRESS_AFTER 1.0 /* seconds */
 #define PROGRESS_EVERY 0.1
+#define COMMENT_MAX 600
+
+enum which { PACKETS_NOT, PACKETS_BAD, PACKETS_ARTEFACT, PACKETS_ALL };
 
 struct run {
-	uint32_t which; /* bit mask of packets_which - 1; 0: no --packets */
+	uint32_t which; /* enum which: --packets */
 	const char *write, *diff;
 	bool json, several;
 	struct writer *writer; /* of `write` */
@@ -58,13 +61,12 @@ static void progress_tell(void *owner, uint64_t done, uint64_t total, uint64_t d
 		return;
 	progress->told = now;
 	progress->shown = true;
-	fprintf(stderr, "\r\033[K%.30s: %s", progress->name, words_bytes(done, &bytes));
+	fprintf(stderr, "\r\033[K%.30s: %s", progress->name, pcap_bytes(done, &bytes));
 	if (total)
-		fprintf(stderr, " of %s (%.0f %%)", words_bytes(total, &all),
+		fprintf(stderr, " of %s (%.0f %%)", pcap_bytes(total, &all),
 			100.0 * (double)done / (double)total);
-	fprintf(stderr, ", %s/s, %s damaged",
-		words_bytes((uint64_t)((double)done / elapsed), &rate),
-		words_number(damaged, &number));
+	fprintf(stderr, ", %s/s, %s damaged", pcap_bytes((uint64_t)((double)done / elapsed), &rate),
+		pcap_number(damaged, NULL, &number));
 }
 
 static void progress_start(struct progress *progress)
@@ -79,6 +81,164 @@ static void progress_end(struct progress *progress)
 	progress->shown = false;
 }
 
+/* ---- --packets ---- */
+
+static void view_packet(const struct pass_packet *packet, struct packet_view *ret)
+{
+	const struct packet_judgement *judgement = &packet->judgement;
+
+	*ret = (struct packet_view){ .packet = packet,
+				     .verdict = judgement->verdict,
+				     .reason = "" };
+	if (!packet->link_known) {
+		snprintf(ret->link, sizeof(ret->link), "link type %" PRIu32 " is not known",
+			 packet->record.link);
+		ret->verdict = SUM_UNKNOWN;
+		ret->reason = ret->link;
+		return;
+	}
+	if (packet->waits)
+		ret->verdict = SUM_UNKNOWN;
+	for (unsigned int i = judgement->layer_count; i-- > 0 && !ret->layer;)
+		if (judgement->layer[i].verdict == ret->verdict)
+			ret->layer = &judgement->layer[i];
+	if (packet->waits)
+		ret->reason = reason_words[REASON_FRAGMENT];
+	else if (ret->verdict == SUM_UNKNOWN)
+		ret->reason = reason_words[pass_unknown_reason(judgement)];
+	else if (ret->layer)
+		ret->reason = reason_words[ret->layer->reason];
+	if (ret->verdict == SUM_GOOD || ret->verdict == SUM_BAD || ret->verdict == SUM_ARTEFACT)
+		ret->sums = ret->layer;
+}
+
+static bool is_wanted(uint32_t which, enum sum_verdict verdict)
+{
+	return which == PACKETS_ALL || (which == PACKETS_BAD && verdict == SUM_BAD) ||
+	       (which == PACKETS_ARTEFACT && verdict == SUM_ARTEFACT);
+}
+
+struct printer {
+	const struct run *run;
+	const char *file;
+	bool named; /* the file's name was printed */
+};
+
+static void print_name(struct printer *printer)
+{
+	if (printer->run->several && !printer->run->json && !printer->named)
+		printf("%s:\n", printer->file);
+	printer->named = true;
+}
+
+static int print_packet(void *owner, const struct pass_packet *packet)
+{
+	struct printer *printer = owner;
+	struct packet_view view;
+
+	print_name(printer);
+	view_packet(packet, &view);
+	if (!is_wanted(printer->run->which, view.verdict))
+		return 0;
+	if (!printer->run->json)
+		pcap_report_packet(&view);
+	else if (pcap_json_packet(&view, printer->file))
+		return -ENOMEM;
+	/* Somebody may be watching a live capture: what is rare is shown at once. */
+	if (view.verdict == SUM_BAD)
+		fflush(stdout);
+	return ferror(stdout) ? PASS_STOP : 0;
+}
+
+static int print_packets(const struct run *run, struct capture *capture, struct scan *ret_scan)
+{
+	struct printer printer = { .run = run, .file = capture_name(capture) };
+	const struct pass_visitor visitor = { print_packet, &printer };
+	const struct scan_plan plan = { .visitor = &visitor, .count_only = !run->writer };
+	int rc;
+
+	/* A live capture's pipe may run for days: nothing of it is kept. */
+	if (!run->writer)
+		capture_read_once(capture);
+	rc = scan_capture(capture, &plan, ret_scan);
+	if (!rc)
+		print_name(&printer);
+	return rc;
+}
+
+/* ---- --write ---- */
+
+static void describe_flips(const struct scan_damage *damage, char *text, size_t size)
+{
+	size_t used = strlen(text);
+
+	used += (size_t)snprintf(text + used, size - used,
+				 "; %" PRIu32 " bit%s changed from frame %" PRIu64 ":",
+				 damage->bits, damage->bits == 1 ? "" : "s", damage->copy);
+	for (uint32_t i = 0; i < damage->bits && i < DAMAGE_FLIPS && used < size; i++) {
+		const struct damage_flip *flip = &damage->flips[i];
+		bool payload = flip->offset >= damage->header;
+
+		used += (size_t)snprintf(text + used, size - used, "%s %s offset %u bit %u %s",
+					 i ? "," : "", payload ? "payload" : "header",
+					 payload ? flip->offset - damage->header : flip->offset,
+					 flip->bit, flip->up ? "0→1" : "1→0");
+	}
+	if (damage->bits > DAMAGE_FLIPS && used < size)
+		snprintf(text + used, size - used, ", ...");
+}
+
+static void describe_damage(const struct pass_packet *packet, const struct scan_damage *damage,
+			    char *text, size_t size)
+{
+	const struct packet_layer *layer = pass_damaged_layer(&packet->judgement);
+	struct sum_words sums;
+
+	pcap_sums(layer->stored, layer->computed, layer->wide, &sums);
+	snprintf(text, size,
+		 "truesum: frame %" PRIu64 " is damaged: %s checksum stored %s, computed %s, "
+		 "difference %s",
+		 packet->frame, layer_names[layer->kind], sums.stored.text, sums.computed.text,
+		 sums.difference.text);
+	if (damage && damage->fate == DAMAGE_COMPARED)
+		describe_flips(damage, text, size);
+}
+
+struct comment_writer {
+	struct run *run;
+	const struct scan *scan;
+	size_t next; /* in scan->damage */
+};
+
+static int write_packet(void *owner, const struct pass_packet *packet)
+{
+	struct comment_writer *to = owner;
+	const struct scan *scan = to->scan;
+	const struct scan_damage *damage = NULL;
+	char text[COMMENT_MAX];
+
+	if (packet->waits || !packet->link_known || packet->judgement.verdict != SUM_BAD)
+		return 0;
+	while (to->next < scan->damage_count && scan->damage[to->next].frame < packet->frame)
+		to->next++;
+	if (to->next < scan->damage_count && scan->damage[to->next].frame == packet->frame)
+		damage = &scan->damage[to->next];
+	describe_damage(packet, damage, text, sizeof(text));
+	to->run->written++;
+	return writer_add(to->run->writer, &packet->record, text);
+}
+
+/* Adds the damaged packets to the file, with comments; `scan` knows the flipped bits of some. */
+static int write_damaged(struct run *run, struct capture *capture, const struct scan *scan)
+{
+	struct comment_writer to = { .run = run, .scan = scan };
+	const struct pass_visitor visitor = { write_packet, &to };
+	const struct pass pass = { PASS_DATAGRAMS, &visitor, 1, NULL };
+	struct pass_end end;
+
+	return scan->damaged ? pass_run(capture, &pass, &end) : 0;
+}
+
 /* ---- One file ---- */
 
 static enum exit_code could_not(void)
@@ -87,45 +247,24 @@ static enum exit_code could_not(void)
 	return EXIT_UNKNOWN;
 }
 
-static int write_damaged(struct run *run, struct capture *capture, const struct scan *scan)
+static enum exit_code scan_exit(const struct scan *scan)
 {
-	int64_t written = scan->damaged ? packets_write(capture, scan, run->writer) : 0;
-
-	if (written < 0)
-		return (int)written;
-	run->written += (uint64_t)written;
-	return 0;
+	if (scan->damaged)
+		return EXIT_FOUND;
+	return scan_judged(scan) ? EXIT_NOTHING_WRONG : EXIT_UNKNOWN;
 }
 
 static int report(const struct run *run, const struct pcap_result *result)
 {
 	if (run->json && !run->which)
-		return pcap_print_json(result);
+		return pcap_json(result);
 	/* With --packets the packets are the output: what they amount to goes to standard error. */
 	if (!run->which)
-		pcap_print_report(result);
+		pcap_report(result);
 	fflush(stdout);
 	if (run->which && !run->json)
-		pcap_print_verdict(stderr, result);
+		pcap_report_verdict(stderr, result);
 	return 0;
-}
-
-static int scan_file(const struct run *run, struct capture *capture, const char *name,
-		     const struct pass_watch *watch, struct scan *ret_scan)
-{
-	const struct scan_plan plan = { .watch = watch };
-	const struct packets_plan packets = { .which = run->which,
-					      .json = run->json,
-					      .file = name,
-					      .several = run->several,
-					      .count_only = !run->writer };
-
-	if (!run->which)
-		return scan_capture(capture, &plan, ret_scan);
-	/* A live capture's pipe may run for days: nothing of it is kept. */
-	if (!run->writer)
-		capture_read_once(capture);
-	return packets_print(capture, &packets, ret_scan);
 }
 
 /* Reads the file once, and once more if there is damage to compare. */
@@ -134,10 +273,11 @@ static int look_at(const struct run *run, struct capture *capture, struct pcap_r
 {
 	struct progress progress = { .name = result->name };
 	const struct pass_watch watch = { .tell = progress_tell, .owner = &progress };
+	const struct scan_plan plan = { .watch = &watch };
 	int rc;
 
 	progress_start(&progress);
-	rc = scan_file(run, capture, result->name, &watch, scan);
+	rc = run->which ? print_packets(run, capture, scan) : scan_capture(capture, &plan, scan);
 	if (!rc && scan->damaged && (!run->which || run->writer)) {
 		if (diff_find_copies(capture, &watch, scan, copies))
 			result->not_compared = fail_text();
@@ -163,7 +303,7 @@ static enum exit_code judge_file(struct run *run, const char *path)
 	rc = look_at(run, capture, &result, &scan, &copies);
 	rc = rc ? rc : report(run, &result);
 	rc = rc || !run->writer ? rc : write_damaged(run, capture, &scan);
-	return rc ? could_not() : pcap_exit(&scan);
+	return rc ? could_not() : scan_exit(&scan);
 }
 
 /* ---- All files ---- */
@@ -189,7 +329,7 @@ static enum exit_code finish_file(struct run *run, enum exit_code code)
 	}
 	if (writer_close(&run->writer))
 		return worse(code, could_not());
-	fprintf(out, "%s written to %s\n", words_count(run->written, "damaged packet", &number),
+	fprintf(out, "%s written to %s\n", pcap_number(run->written, "damaged packet", &number),
 		run->write);
 	return code;
 }
@@ -212,6 +352,13 @@ static enum exit_code judge_files(struct run *run, char **paths, int count)
 	return code;
 }
 
+static enum exit_code diff_exit(const struct diff *diff)
+{
+	if (diff->changed)
+		return EXIT_FOUND;
+	return diff->same ? EXIT_NOTHING_WRONG : EXIT_UNKNOWN;
+}
+
 static enum exit_code compare_files(const struct run *run, const char *path)
 {
 	_cleanup_(capture_cleanup) struct capture *before = NULL, *after = NULL;
@@ -220,9 +367,11 @@ static enum exit_code compare_files(const struct run *run, const char *path)
 
 	rc = rc ? rc : capture_open(run->diff, &after);
 	rc = rc ? rc : diff_captures(before, after, &diff);
-	if (!rc)
-		rc = pcap_print_diff(&diff, capture_name(before), capture_name(after), run->json);
-	return rc ? could_not() : pcap_diff_exit(&diff);
+	if (!rc && run->json)
+		rc = pcap_json_diff(&diff, capture_name(before), capture_name(after));
+	else if (!rc)
+		pcap_report_diff(&diff, capture_name(before), capture_name(after));
+	return rc ? could_not() : diff_exit(&diff);
 }
 
 /* ---- Options ---- */

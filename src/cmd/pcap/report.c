@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The report of `truesum pcap`: the verdict first, then what it rests on, then what to do. Only what
- * occurs is shown: a line that says "none" to somebody in a hurry is one too many.
+ * What `truesum pcap` prints as text: the report on a capture, a line per packet (--packets), and what
+ * changed between two captures (--diff). A report begins with the verdict, then comes what it rests on,
+ * then what to do. Only what occurs is shown: readers in a hurry need no line that says "none".
  */
 #include "cmd/pcap/report.h"
 
@@ -13,16 +14,18 @@
 #include "cmd/pcap/words.h"
 
 #define FLOWS_SHOWN 20
+#define CHANGES_SHOWN 20
+#define FRAME_WIDTH 8
+#define VERDICT_WIDTH 14 /* "artefact icmp6" */
 #define DIFFERENCES_SHOWN 4
 #define OFFSETS_SHOWN 8
-#define OFFSET_STRIDE 16 /* shown where no line is stuck */
+#define OFFSET_STRIDE 16 /* shown if no line is stuck */
 
-enum exit_code pcap_exit(const struct scan *scan)
-{
-	if (scan->damaged)
-		return EXIT_FOUND;
-	return scan_judged(scan) ? EXIT_NOTHING_WRONG : EXIT_UNKNOWN;
-}
+const char *const diff_places[] = {
+	[DIFF_PAYLOAD] = "payload",
+	[DIFF_TRANSPORT] = "transport",
+	[DIFF_NETWORK] = "network",
+};
 
 /* ---- The verdict ---- */
 
@@ -55,9 +58,9 @@ static void print_damaged(FILE *out, const struct scan *scan, bool color)
 	struct words packets, flows;
 
 	fprintf(out, "%s%s in %s%s%s", term_style(color, TERM_BAD),
-		words_count(scan->damaged, "damaged packet", &packets),
+		pcap_number(scan->damaged, "damaged packet", &packets),
 		scan->flows_left ? "more than " : "",
-		words_count(flows_count(scan->flows), "flow", &flows),
+		pcap_number(flows_count(scan->flows), "flow", &flows),
 		term_style(color, TERM_PLAIN));
 }
 
@@ -74,12 +77,12 @@ static void print_undamaged(FILE *out, const struct scan *scan, bool color)
 		fprintf(out, "%schecksum is right", all ? "the one " : "one ");
 	else if (good)
 		fprintf(out, "%s%s checksums are right", all ? "all " : "",
-			words_number(good, &number));
+			pcap_number(good, NULL, &number));
 	else
 		fprintf(out, "no finished checksum is in it");
 }
 
-void pcap_print_verdict(FILE *out, const struct pcap_result *result)
+void pcap_report_verdict(FILE *out, const struct pcap_result *result)
 {
 	const struct scan *scan = result->scan;
 	uint64_t unfinished = scan_layers(scan, SUM_ARTEFACT),
@@ -89,7 +92,7 @@ void pcap_print_verdict(FILE *out, const struct pcap_result *result)
 
 	if (result->several)
 		fprintf(out, "%s: ", result->name);
-	if (pcap_exit(scan) == EXIT_UNKNOWN) {
+	if (!scan->damaged && !scan_judged(scan)) {
 		fprintf(out, "%snothing could be judged%s: %s\n", term_style(color, TERM_WARN),
 			term_style(color, TERM_PLAIN), why_nothing(scan));
 		return;
@@ -100,12 +103,12 @@ void pcap_print_verdict(FILE *out, const struct pcap_result *result)
 		print_undamaged(out, scan, color);
 	if (unfinished)
 		fprintf(out, "; %s, harmless (offload)",
-			words_count(unfinished, "unfinished sum", &number));
+			pcap_number(unfinished, "unfinished sum", &number));
 	if (missing)
 		fprintf(out, "; %s without the checksum IPv6 demands",
-			words_count(missing, "UDP packet", &number));
+			pcap_number(missing, "UDP packet", &number));
 	if (unjudged)
-		fprintf(out, "; %s not judged", words_count(unjudged, "packet", &number));
+		fprintf(out, "; %s not judged", pcap_number(unjudged, "packet", &number));
 	fputc('\n', out);
 }
 
@@ -118,20 +121,20 @@ static void print_capture(const struct pcap_result *result)
 	struct words packets, bytes, time;
 
 	printf("%s%s: %s, %s, %s%s%s\n", term_style(color, TERM_DIM), result->name,
-	       words_count(counts->packets, "packet", &packets), words_bytes(counts->bytes, &bytes),
+	       pcap_number(counts->packets, "packet", &packets), pcap_bytes(counts->bytes, &bytes),
 	       result->scan->end.format, packed ? ", " : "", packed ? result->compression : "");
 	if (counts->last_ns != INT64_MIN) {
-		printf("%s", words_time(counts->first_ns, &time));
+		printf("%s", pcap_time(counts->first_ns, &time));
 		if (counts->last_ns != counts->first_ns)
-			printf(" to %s", words_time(counts->last_ns, &time));
+			printf(" to %s", pcap_time(counts->last_ns, &time));
 		putchar('\n');
 	}
 	printf("%s", term_style(color, TERM_PLAIN));
 	if (!result->scan->end.broken)
 		return;
 	printf("%sThe capture breaks off at byte %s%s: %s.\n", term_style(color, TERM_WARN),
-	       words_number(result->scan->end.broken_at, &bytes), term_style(color, TERM_PLAIN),
-	       result->scan->end.broken_why);
+	       pcap_number(result->scan->end.broken_at, NULL, &bytes),
+	       term_style(color, TERM_PLAIN), result->scan->end.broken_why);
 	if (counts->packets)
 		printf("What comes before was judged.\n");
 }
@@ -144,7 +147,7 @@ static int column_width(const struct scan *scan, unsigned int verdict)
 	struct words number;
 
 	for (unsigned int kind = 0; kind < LAYER_KINDS; kind++) {
-		size_t len = strlen(words_number(scan->counts.layer[kind][verdict], &number));
+		size_t len = strlen(pcap_number(scan->counts.layer[kind][verdict], NULL, &number));
 
 		width = len > width ? len : width;
 	}
@@ -160,7 +163,7 @@ static void print_cell(uint64_t count, unsigned int verdict, int width, bool col
 							      : TERM_PLAIN;
 
 	/* Escapes do not count as width: blanks are printed before. */
-	words_number(count, &number);
+	pcap_number(count, NULL, &number);
 	printf("%*s%s%s%s", width - (int)(count ? strlen(number.text) : 1), "",
 	       style == TERM_PLAIN ? "" : term_style(color, style), count ? number.text : "-",
 	       style == TERM_PLAIN ? "" : term_style(color, TERM_PLAIN));
@@ -209,33 +212,47 @@ static void print_not_judged(const struct scan *scan)
 	printf("\nNot judged:\n");
 	if (counts->truncated)
 		printf("  %s cut off by the capture (tcpdump -s 0 keeps them whole)\n",
-		       words_count(counts->truncated, "packet", &number));
+		       pcap_number(counts->truncated, "packet", &number));
 	if (counts->link_unknown)
 		printf("  %s of link type %" PRIu32 ", which is not known\n",
-		       words_count(counts->link_unknown, "packet", &number), counts->link);
+		       pcap_number(counts->link_unknown, "packet", &number), counts->link);
 	for (unsigned int reason = 0; reason < SUM_REASONS; reason++)
 		if (counts->unknown[reason])
 			printf("  %s: %s\n",
-			       words_count(counts->unknown[reason], "packet", &number),
+			       pcap_number(counts->unknown[reason], "packet", &number),
 			       reason_words[reason]);
 }
 
 /* ---- Flows ---- */
 
+/* "5.26 %"; never 0 or 100 if it is neither. */
+static const char *percent_of(uint64_t part, uint64_t whole, struct words *ret)
+{
+	double percent = whole ? 100.0 * (double)part / (double)whole : 0;
+
+	if (part && percent < 0.001)
+		snprintf(ret->text, sizeof(ret->text), "<0.001 %%");
+	else if (part < whole && percent > 99.9)
+		snprintf(ret->text, sizeof(ret->text), ">99.9 %%");
+	else
+		snprintf(ret->text, sizeof(ret->text), "%.3g %%", percent);
+	return ret->text;
+}
+
 static void print_flow(const struct flow_row *row, int width)
 {
 	struct words flow, damaged, packets, percent, first, last;
 
-	printf("  %*s", width, words_number(row->damaged, &damaged));
+	printf("  %*s", width, pcap_number(row->damaged, NULL, &damaged));
 	if (row->packets)
-		printf(" of %s (%s)", words_number(row->packets, &packets),
-		       words_percent(row->damaged, row->packets, &percent));
-	printf("  %s\n", words_flow(&row->flow, &flow));
+		printf(" of %s (%s)", pcap_number(row->packets, NULL, &packets),
+		       percent_of(row->damaged, row->packets, &percent));
+	printf("  %s\n", pcap_flow(&row->flow, &flow));
 	if (row->first_ns == INT64_MIN)
 		return;
-	printf("  %*s %s", width, "", words_time(row->first_ns, &first));
+	printf("  %*s %s", width, "", pcap_time(row->first_ns, &first));
 	if (row->last_ns != row->first_ns)
-		printf(" to %s", words_time(row->last_ns, &last));
+		printf(" to %s", pcap_time(row->last_ns, &last));
 	putchar('\n');
 }
 
@@ -251,21 +268,40 @@ static void print_flows(const struct scan *scan)
 		return;
 	printf("\n%sDamaged packets by flow%s\n", term_style(color, TERM_BOLD),
 	       term_style(color, TERM_PLAIN));
-	width = (int)strlen(words_number(flows_row(scan->flows, worst[0])->damaged, &number));
+	width = (int)strlen(pcap_number(flows_row(scan->flows, worst[0])->damaged, NULL, &number));
 	for (size_t i = 0; i < count; i++)
 		print_flow(flows_row(scan->flows, worst[i]), width);
 	if (flows_count(scan->flows) > count)
 		printf("  and %s with fewer\n",
-		       words_count(flows_count(scan->flows) - count, "flow", &number));
+		       pcap_number(flows_count(scan->flows) - count, "flow", &number));
 	if (scan->flows_left)
 		printf("  and more: %s had no room in memory\n",
-		       words_count(scan->flows_left, "damaged packet", &number));
+		       pcap_number(scan->flows_left, "damaged packet", &number));
 	if (scan->damaged_header)
 		printf("  In %s the IP header is damaged: the addresses may be, too.\n",
-		       words_number(scan->damaged_header, &number));
+		       pcap_number(scan->damaged_header, NULL, &number));
 }
 
 /* ---- What the damage looks like ---- */
+
+/* "1 bit 1→0", "3 bits: 2 1→0, 1 0→1" */
+static const char *bits_in_words(const struct shape *shape, struct words *ret)
+{
+	struct words all, number;
+	uint64_t down, up;
+
+	shape_directions(shape, &down, &up);
+	pcap_number(down + up, "bit", &all);
+	if (!down || !up) {
+		snprintf(ret->text, sizeof(ret->text), "%.40s %s", all.text, up ? "0→1" : "1→0");
+		return ret->text;
+	}
+	snprintf(ret->text, sizeof(ret->text), "%.40s: %.26s 1→0, ", all.text,
+		 pcap_number(down, NULL, &number));
+	snprintf(ret->text + strlen(ret->text), sizeof(ret->text) - strlen(ret->text), "%.26s 0→1",
+		 pcap_number(up, NULL, &number));
+	return ret->text;
+}
 
 static void print_line(const struct shape_line *line)
 {
@@ -279,7 +315,7 @@ static void print_line(const struct shape_line *line)
 		       line->bit, line->up);
 }
 
-void pcap_print_shape(const struct shape *shape)
+static void print_shape(const struct shape *shape)
 {
 	uint64_t counts[SHAPE_STRIDE], residues = 0;
 	struct shape_line line;
@@ -293,7 +329,7 @@ void pcap_print_shape(const struct shape *shape)
 	for (unsigned int i = 0; i < stride; i++) {
 		if (!counts[i] || residues++ >= OFFSETS_SHOWN)
 			continue;
-		printf("%s%u (%s)", separator, i, words_number(counts[i], &number));
+		printf("%s%u (%s)", separator, i, pcap_number(counts[i], NULL, &number));
 		separator = ", ";
 	}
 	if (residues > OFFSETS_SHOWN)
@@ -315,21 +351,12 @@ static uint32_t next_difference(const uint32_t *counts, uint32_t below, uint32_t
 	return best;
 }
 
-static void print_single_flip(uint16_t difference)
-{
-	unsigned int column;
-	bool up;
-
-	if (words_single_flip(difference, &column, &up))
-		printf("      one flip would explain it: bit %u of a byte at an %s offset, %s\n",
-		       column % 8, column < 8 ? "odd" : "even", up ? "0→1" : "1→0");
-}
-
 /* Which flips the sums hint at is said only where nothing tells the true ones. */
 static void print_differences(const struct scan *scan, bool hint)
 {
 	uint32_t below = UINT32_MAX, after = 0, kinds = 0;
-	struct words number, sum;
+	struct sum_words sums;
+	struct words number;
 
 	for (uint32_t i = 1; i < SCAN_DIFFERENCES; i++)
 		kinds += scan->differences[i] != 0;
@@ -338,14 +365,17 @@ static void print_differences(const struct scan *scan, bool hint)
 
 		below = scan->differences[difference];
 		after = difference;
-		printf("  %s: computed - stored = %s\n", words_count(below, "packet", &number),
-		       words_difference(difference, 0, false, &sum));
-		if (hint)
-			print_single_flip((uint16_t)difference);
+		pcap_sums(0, difference, false, &sums);
+		printf("  %s: computed - stored = %s\n", pcap_number(below, "packet", &number),
+		       sums.difference.text);
+		if (hint && sums.single)
+			printf("      one flip would explain it: bit %u of a byte at an %s offset, %s\n",
+			       sums.column % 8, sums.column < 8 ? "odd" : "even",
+			       sums.up ? "0→1" : "1→0");
 	}
 	if (kinds > DIFFERENCES_SHOWN)
 		printf("  and %s of the sums\n",
-		       words_count(kinds - DIFFERENCES_SHOWN, "other difference", &number));
+		       pcap_number(kinds - DIFFERENCES_SHOWN, "other difference", &number));
 }
 
 /* Two digits are enough for an estimate. */
@@ -368,7 +398,7 @@ static void print_missed_share(const struct diff_copies *copies)
 		printf("  A TCP checksum lets most packets with damage of this kind through.\n");
 	else if (share > 0)
 		printf("  A TCP checksum lets about 1 in %s packets with damage of this kind through.\n",
-		       words_number(round_to_two_digits(1 / share), &number));
+		       pcap_number(round_to_two_digits(1 / share), NULL, &number));
 	else
 		printf("  A TCP checksum catches all damage of this kind.\n");
 }
@@ -392,11 +422,11 @@ static void print_fates(const struct scan *scan)
 		count[scan->damage[i].fate]++;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (count[rows[i].fate])
-			printf("  %s %s\n", words_number(count[rows[i].fate], &number),
+			printf("  %s %s\n", pcap_number(count[rows[i].fate], NULL, &number),
 			       rows[i].words);
 	if (beyond)
 		printf("  %s not compared: only the first 100,000 are\n",
-		       words_number(beyond, &number));
+		       pcap_number(beyond, NULL, &number));
 }
 
 static void print_damage(const struct pcap_result *result)
@@ -415,8 +445,9 @@ static void print_damage(const struct pcap_result *result)
 	}
 	if (copies->compared) {
 		printf("  %s compared with an undamaged copy in the capture: %s\n",
-		       words_number(copies->compared, &number), words_bits(&copies->shape, &bits));
-		pcap_print_shape(&copies->shape);
+		       pcap_number(copies->compared, NULL, &number),
+		       bits_in_words(&copies->shape, &bits));
+		print_shape(&copies->shape);
 		print_missed_share(copies);
 	}
 	print_fates(result->scan);
@@ -424,7 +455,7 @@ static void print_damage(const struct pcap_result *result)
 
 /* ---- What to do ---- */
 
-void pcap_print_quoted(FILE *out, const char *path)
+static void print_quoted(FILE *out, const char *path)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				    "_./,+:@%=-";
@@ -449,7 +480,7 @@ static void print_where(const struct scan *scan)
 	size_t count = flows_count(scan->flows);
 	const struct packet_flow *first = &flows_row(scan->flows, 0)->flow;
 	bool src = first->family, dst = src;
-	struct words from, to;
+	struct flow_parts parts;
 
 	for (size_t i = 1; i < count; i++) {
 		const struct packet_flow *flow = &flows_row(scan->flows, i)->flow;
@@ -459,16 +490,16 @@ static void print_where(const struct scan *scan)
 	}
 	if (!first->family)
 		return;
-	words_address(first->family, first->src, &from);
-	words_address(first->family, first->dst, &to);
+	pcap_flow_parts(first, &parts);
 	if (src && dst)
-		printf("  All of it happened on the way from %s to %s.\n", from.text, to.text);
+		printf("  All of it happened on the way from %s to %s.\n", parts.src.text,
+		       parts.dst.text);
 	else if (src)
 		printf("  All of it comes from %s: look there first, and at its switch.\n",
-		       from.text);
+		       parts.src.text);
 	else if (dst)
 		printf("  All of it goes to %s, from several senders: look near the receiver first.\n",
-		       to.text);
+		       parts.dst.text);
 	else
 		printf("  Senders and receivers differ: look at what their ways have in common.\n");
 }
@@ -476,7 +507,7 @@ static void print_where(const struct scan *scan)
 static void print_command(const char *options, const char *path, const char *what)
 {
 	printf("  truesum pcap %s", options);
-	pcap_print_quoted(stdout, strcmp(path, "-") ? path : "FILE");
+	print_quoted(stdout, strcmp(path, "-") ? path : "FILE");
 	printf("\n      %s\n", what);
 }
 
@@ -493,11 +524,11 @@ static void print_next(const struct pcap_result *result)
 		      "against a capture made one hop earlier: which bits, and whether this hop");
 }
 
-void pcap_print_report(const struct pcap_result *result)
+void pcap_report(const struct pcap_result *result)
 {
 	const struct scan *scan = result->scan;
 
-	pcap_print_verdict(stdout, result);
+	pcap_report_verdict(stdout, result);
 	print_capture(result);
 	print_layers(scan);
 	print_not_judged(scan);
@@ -509,4 +540,152 @@ void pcap_print_report(const struct pcap_result *result)
 		printf("\nAn unfinished sum shows no damage: it is finished behind the capture, by the "
 		       "device.\nTo have every packet checked, capture where it arrives.\n");
 	}
+}
+
+/* ---- --packets ---- */
+
+static const enum term_style styles[SUM_VERDICTS] = {
+	[SUM_GOOD] = TERM_GOOD,	   [SUM_BAD] = TERM_BAD,	   [SUM_ARTEFACT] = TERM_DIM,
+	[SUM_NONE] = TERM_DIM,	   [SUM_ILLEGAL_NONE] = TERM_WARN, [SUM_TRUNCATED] = TERM_WARN,
+	[SUM_UNKNOWN] = TERM_WARN,
+};
+
+void pcap_report_packet(const struct packet_view *view)
+{
+	const struct pass_packet *packet = view->packet;
+	bool color = term_color(stdout);
+	char layer[24] = "";
+	struct sum_words sums;
+	struct words time, flow;
+
+	if (view->layer)
+		snprintf(layer, sizeof(layer), " %s", layer_names[view->layer->kind]);
+	printf("%*" PRIu64 "  %s  %s%s%s%*s  %s", FRAME_WIDTH, packet->frame,
+	       pcap_time(packet->record.time_ns, &time), term_style(color, styles[view->verdict]),
+	       sum_verdict_names[view->verdict], term_style(color, TERM_PLAIN),
+	       -(VERDICT_WIDTH - (int)strlen(sum_verdict_names[view->verdict])), layer,
+	       pcap_flow(&packet->judgement.flow, &flow));
+	if (view->sums)
+		pcap_sums(view->sums->stored, view->sums->computed, view->sums->wide, &sums);
+	if (view->sums)
+		printf("  stored %s", sums.stored.text);
+	if (view->sums && view->verdict != SUM_GOOD)
+		printf(", computed %s", sums.computed.text);
+	if (view->sums && view->verdict == SUM_BAD)
+		printf(", difference %s", sums.difference.text);
+	printf("%s%s\n", *view->reason ? "  " : "", view->reason);
+}
+
+/* ---- --diff ---- */
+
+static void print_diff_verdict(const struct diff *diff)
+{
+	bool color = term_color(stdout);
+	struct words changed, packets, unseen;
+
+	if (!diff->changed && !diff->same) {
+		printf("%snothing could be compared%s: %s\n", term_style(color, TERM_WARN),
+		       term_style(color, TERM_PLAIN),
+		       !diff->packets_before || !diff->packets_after
+			       ? "one of the captures has no packets"
+			       : "no packet is in both; is it the same traffic?");
+		return;
+	}
+	if (!diff->changed) {
+		printf("%snothing changed on the way%s: %s", term_style(color, TERM_GOOD),
+		       term_style(color, TERM_PLAIN), pcap_number(diff->same, "packet", &packets));
+		printf(" arrived as %s\n", diff->same == 1 ? "it was" : "they were");
+		return;
+	}
+	printf("%s%s of %s changed on the way%s", term_style(color, TERM_BAD),
+	       pcap_number(diff->changed, NULL, &changed),
+	       pcap_number(diff->packets_after, "packet", &packets), term_style(color, TERM_PLAIN));
+	if (diff->changed_unseen == diff->changed)
+		printf("; no checksum shows it\n");
+	else if (diff->changed_unseen)
+		printf("; no checksum shows %s of them\n",
+		       pcap_number(diff->changed_unseen, NULL, &unseen));
+	else
+		printf("; the checksums show it\n");
+}
+
+static void print_broken(const char *name, const struct diff_broken *broken)
+{
+	bool color = term_color(stdout);
+	struct words number;
+
+	if (*broken->why)
+		printf("%s%s breaks off at byte %s%s: %s.\n", term_style(color, TERM_WARN), name,
+		       pcap_number(broken->at, NULL, &number), term_style(color, TERM_PLAIN),
+		       broken->why);
+}
+
+static void print_counts(const struct diff *diff, const char *before, const char *after)
+{
+	const struct {
+		const char *words;
+		uint64_t count;
+		bool always;
+	} rows[] = {
+		{ "before", diff->packets_before, true },
+		{ "after", diff->packets_after, true },
+		{ "unchanged", diff->same, true },
+		{ "  with other addresses or ports", diff->translated, false },
+		{ "  cut or merged differently", diff->resegmented, false },
+		{ "changed", diff->changed, true },
+		{ "  that no checksum shows", diff->changed_unseen, false },
+		{ "lost: only before", diff->lost, true },
+		{ "new: only after", diff->new, true },
+		{ "  of both, not compared: too many", diff->not_compared, false },
+	};
+	bool color = term_color(stdout);
+	struct words number;
+
+	printf("%sbefore: %s\nafter:  %s%s\n", term_style(color, TERM_DIM), before, after,
+	       term_style(color, TERM_PLAIN));
+	print_broken(before, &diff->broken_before);
+	print_broken(after, &diff->broken_after);
+	printf("\n%sPackets%s\n", term_style(color, TERM_BOLD), term_style(color, TERM_PLAIN));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].always || rows[i].count)
+			printf("  %-42s%16s\n", rows[i].words,
+			       pcap_number(rows[i].count, NULL, &number));
+}
+
+static void print_change(const struct diff_change *change)
+{
+	struct words flow, bits;
+
+	printf("  frame %" PRIu64 " → %" PRIu64 "  %s\n", change->before, change->after,
+	       pcap_flow(&change->flow, &flow));
+	printf("      %s%s; first at %s offset %" PRIu32 ": 0x%02x→0x%02x%s\n",
+	       pcap_number(change->bits, "bit", &bits),
+	       change->seen ? "" : ", which no checksum shows", diff_places[change->where],
+	       change->offset, change->was, change->is,
+	       change->resegmented ? " (cut differently before)" : "");
+}
+
+static void print_diff_changes(const struct diff *diff)
+{
+	size_t shown = diff->change_count < CHANGES_SHOWN ? diff->change_count : CHANGES_SHOWN;
+	bool color = term_color(stdout);
+	struct words words;
+
+	printf("\n%sChanges%s\n", term_style(color, TERM_BOLD), term_style(color, TERM_PLAIN));
+	for (size_t i = 0; i < shown; i++)
+		print_change(&diff->changes[i]);
+	if (diff->changed > shown)
+		printf("  and %s%s\n", pcap_number(diff->changed - shown, NULL, &words),
+		       diff->change_count > shown ? " more: see --json" : " more");
+	printf("\n%sWhat the damage looks like%s\n  %s\n", term_style(color, TERM_BOLD),
+	       term_style(color, TERM_PLAIN), bits_in_words(&diff->shape, &words));
+	print_shape(&diff->shape);
+}
+
+void pcap_report_diff(const struct diff *diff, const char *before, const char *after)
+{
+	print_diff_verdict(diff);
+	print_counts(diff, before, after);
+	if (diff->changed)
+		print_diff_changes(diff);
 }

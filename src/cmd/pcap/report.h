@@ -1,30 +1,55 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The report of `truesum pcap` in words, and what `--diff` prints. */
+/* What `truesum pcap` found, and printing it as text (report.c) or as JSON (json.c). */
 #ifndef TRUESUM_CMD_PCAP_REPORT_H
 #define TRUESUM_CMD_PCAP_REPORT_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
-#include "cmd/pcap/result.h"
-#include "packet/shape.h"
+#include "diff/diff.h"
+#include "pcap/scan.h"
 
-/* All of it, to standard output. */
-void pcap_print_report(const struct pcap_result *result);
+/* One file. */
+struct pcap_result {
+	const char *name; /* "standard input" for "-" */
+	const char *path; /* as given */
+	const char *compression; /* "none", ... */
+	const struct scan *scan;
+	const struct diff_copies *copies; /* NULL: nothing damaged, or no second pass */
+	const char *not_compared; /* why there was no second pass, or NULL */
+	bool several; /* there are more files: say which one each line is about */
+};
 
-/* The first sentence only: "3 damaged packets in 2 flows; ...". */
-void pcap_print_verdict(FILE *out, const struct pcap_result *result);
+/* What is said about a packet. */
+struct packet_view {
+	const struct pass_packet *packet;
+	enum sum_verdict verdict;
+	const struct packet_layer
+		*layer; /* that decides: the innermost with this verdict; or NULL */
+	const struct packet_layer
+		*sums; /* the same if its stored and computed mean something; or NULL */
+	const char *reason; /* "" if there is none */
+	char link[48]; /* for a reason */
+};
 
-/* "by payload offset mod 16: ..." and the line that is stuck, if one is; shared with --diff. */
-void pcap_print_shape(const struct shape *shape);
+/* Names of enum diff_where, in text and JSON. */
+extern const char *const diff_places[];
 
-/* A path as a shell takes it. */
-void pcap_print_quoted(FILE *out, const char *path);
+/* ---- Text ---- */
 
-/* Prints what --diff found, in words or as JSON. The names are as given. -ENOMEM with a sentence. */
-int pcap_print_diff(const struct diff *diff, const char *before, const char *after, bool json);
+/* The whole report on a file, to standard output. */
+void pcap_report(const struct pcap_result *result);
+/* Its first sentence only: "3 damaged packets in 2 flows; ...". */
+void pcap_report_verdict(FILE *out, const struct pcap_result *result);
+/* A line about a packet. */
+void pcap_report_packet(const struct packet_view *view);
+/* What --diff found; names as given. */
+void pcap_report_diff(const struct diff *diff, const char *before, const char *after);
 
-/* 1: something changed; 3: nothing could be compared; else 0. */
-enum exit_code pcap_diff_exit(const struct diff *diff);
+/* ---- JSON: one line to standard output; -ENOMEM with a sentence ---- */
+
+int pcap_json(const struct pcap_result *result);
+/* `file`: the name to put into the object. */
+int pcap_json_packet(const struct packet_view *view, const char *file);
+int pcap_json_diff(const struct diff *diff, const char *before, const char *after);
 
 #endif

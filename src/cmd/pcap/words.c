@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Words of `truesum pcap`: see pcap_words.h. */
+/* How `truesum pcap` names numbers, times, flows and sums: see words.h. */
 #include "cmd/pcap/words.h"
 
 #include <arpa/inet.h>
@@ -29,7 +29,7 @@ static const struct {
 	{ IPPROTO_ESP, false, "esp" },
 };
 
-const char *words_number(uint64_t number, struct words *ret)
+const char *pcap_number(uint64_t number, const char *what, struct words *ret)
 {
 	char digits[24];
 	int len = snprintf(digits, sizeof(digits), "%" PRIu64, number);
@@ -41,18 +41,13 @@ const char *words_number(uint64_t number, struct words *ret)
 		ret->text[used++] = digits[i];
 	}
 	ret->text[used] = '\0';
+	if (what)
+		snprintf(ret->text + used, sizeof(ret->text) - used, " %s%s", what,
+			 number == 1 ? "" : "s");
 	return ret->text;
 }
 
-const char *words_count(uint64_t number, const char *what, struct words *ret)
-{
-	size_t len = strlen(words_number(number, ret));
-
-	snprintf(ret->text + len, sizeof(ret->text) - len, " %s%s", what, number == 1 ? "" : "s");
-	return ret->text;
-}
-
-const char *words_bytes(uint64_t bytes, struct words *ret)
+const char *pcap_bytes(uint64_t bytes, struct words *ret)
 {
 	static const char *const units[] = { "bytes", "kB", "MB", "GB", "TB", "PB", "EB" };
 	double value = (double)bytes;
@@ -67,20 +62,7 @@ const char *words_bytes(uint64_t bytes, struct words *ret)
 	return ret->text;
 }
 
-const char *words_percent(uint64_t part, uint64_t whole, struct words *ret)
-{
-	double percent = whole ? 100.0 * (double)part / (double)whole : 0;
-
-	if (part && percent < 0.001)
-		snprintf(ret->text, sizeof(ret->text), "<0.001 %%");
-	else if (part < whole && percent > 99.9)
-		snprintf(ret->text, sizeof(ret->text), ">99.9 %%");
-	else
-		snprintf(ret->text, sizeof(ret->text), "%.3g %%", percent);
-	return ret->text;
-}
-
-const char *words_time(int64_t time_ns, struct words *ret)
+const char *pcap_time(int64_t time_ns, struct words *ret)
 {
 	int64_t ns = time_ns % NS_PER_S;
 	time_t seconds = time_ns / NS_PER_S;
@@ -99,102 +81,76 @@ const char *words_time(int64_t time_ns, struct words *ret)
 	return ret->text;
 }
 
-const char *words_address(uint8_t family, const uint8_t *address, struct words *ret)
+static const char *name_address(uint8_t family, const uint8_t *address, struct words *ret)
 {
 	if (!inet_ntop(family, address, ret->text, sizeof(ret->text)))
 		snprintf(ret->text, sizeof(ret->text), "?");
 	return ret->text;
 }
 
-const char *words_protocol(const struct packet_flow *flow, struct words *ret)
+void pcap_flow_parts(const struct packet_flow *flow, struct flow_parts *ret)
 {
-	for (size_t i = 0; flow->family && i < ARRAY_SIZE(protocols); i++)
-		if (protocols[i].proto == flow->proto)
-			return protocols[i].name;
-	if (flow->family)
-		snprintf(ret->text, sizeof(ret->text), "ip-protocol-%u", flow->proto);
-	else
-		snprintf(ret->text, sizeof(ret->text), "none");
-	return ret->text;
+	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->proto.text, sizeof(ret->proto.text), "ip-protocol-%u", flow->proto);
+	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+		if (protocols[i].proto != flow->proto)
+			continue;
+		snprintf(ret->proto.text, sizeof(ret->proto.text), "%s", protocols[i].name);
+		ret->ports = protocols[i].ports && (flow->src_port || flow->dst_port);
+	}
+	name_address(flow->family, flow->src, &ret->src);
+	name_address(flow->family, flow->dst, &ret->dst);
 }
 
-bool flow_has_ports(const struct packet_flow *flow)
+/* "10.9.0.1:40000", "[fd09::2]:5555"; without ports the address alone. */
+static void name_endpoint(const struct packet_flow *flow, const struct words *address, bool ports,
+			  uint16_t port, struct words *ret)
 {
-	if (!flow->src_port && !flow->dst_port)
-		return false;
-	for (size_t i = 0; flow->family && i < ARRAY_SIZE(protocols); i++)
-		if (protocols[i].proto == flow->proto)
-			return protocols[i].ports;
-	return false;
-}
-
-static void endpoint(const struct packet_flow *flow, const uint8_t *address, uint16_t port,
-		     struct words *ret)
-{
-	struct words bare;
-
-	words_address(flow->family, address, &bare);
-	if (!flow_has_ports(flow))
-		*ret = bare;
+	if (!ports)
+		*ret = *address;
 	else if (flow->family == AF_INET6)
-		snprintf(ret->text, sizeof(ret->text), "[%.60s]:%u", bare.text, port);
+		snprintf(ret->text, sizeof(ret->text), "[%.60s]:%u", address->text, port);
 	else
-		snprintf(ret->text, sizeof(ret->text), "%.60s:%u", bare.text, port);
+		snprintf(ret->text, sizeof(ret->text), "%.60s:%u", address->text, port);
 }
 
-const char *words_flow(const struct packet_flow *flow, struct words *ret)
+const char *pcap_flow(const struct packet_flow *flow, struct words *ret)
 {
-	struct words src, dst, proto;
+	struct flow_parts parts;
+	struct words src, dst;
 
 	if (!flow->family) {
 		snprintf(ret->text, sizeof(ret->text), "no IP header");
 		return ret->text;
 	}
-	endpoint(flow, flow->src, flow->src_port, &src);
-	endpoint(flow, flow->dst, flow->dst_port, &dst);
+	pcap_flow_parts(flow, &parts);
+	name_endpoint(flow, &parts.src, parts.ports, flow->src_port, &src);
+	name_endpoint(flow, &parts.dst, parts.ports, flow->dst_port, &dst);
 	/* At most 15 + 2 * 47 characters: it fits. */
-	snprintf(ret->text, sizeof(ret->text), "%.16s %.52s → %.52s", words_protocol(flow, &proto),
-		 src.text, dst.text);
+	snprintf(ret->text, sizeof(ret->text), "%.16s %.52s → %.52s", parts.proto.text, src.text,
+		 dst.text);
 	return ret->text;
 }
 
-const char *words_sum(uint32_t sum, bool wide, struct words *ret)
+static void name_sum(uint32_t sum, bool wide, struct words *ret)
 {
 	snprintf(ret->text, sizeof(ret->text), "0x%0*" PRIx32, wide ? 8 : 4, sum);
-	return ret->text;
 }
 
-const char *words_difference(uint32_t computed, uint32_t stored, bool wide, struct words *ret)
+void pcap_sums(uint32_t stored, uint32_t computed, bool wide, struct sum_words *ret)
 {
-	uint16_t sum = csum_minus((uint16_t)computed, (uint16_t)stored);
+	uint16_t difference = csum_minus((uint16_t)computed, (uint16_t)stored);
 
-	if (wide)
-		return words_sum(computed ^ stored, wide, ret);
-	snprintf(ret->text, sizeof(ret->text), "%s0x%04x", sum >> 15 ? "-" : "",
-		 sum >> 15 ? (uint16_t)~sum : sum);
-	return ret->text;
-}
-
-bool words_single_flip(uint16_t difference, unsigned int *ret_column, bool *ret_up)
-{
-	/* A field is its sum's complement: the sums differ the other way round. */
-	return detect_single((uint16_t)~difference, ret_column, ret_up);
-}
-
-const char *words_bits(const struct shape *shape, struct words *ret)
-{
-	struct words all, number;
-	uint64_t down, up;
-
-	shape_directions(shape, &down, &up);
-	words_count(down + up, "bit", &all);
-	if (!down || !up) {
-		snprintf(ret->text, sizeof(ret->text), "%.40s %s", all.text, up ? "0→1" : "1→0");
-		return ret->text;
+	*ret = (struct sum_words){ .single = false };
+	name_sum(stored, wide, &ret->stored);
+	name_sum(computed, wide, &ret->computed);
+	if (wide) {
+		name_sum(computed ^ stored, wide, &ret->difference);
+		return;
 	}
-	snprintf(ret->text, sizeof(ret->text), "%.40s: %.26s 1→0, ", all.text,
-		 words_number(down, &number));
-	snprintf(ret->text + strlen(ret->text), sizeof(ret->text) - strlen(ret->text), "%.26s 0→1",
-		 words_number(up, &number));
-	return ret->text;
+	snprintf(ret->difference.text, sizeof(ret->difference.text), "%s0x%04x",
+		 difference >> 15 ? "-" : "",
+		 difference >> 15 ? (uint16_t)~difference : difference);
+	/* A field is its sum's complement: the sums differ the other way round. */
+	ret->single = detect_single((uint16_t)~difference, &ret->column, &ret->up);
 }
