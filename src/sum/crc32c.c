@@ -85,6 +85,7 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t len)
 	const struct crc32c_variant *variant = atomic_load_explicit(&chosen, memory_order_relaxed);
 
 	if (!variant) { /* threads whose first calls coincide choose the same */
+		variant = &portable;
 		for (const struct crc32c_variant *const *row = crc32c_variants; *row; row++)
 			if ((*row)->usable())
 				variant = *row;
