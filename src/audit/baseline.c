@@ -7,8 +7,8 @@
  *      "sysctls": [{"name": NAME, "value": N}],
  *      "devices": [{"name": DEVICE, "active": [FEATURE], "programs": ["HOOK NAME"]}]}]}
  *
- * It is read strictly: what differs from this form is refused, and no text in it is trusted to be printable. So when two
- * baselines are compared, both have this form.
+ * It is read strictly: what differs from this form is refused, and no text in it is trusted to be
+ * printable. So when two baselines are compared, both have this form.
  */
 #include "audit/baseline.h"
 
@@ -72,7 +72,7 @@ static bool cut_generated(char *name, size_t min, size_t max)
 	return true;
 }
 
-static bool is_id(const struct space *space, const char *name)
+static bool is_container_id(const struct space *space, const char *name)
 {
 	return *space->container && strlen(name) >= 12 &&
 	       !strncmp(space->container, name, strlen(name));
@@ -85,11 +85,11 @@ static void space_role(const struct audit_facts *facts, size_t space, char *ret_
 	char numbered[sizeof(look->comm) + 16];
 
 	snprintf(numbered, sizeof(numbered), "%s[%d]", look->comm, look->pid);
-	if (look->own || !(is_id(look, look->name) || !strcmp(look->name, numbered))) {
+	if (look->own || !(is_container_id(look, look->name) || !strcmp(look->name, numbered))) {
 		term_printable(ret_name, size, look->name);
 		return;
 	}
-	if (!*look->hostname || is_id(look, look->hostname) ||
+	if (!*look->hostname || is_container_id(look, look->hostname) ||
 	    !strcmp(look->hostname, facts->inventory.space[0].hostname)) {
 		term_printable(ret_name, size, look->comm);
 		return;
@@ -145,7 +145,10 @@ static bool has_equal(const json_t *array, const json_t *value)
 	return false;
 }
 
-/* Appends the value, whose reference it takes; with `once` only if the array has no equal one. 0 or -ENOMEM. */
+/*
+ * Appends the value, whose reference it takes; with `once` only if the array has no equal one. 0 or
+ * -ENOMEM.
+ */
 static int append_value(json_t *array, json_t *value, bool once)
 {
 	if (!value)
@@ -157,7 +160,7 @@ static int append_value(json_t *array, json_t *value, bool once)
 	return json_array_append_new(array, value) ? no_memory() : 0;
 }
 
-static json_t *make_space(const struct audit_facts *facts, size_t i)
+static json_t *make_namespace(const struct audit_facts *facts, size_t i)
 {
 	const struct audit_space *space = &facts->space[i];
 	json_t *sysctls = json_array(), *devices = json_array();
@@ -183,7 +186,7 @@ int audit_baseline_make(const struct audit_facts *facts, json_t **ret_baseline)
 	int rc = spaces ? 0 : no_memory();
 
 	for (size_t i = 0; !rc && i < facts->inventory.space_count; i++)
-		rc = append_value(spaces, make_space(facts, i), true);
+		rc = append_value(spaces, make_namespace(facts, i), true);
 	if (rc)
 		return rc;
 	*ret_baseline = json_pack("{s:s, s:i, s:s, s:O}", "truesum", MAGIC, "format", FORMAT,
@@ -218,7 +221,7 @@ static bool is_printable(const char *text)
 	return true;
 }
 
-static bool is_name(const json_t *value)
+static bool is_name_text(const json_t *value)
 {
 	return json_is_string(value) && *json_string_value(value) &&
 	       strlen(json_string_value(value)) == json_string_length(value) &&
@@ -231,7 +234,7 @@ static bool are_names(const json_t *array)
 	size_t i;
 
 	json_array_foreach(array, i, one)
-		if (!is_name(one))
+		if (!is_name_text(one))
 			return false;
 	return json_is_array(array);
 }
@@ -243,16 +246,16 @@ static bool check_space(json_t *space)
 
 	if (json_unpack(space, "{s:o, s:o, s:o !}", "name", &name, "sysctls", &sysctls, "devices",
 			&devices) ||
-	    !is_name(name) || !json_is_array(sysctls) || !json_is_array(devices))
+	    !is_name_text(name) || !json_is_array(sysctls) || !json_is_array(devices))
 		return false;
 	json_array_foreach(sysctls, i, one)
 		if (json_unpack(one, "{s:o, s:o !}", "name", &name, "value", &value) ||
-		    !is_name(name) || !json_is_integer(value))
+		    !is_name_text(name) || !json_is_integer(value))
 			return false;
 	json_array_foreach(devices, i, one)
 		if (json_unpack(one, "{s:o, s:o, s:o !}", "name", &name, "active", &active,
 				"programs", &programs) ||
-		    !is_name(name) || !are_names(active) || !are_names(programs))
+		    !is_name_text(name) || !are_names(active) || !are_names(programs))
 			return false;
 	return true;
 }
@@ -265,8 +268,8 @@ static bool check_baseline(json_t *root)
 
 	if (json_unpack(root, "{s:o, s:i, s:o, s:o !}", "truesum", &magic, "format", &format,
 			"kernel", &kernel, "namespaces", &spaces) ||
-	    !is_name(magic) || strcmp(json_string_value(magic), MAGIC) != 0 || format != FORMAT ||
-	    !is_name(kernel) || !json_is_array(spaces))
+	    !is_name_text(magic) || strcmp(json_string_value(magic), MAGIC) != 0 ||
+	    format != FORMAT || !is_name_text(kernel) || !json_is_array(spaces))
 		return false;
 	json_array_foreach(spaces, i, one)
 		if (!check_space(one))
@@ -309,7 +312,7 @@ static const char *text_of(const json_t *object, const char *key)
 	return json_string_value(json_object_get(object, key));
 }
 
-static int add_change(struct audit_drift *drift, const struct audit_change *change)
+static int add_drift(struct audit_drift *drift, const struct audit_change *change)
 {
 	struct audit_change *added = ARRAY_ADD(drift->change, drift->count);
 
@@ -323,8 +326,8 @@ static int add_change(struct audit_drift *drift, const struct audit_change *chan
 }
 
 /*
- * The entry of a list in the baseline to compare with: among all with the same name in namespaces of that name one that
- * is equal, else the first; NULL: none has the name.
+ * The entry of a list in the baseline to compare with: among all with the same name in namespaces
+ * of that name one that is equal, else the first; NULL: none has the name.
  */
 static const json_t *counterpart(const json_t *was, const char *namespace, const char *list,
 				 const json_t *now)
@@ -375,7 +378,7 @@ static int compare_lists(struct audit_drift *drift, const char *namespace, const
 			change.what = (char *)json_string_value(one);
 			snprintf(change.was, sizeof(change.was), "%s", states[side]);
 			snprintf(change.is, sizeof(change.is), "%s", states[!side]);
-			rc = add_change(drift, &change);
+			rc = add_drift(drift, &change);
 		}
 	}
 	return rc;
@@ -411,7 +414,7 @@ static int compare_sysctl(struct audit_drift *drift, const json_t *was, const ch
 		 (long long)json_integer_value(json_object_get(former, "value")));
 	snprintf(change.is, sizeof(change.is), "%lld",
 		 (long long)json_integer_value(json_object_get(now, "value")));
-	return add_change(drift, &change);
+	return add_drift(drift, &change);
 }
 
 int audit_baseline_compare(const json_t *was, const json_t *now, struct audit_drift *ret_drift)

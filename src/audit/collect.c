@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Collecting facts: see collect.h. The inventory comes first. Then each namespace is entered once, and everything that
- * is read from inside is read there: offload features, forwarding and rp_filter by netlink, one dump each for the whole
- * namespace; other sysctls and counters; packet sockets; programs (programs.c). Last come the sockets' owners and
- * the kernel log. What cannot be read is left out and noted in `unseen`: an incomplete picture is useful if it says
- * so.
+ * Collecting facts: see collect.h. The inventory comes first. Then each namespace is entered once,
+ * and everything that is read from inside is read there: offload features, forwarding and rp_filter
+ * by netlink, one dump each for the whole namespace; other sysctls and counters; packet sockets;
+ * programs (programs.c). Last come the sockets' owners and the kernel log. What cannot be read is
+ * left out and noted in `unseen`: an incomplete picture is useful if it says so.
  */
 #include "audit/collect.h"
 
-#include "audit/facts.h" /* libc's net/if.h and netinet/in.h must come before the kernel's headers */
+#include "audit/facts.h" /* libc's network headers must come before the kernel's */
 
 #include <dirent.h>
 #include <errno.h>
@@ -55,7 +55,7 @@ struct scope {
 	size_t space;
 };
 
-static struct audit_device *find_device(const struct scope *scope, int index)
+static struct audit_device *device_at(const struct scope *scope, int index)
 {
 	struct audit_place place = audit_find(scope->facts, scope->space, index);
 
@@ -65,7 +65,7 @@ static struct audit_device *find_device(const struct scope *scope, int index)
 
 static void take_features(int index, const struct feature_state *state, void *data)
 {
-	struct audit_device *device = find_device(data, index);
+	struct audit_device *device = device_at(data, index);
 
 	if (!device)
 		return;
@@ -114,7 +114,7 @@ static int take_link(const struct nlmsghdr *message, void *data)
 	bool vxlan = false;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*ifi) ||
-	    !(device = find_device(data, ifi->ifi_index)))
+	    !(device = device_at(data, ifi->ifi_index)))
 		return MNL_CB_OK;
 	mnl_attr_for_each(attr, message, sizeof(*ifi)) {
 		if (mnl_attr_get_type(attr) != IFLA_LINKINFO)
@@ -181,7 +181,7 @@ static void take_setting(const struct scope *scope, uint8_t family, int index, u
 			 int value)
 {
 	struct audit_space *space = &scope->facts->space[scope->space];
-	struct audit_device *device = index > 0 ? find_device(scope, index) : NULL;
+	struct audit_device *device = index > 0 ? device_at(scope, index) : NULL;
 
 	if (device && type == NETCONFA_RP_FILTER)
 		device->rp_filter = value;
@@ -215,8 +215,8 @@ static int take_netconf(const struct nlmsghdr *message, void *data)
 }
 
 /*
- * Reads forwarding and rp_filter by netlink: opening /proc/sys/net/ipv4/... gets slower with the number of namespaces,
- * as a name has one hash chain for all of them.
+ * Reads forwarding and rp_filter by netlink: opening /proc/sys/net/ipv4/... gets slower with the
+ * number of namespaces, as a name has one hash chain for all of them.
  */
 static int read_netconf(struct scope *scope)
 {
@@ -271,7 +271,10 @@ static int read_sysctl(const char *name)
 	return file && fscanf(file, "%d", &value) == 1 ? value : -1;
 }
 
-/* Whether the kernel has such a nat table already: asking for a table that is not there would create it. */
+/*
+ * Whether the kernel has such a nat table already: asking for a table that is not there would
+ * create it.
+ */
 static bool lists_nat(const char *path)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
@@ -305,7 +308,10 @@ static enum audit_nat legacy_nat(int family)
 	return entries > EMPTY_NAT_ENTRIES ? NAT_YES : NAT_NO;
 }
 
-/* On a Kubernetes node there are tens of thousands of rules, so call this only if conntrack does not verify. */
+/*
+ * On a Kubernetes node there are tens of thousands of rules, so call this only if conntrack does
+ * not verify.
+ */
 static enum audit_nat ask_nat(void)
 {
 	static const struct {
@@ -364,9 +370,10 @@ static int collect_settings(struct audit_facts *facts, size_t space)
 /*
  * ---- Packet sockets ----
  *
- * A packet socket receives a packet from a local sender as it is: with an unfinished checksum, if that is left to
- * hardware. PACKET_AUXDATA or a ring's status word tell so to a program that asks. packet_diag (linux/packet_diag.h)
- * tells which sockets ask. It is used only if /proc/net/packet lists a socket at all.
+ * A packet socket receives a packet from a local sender as it is: with an unfinished checksum, if
+ * that is left to hardware. PACKET_AUXDATA or a ring's status word tell so to a program that asks.
+ * packet_diag (linux/packet_diag.h) tells which sockets ask. It is used only if /proc/net/packet
+ * lists a socket at all.
  */
 
 static bool receives_ip(unsigned int protocol)
@@ -516,9 +523,9 @@ static void name_packet_sockets(struct audit_facts *facts)
 /*
  * ---- The kernel log ----
  *
- * netdev_rx_csum_fault() (net/core/dev.c) writes "DEVICE: hw csum failure" if the sum that hardware made over a whole
- * packet is wrong. Records look as in the kernel's Documentation/ABI/testing/dev-kmsg:
- * "PRIORITY,SEQUENCE,TIME,FLAGS;TEXT".
+ * netdev_rx_csum_fault() (net/core/dev.c) writes "DEVICE: hw csum failure" if the sum that hardware
+ * made over a whole packet is wrong. Records look as in the kernel's
+ * Documentation/ABI/testing/dev-kmsg: "PRIORITY,SEQUENCE,TIME,FLAGS;TEXT".
  */
 
 #define KERNEL_PRIORITIES 8 /* those of facility 0; programs write with others */
@@ -544,7 +551,9 @@ void audit_scan_log(struct audit_facts *facts, int fd)
 	for (int i = 0; i < LOG_RECORDS_MAX; i++) {
 		ssize_t len = read(fd, record, sizeof(record) - 1);
 
-		/* EPIPE: records were overwritten meanwhile. The next read() continues after them. */
+		/*
+		 * EPIPE: records were overwritten meanwhile. The next read() continues after them.
+		 */
 		if (len < 0 && (errno == EPIPE || errno == EINTR || errno == EINVAL))
 			continue;
 		if (len < 0)

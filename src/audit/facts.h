@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What `truesum audit` knows about a host: the inventory, and for each namespace and device what decides whether
- * checksums are verified. collect.h collects the facts; rules.h judges them, so that rules can be tested on made-up
- * facts.
+ * What `truesum audit` knows about a host: the inventory, and for each namespace and device what
+ * decides whether checksums are verified. collect.h collects the facts; rules.h judges them, so
+ * that rules can be tested on made-up facts.
  *
  * A place is two numbers: the namespace's in the inventory, and the device's in that namespace.
  */
@@ -15,7 +15,10 @@
 
 #define AUDIT_NONE SIZE_MAX
 
-/* Whether an XDP program redirects packets, which makes the kernel forget that a checksum is unfinished. */
+/*
+ * Whether an XDP program redirects packets, which makes the kernel forget that a checksum is
+ * unfinished.
+ */
 enum audit_redirects { REDIRECTS_NO, REDIRECTS_YES, REDIRECTS_UNKNOWN };
 
 struct audit_program {
@@ -97,7 +100,10 @@ struct audit_place audit_peer(const struct audit_facts *facts, struct audit_plac
 bool audit_feature(const struct audit_facts *facts, const struct audit_device *device,
 		   const char *feature);
 
-/* Whether the device finishes checksums itself when it sends, so that it takes packets with unfinished ones. */
+/*
+ * Whether the device finishes checksums itself when it sends, so that it takes packets with
+ * unfinished ones.
+ */
 bool audit_tx_checksum(const struct audit_facts *facts, const struct audit_device *device);
 
 /* What the inventory has of a device. */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Programs on devices: XDP by the ids in the inventory, filters at clsact or ingress by rtnetlink, tcx (Linux 6.6) by
- * bpf(2). The program itself tells its name and whether it redirects: bpf_redirect_map() needs a map of a kind that
- * has no other use, and a call of bpf_redirect() shows in the instructions, which contain the distance of a helper
- * from __bpf_call_base (kernel/bpf/core.c).
+ * Programs on devices: XDP by the ids in the inventory, filters at clsact or ingress by rtnetlink,
+ * tcx (Linux 6.6) by bpf(2). The program itself tells its name and whether it redirects:
+ * bpf_redirect_map() needs a map of a kind that has no other use, and a call of bpf_redirect()
+ * shows in the instructions, which contain the distance of a helper from __bpf_call_base
+ * (kernel/bpf/core.c).
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -153,7 +154,9 @@ static struct known *look_up(struct audit_programs *programs, uint32_t id)
 	return known;
 }
 
-/* Adds a program to its device, unless the device has it: a filter may be listed in several parts. */
+/*
+ * Adds a program to its device, unless the device has it: a filter may be listed in several parts.
+ */
 static void add_program(struct audit_device *device, const struct audit_program *program)
 {
 	if (!device->program) {
@@ -210,7 +213,10 @@ struct filters {
 	size_t id_count;
 };
 
-/* Remembers the ids of BPF filters, to be looked up after the dump. Other filters are added by their kind. */
+/*
+ * Remembers the ids of BPF filters, to be looked up after the dump. Other filters are added by
+ * their kind.
+ */
 static int take_filter(const struct nlmsghdr *message, void *data)
 {
 	struct filters *filters = data;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The rules: see rules.h. A new rule is a row of the table and a function: the function looks at the facts about one
- * place and adds a finding, for which the row's sentences are filled in.
+ * The rules: see rules.h. A new rule is a row of the table and a function: the function looks at
+ * the facts about one place and adds a finding, for which the row's sentences are filled in.
  *
- * Most rules about offloads have the same background: a sender may leave a packet's checksum to be finished later, by
- * hardware. Whoever handles the packet before that, and does not know, sees or sends a wrong checksum.
+ * Most rules about offloads have the same background: a sender may leave a packet's checksum to be
+ * finished later, by hardware. Whoever handles the packet before that, and does not know, sees or
+ * sends a wrong checksum.
  */
 #include "audit/rules.h"
 
@@ -135,7 +136,7 @@ const size_t audit_rule_count = ARRAY_SIZE(audit_rules);
 struct audit_judgement {
 	const struct audit_facts *facts;
 	const struct audit_rule *rule; /* being applied */
-	bool old_veth; /* a kernel before 4.4: its veth may mark packets as verified that it has not verified */
+	bool old_veth; /* before Linux 4.4: a veth may vouch for unverified packets */
 	struct audit_findings findings;
 	bool out_of_memory;
 };
@@ -150,7 +151,10 @@ struct hit {
 
 static const struct audit_place nowhere = { AUDIT_NONE, AUDIT_NONE };
 
-/* Makes the text one word of a shell command. It is printable, so the only danger in single quotes is a quote. */
+/*
+ * Makes the text one word of a shell command. It is printable, so the only danger in single quotes
+ * is a quote.
+ */
 static void quote(char *ret_text, size_t size, const char *text)
 {
 	bool plain = *text && *text != '-';
@@ -167,7 +171,10 @@ static void quote(char *ret_text, size_t size, const char *text)
 			*at = '?';
 }
 
-/* What to put before a command to run it in the namespace: "ip netns exec A ", "nsenter -t 5 -n ", "". */
+/*
+ * What to put before a command to run it in the namespace: "ip netns exec A ", "nsenter -t 5 -n ",
+ * "".
+ */
 static void command_prefix(const struct audit_facts *facts, size_t space, char *ret_text,
 			   size_t size)
 {
@@ -206,15 +213,17 @@ static void device_name(const struct template *template, struct audit_place plac
 		quote(ret_text, size, audit_details(template->facts, place)->name);
 	else
 		snprintf(ret_text, size, "%s", audit_details(template->facts, place)->name);
-	/* A sentence names the namespace of a device if that is not the one the finding is about. */
+	/*
+	 * A sentence names the namespace of a device if that is not the one the finding is about.
+	 */
 	if (!template->command && place.device != AUDIT_NONE &&
 	    place.space != template->hit->place.space)
 		snprintf(ret_text + strlen(ret_text), size - strlen(ret_text), " of %s",
 			 template->facts->space[place.space].name);
 }
 
-static void fill_in(const struct template *template, const char *key, size_t len, char *ret_text,
-		    size_t size)
+static void fill_key(const struct template *template, const char *key, size_t len, char *ret_text,
+		     size_t size)
 {
 	const struct hit *hit = template->hit;
 
@@ -247,7 +256,7 @@ static void expand(const struct template *template, const char *text, char *ret_
 		if (*text != '{' || used >= size)
 			break;
 		len = strcspn(++text, "}");
-		fill_in(template, text, len, value, sizeof(value));
+		fill_key(template, text, len, value, sizeof(value));
 		used += (size_t)snprintf(ret_text + used, size - used, "%s", value);
 		text += len + (text[len] == '}');
 	}
@@ -284,7 +293,7 @@ static void add_usual(struct audit_judgement *judgement, struct audit_place plac
 
 /* ---- Rules about devices ---- */
 
-static bool is_kind(const struct audit_facts *facts, struct audit_place place, const char *kind)
+static bool device_is(const struct audit_facts *facts, struct audit_place place, const char *kind)
 {
 	return !strcmp(audit_device(facts, place)->kind, kind);
 }
@@ -293,7 +302,7 @@ static bool is_kind(const struct audit_facts *facts, struct audit_place place, c
 static struct audit_place unfinished_peer(const struct audit_facts *facts, struct audit_place place)
 {
 	struct audit_place peer =
-		is_kind(facts, place, "veth") ? audit_peer(facts, place) : nowhere;
+		device_is(facts, place, "veth") ? audit_peer(facts, place) : nowhere;
 
 	return peer.device != AUDIT_NONE && audit_tx_checksum(facts, audit_details(facts, peer))
 		       ? peer
@@ -301,8 +310,8 @@ static struct audit_place unfinished_peer(const struct audit_facts *facts, struc
 }
 
 /*
- * The device whose unfinished checksums arrive here: a veth's other end, or the other end of a bridge's first port that
- * has one.
+ * The device whose unfinished checksums arrive here: a veth's other end, or the other end of a
+ * bridge's first port that has one.
  */
 static struct audit_place unfinished_sender(const struct audit_facts *facts,
 					    struct audit_place place)
@@ -310,7 +319,7 @@ static struct audit_place unfinished_sender(const struct audit_facts *facts,
 	const struct space *look = &facts->inventory.space[place.space];
 	int bridge = audit_device(facts, place)->index;
 
-	if (!is_kind(facts, place, "bridge"))
+	if (!device_is(facts, place, "bridge"))
 		return unfinished_peer(facts, place);
 	for (size_t i = 0; i < look->device_count; i++) {
 		struct audit_place peer = nowhere;
@@ -324,8 +333,8 @@ static struct audit_place unfinished_sender(const struct audit_facts *facts,
 }
 
 /*
- * Drivers that are known to make wrong checksums for tunnels. Each was diagnosed in the thread that the link leads to;
- * a driver that merely occurs in a report is not here.
+ * Drivers that are known to make wrong checksums for tunnels. Each was diagnosed in the thread that
+ * the link leads to; a driver that merely occurs in a report is not here.
  */
 static const struct {
 	const char *driver;
@@ -370,7 +379,7 @@ static void look_at_rx_off(struct audit_judgement *judgement, struct audit_place
 {
 	const struct audit_device *device = audit_details(judgement->facts, place);
 
-	if (!judgement->old_veth && is_kind(judgement->facts, place, "veth") &&
+	if (!judgement->old_veth && device_is(judgement->facts, place, "veth") &&
 	    device->features_known && !audit_feature(judgement->facts, device, "rx-checksum"))
 		add_usual(judgement, place, nowhere, NULL);
 }
@@ -406,10 +415,14 @@ static void look_at_xdp(struct audit_judgement *judgement, struct audit_place pl
 static const char *const compared[] = { "tx-checksum-ip-generic", "tx-generic-segmentation",
 					"tx-tcp-segmentation", "rx-gro" };
 
-/* The container's end of a port. Nowhere if there is XDP on either end, which turns features off by itself. */
+/*
+ * The container's end of a port. Nowhere if there is XDP on either end, which turns features off by
+ * itself.
+ */
 static struct audit_place container_end(const struct audit_facts *facts, struct audit_place port)
 {
-	struct audit_place peer = is_kind(facts, port, "veth") ? audit_peer(facts, port) : nowhere;
+	struct audit_place peer =
+		device_is(facts, port, "veth") ? audit_peer(facts, port) : nowhere;
 
 	if (peer.device == AUDIT_NONE || peer.space == port.space ||
 	    !audit_details(facts, peer)->features_known || audit_device(facts, port)->xdp[0] ||
@@ -426,7 +439,10 @@ struct ends {
 	size_t on[ARRAY_SIZE(compared)];
 };
 
-/* Tells in what the device differs from the majority. If half of them have a feature, those without it differ. */
+/*
+ * Tells in what the device differs from the majority. If half of them have a feature, those without
+ * it differ.
+ */
 static void look_at_end(struct audit_judgement *judgement, const struct ends *ends,
 			struct audit_place place)
 {
@@ -461,7 +477,7 @@ static void look_at_bridge(struct audit_judgement *judgement, struct audit_place
 	_cleanup_free_ struct audit_place *end = NULL;
 	struct ends ends = { .facts = facts, .bridge = bridge };
 
-	if (!is_kind(facts, bridge, "bridge"))
+	if (!device_is(facts, bridge, "bridge"))
 		return;
 	end = calloc(look->device_count + 1, sizeof(*end));
 	if (!end) {
@@ -487,7 +503,7 @@ static void look_at_bridge(struct audit_judgement *judgement, struct audit_place
 
 static void look_at_vxlan(struct audit_judgement *judgement, struct audit_place place)
 {
-	if (is_kind(judgement->facts, place, "vxlan") &&
+	if (device_is(judgement->facts, place, "vxlan") &&
 	    !audit_device(judgement->facts, place)->vxlan_csum)
 		add_usual(judgement, place, nowhere, NULL);
 }
@@ -502,7 +518,7 @@ static void look_at_lro(struct audit_judgement *judgement, struct audit_place pl
 	if (!audit_feature(facts, audit_details(facts, place), "rx-lro"))
 		return;
 	if (device->master &&
-	    is_kind(facts, audit_find(facts, place.space, device->master), "bridge"))
+	    device_is(facts, audit_find(facts, place.space, device->master), "bridge"))
 		why = "it is a port of a bridge";
 	else if (sysctl[SYSCTL_FORWARD_V4] > 0)
 		why = "net.ipv4.ip_forward is on";
@@ -587,7 +603,10 @@ static void look_at_packet_sockets(struct audit_judgement *judgement, struct aud
 			look_at_socket(judgement, place.space, &space->packet_socket[i]);
 }
 
-/* If the share of wrong packets is below this, it is a note: every host that runs for long has seen one. */
+/*
+ * If the share of wrong packets is below this, it is a note: every host that runs for long has seen
+ * one.
+ */
 #define ERRORS_PER_PACKET 1000000
 
 static void look_at_errors(struct audit_judgement *judgement, struct audit_place place)
@@ -659,7 +678,7 @@ static void look_at_veths(struct audit_judgement *judgement, struct audit_place 
 	(void)place;
 	for (size_t i = 0; judgement->old_veth && i < inventory->space_count; i++)
 		for (size_t k = 0; k < inventory->space[i].device_count; k++)
-			if (is_kind(judgement->facts, (struct audit_place){ i, k }, "veth")) {
+			if (device_is(judgement->facts, (struct audit_place){ i, k }, "veth")) {
 				add_usual(judgement, (struct audit_place){ i, AUDIT_NONE }, nowhere,
 					  NULL);
 				return;

@@ -50,7 +50,10 @@ struct audit_findings {
 	size_t count;
 };
 
-/* Applies all rules. The caller frees the result with audit_findings_release(). -ENOMEM with a sentence. */
+/*
+ * Applies all rules. The caller frees the result with audit_findings_release(). -ENOMEM with a
+ * sentence.
+ */
 int audit_judge(const struct audit_facts *facts, struct audit_findings *ret_findings);
 void audit_findings_release(struct audit_findings *findings);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The tree: see tree.h. The nodes are all devices, then all namespaces, with consecutive numbers. Parents:
+ * The tree: see tree.h. The nodes are all devices, then all namespaces, with consecutive numbers.
+ * Parents:
  *
  *   of a veth's or macvlan's end    the end nearer to the host's namespace
  *   of a VLAN or VXLAN              the device it runs on
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/rules.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
@@ -91,7 +93,10 @@ static void measure_distances(struct forest *forest)
 	}
 }
 
-/* The end nearer to the host of a device that links two namespaces; AUDIT_NONE: that is this device. */
+/*
+ * The end nearer to the host of a device that links two namespaces; AUDIT_NONE: that is this
+ * device.
+ */
 static size_t outer_end(const struct forest *forest, size_t node)
 {
 	struct audit_place place = forest->node[node].place,
@@ -151,7 +156,7 @@ static bool is_master(const struct device *device)
 	       !strcmp(device->kind, "team");
 }
 
-static size_t parent_of(const struct forest *forest, size_t node)
+static size_t find_parent(const struct forest *forest, size_t node)
 {
 	const struct device *device = device_of(forest, node);
 	struct audit_place place = forest->node[node].place, other;
@@ -200,7 +205,7 @@ static void find_parents(struct forest *forest)
 		struct node *node = &forest->node[i];
 		size_t space = node->place.space;
 
-		node->parent = parent_of(forest, i);
+		node->parent = find_parent(forest, i);
 		break_circle(forest, i);
 		if (node->parent != AUDIT_NONE && forest->node[node->parent].place.space != space &&
 		    forest->entrance[space] == AUDIT_NONE)
@@ -231,7 +236,10 @@ static void hide_loopbacks(struct forest *forest)
 	}
 }
 
-/* Links children to their parents, hardware first. Goes backwards, as each child is put in front of the others. */
+/*
+ * Links children to their parents, hardware first. Goes backwards, as each child is put in front of
+ * the others.
+ */
 static void link_children(struct forest *forest)
 {
 	for (int hardware = 0; hardware < 2; hardware++)
@@ -245,7 +253,7 @@ static void link_children(struct forest *forest)
 		}
 }
 
-static uint64_t mix(uint64_t hash, const void *data, size_t size)
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
 {
 	const uint8_t *byte = data;
 
@@ -260,7 +268,7 @@ static uint64_t mix_findings(const struct forest *forest, uint64_t hash, struct 
 		const struct audit_finding *finding = &forest->findings->finding[i];
 
 		if (finding->place.space == place.space && finding->place.device == place.device)
-			hash = mix(hash, finding->rule->id, strlen(finding->rule->id));
+			hash = hash_bytes(hash, finding->rule->id, strlen(finding->rule->id));
 	}
 	return hash;
 }
@@ -273,14 +281,14 @@ static uint64_t device_signature(const struct forest *forest, size_t node)
 	uint32_t up = device->flags & IFF_UP;
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-	hash = mix(hash, device->kind, strlen(device->kind) + 1);
-	hash = mix(hash, device->driver, strlen(device->driver) + 1);
-	hash = mix(hash, &device->mtu, sizeof(device->mtu));
-	hash = mix(hash, &up, sizeof(up));
-	hash = mix(hash, more->features.active, sizeof(more->features.active));
+	hash = hash_bytes(hash, device->kind, strlen(device->kind) + 1);
+	hash = hash_bytes(hash, device->driver, strlen(device->driver) + 1);
+	hash = hash_bytes(hash, &device->mtu, sizeof(device->mtu));
+	hash = hash_bytes(hash, &up, sizeof(up));
+	hash = hash_bytes(hash, more->features.active, sizeof(more->features.active));
 	for (size_t i = 0; i < more->program_count; i++) {
-		hash = mix(hash, more->program[i].hook, strlen(more->program[i].hook));
-		hash = mix(hash, more->program[i].name, strlen(more->program[i].name) + 1);
+		hash = hash_bytes(hash, more->program[i].hook, strlen(more->program[i].hook));
+		hash = hash_bytes(hash, more->program[i].name, strlen(more->program[i].name) + 1);
 	}
 	return mix_findings(forest, hash, forest->node[node].place);
 }
@@ -296,7 +304,7 @@ static void sign(struct forest *forest, size_t at)
 		hash = mix_findings(forest, hash, space);
 	for (size_t child = node->child; child != AUDIT_NONE; child = forest->node[child].next) {
 		sign(forest, child);
-		hash = mix(hash, &forest->node[child].signature, sizeof(hash));
+		hash = hash_bytes(hash, &forest->node[child].signature, sizeof(hash));
 	}
 	node->signature = hash;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's devices as a tree from the outside in: a NIC, the bond, bridge or VXLAN on it, a veth that is its port,
- * that veth's other end in a container, and so on inside. A namespace that no device leads to is a root of its own.
+ * The host's devices as a tree from the outside in: a NIC, the bond, bridge or VXLAN on it, a veth
+ * that is its port, that veth's other end in a container, and so on inside. A namespace that no
+ * device leads to is a root of its own.
  */
 #ifndef TRUESUM_AUDIT_TREE_H
 #define TRUESUM_AUDIT_TREE_H
 
-#include "audit/rules.h"
+#include "audit/facts.h"
+
+struct audit_findings;
 
 #define AUDIT_DEPTH_MAX 60
 
@@ -25,8 +28,9 @@ struct audit_tree {
 };
 
 /*
- * Builds the tree, which the caller frees with audit_tree_release(). Unless `all` is set, more than four siblings that are
- * alike, with everything below them, are cut to two; names and addresses may differ. -ENOMEM with a sentence.
+ * Builds the tree, which the caller frees with audit_tree_release(). Unless `all` is set, more than
+ * four siblings that are alike, with everything below them, are cut to two; names and addresses may
+ * differ. -ENOMEM with a sentence.
  */
 int audit_tree_build(const struct audit_facts *facts, const struct audit_findings *findings,
 		     bool all, struct audit_tree *ret_tree);

@@ -2,13 +2,15 @@
 /*
  * The gate: see gate.h.
  *
- * Frames are written to a TAP with NAPI (IFF_NAPI), so that they pass GRO as frames from a NIC do. A flush timeout lets
- * consecutive segments merge: it is the device's gro_flush_timeout, written in a sysfs that this process mounts, as
- * the host's may show another namespace. GRO never holds back frames with PSH set.
+ * Frames are written to a TAP with NAPI (IFF_NAPI), so that they pass GRO as frames from a NIC do.
+ * A flush timeout lets consecutive segments merge: it is the device's gro_flush_timeout, written in
+ * a sysfs that this process mounts, as the host's may show another namespace. GRO never holds back
+ * frames with PSH set.
  *
- * With a VXLAN device, its filter at egress sends the peer's packets to far_mac, whose forwarding entry leads to the
- * remote VTEP by the TAP and no other device. Answers come from peer_mac, which has the entry that the device would
- * learn from them: it drops a packet that comes from elsewhere than an entry says.
+ * With a VXLAN device, its filter at egress sends the peer's packets to far_mac, whose forwarding
+ * entry leads to the remote VTEP by the TAP and no other device. Answers come from peer_mac, which
+ * has the entry that the device would learn from them: it drops a packet that comes from elsewhere
+ * than an entry says.
  */
 #include "probe/gate.h"
 
@@ -34,6 +36,7 @@
 #include "net/netns.h"
 #include "net/nl.h"
 #include "net/route.h"
+#include "net/tc.h"
 #include "net/vxlan.h"
 #include "packet/build.h"
 
@@ -137,13 +140,16 @@ static void enable_merging(struct gate *gate)
 		snprintf(gate->info.no_merging, sizeof(gate->info.no_merging),
 			 "GRO's flush timeout cannot be set on " GATE_DEVICE ": %s",
 			 strerror(WIFEXITED(status) ? WEXITSTATUS(status) : EINTR));
-	/* From Linux 5.12 on GRO merges datagrams, too. On older kernels that check finds none merged. */
+	/*
+	 * From Linux 5.12 on GRO merges datagrams, too. On older kernels that check finds none
+	 * merged.
+	 */
 	feature_set(-1, GATE_DEVICE, "rx-udp-gro-forwarding", true);
 }
 
 /*
- * Removes our address and what belongs to it. -EADDRNOTAVAIL if it is not there. IPv6 would keep the route of an
- * address with a lifetime until that ends.
+ * Removes our address and what belongs to it. -EADDRNOTAVAIL if it is not there. IPv6 would keep
+ * the route of an address with a lifetime until that ends.
  */
 static int remove_address(struct nl *nl, const struct side *side, int index)
 {
@@ -170,7 +176,10 @@ static int check_unused(struct nl *nl, const struct side *side)
 		    side->peer, route.prefix_len);
 }
 
-/* Gives the host a way to the peer: an address with its connected route, unless a route leads there already. */
+/*
+ * Gives the host a way to the peer: an address with its connected route, unless a route leads there
+ * already.
+ */
 static int add_side(struct gate *gate, size_t number)
 {
 	const struct side *side = &sides[number];
@@ -183,7 +192,10 @@ static int add_side(struct gate *gate, size_t number)
 	rc = link_addr_add(gate->nl, gate->info.entrance, side->host, side->prefix_len,
 			   ADDRESS_SECONDS);
 	gate->lent[number] = !rc;
-	/* A permanent neighbour fits even into a full table. On other devices the host asks, and gets an answer. */
+	/*
+	 * A permanent neighbour fits even into a full table. On other devices the host asks, and
+	 * gets an answer.
+	 */
 	if (!rc && gate->info.entrance == gate->tap)
 		rc = link_neigh_add(gate->nl, gate->tap, side->peer, peer_mac);
 	return rc;
@@ -227,7 +239,7 @@ static int find_entrance(struct gate *gate, const char *via)
 	return strcmp(link.kind, "vxlan") ? 0 : find_tunnel(gate, via);
 }
 
-static int set_up(struct gate *gate)
+static int set_up_tap(struct gate *gate)
 {
 	struct link_info link = { 0 };
 	int rc = link_get(gate->nl, GATE_DEVICE, &link);
@@ -240,8 +252,8 @@ static int set_up(struct gate *gate)
 	set_queue();
 	enable_merging(gate);
 	/*
-	 * Only the peer is out there: no router, and no duplicate address to wait for before the device's
-	 * link-local address may be used. A kernel without IPv6 has no such sysctls.
+	 * Only the peer is out there: no router, and no duplicate address to wait for before the
+	 * device's link-local address may be used. A kernel without IPv6 has no such sysctls.
 	 */
 	netns_sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_ra", "0");
 	netns_sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_dad", "0");
@@ -259,8 +271,8 @@ static int set_up(struct gate *gate)
 }
 
 /*
- * Makes the device send to the remote VTEP and accept its packets. A device that answers questions itself (proxy) does
- * not pass them on, so the neighbours are added, too.
+ * Makes the device send to the remote VTEP and accept its packets. A device that answers questions
+ * itself (proxy) does not pass them on, so the neighbours are added, too.
  */
 static int lead_into_tunnel(struct gate *gate)
 {
@@ -274,7 +286,7 @@ static int lead_into_tunnel(struct gate *gate)
 }
 
 /* The TAP's filter goes with the TAP; the one on the host's device is recorded. */
-static int attach(struct gate *gate, const struct gate_settings *settings)
+static int attach_programs(struct gate *gate, const struct gate_settings *settings)
 {
 	struct journal_place place = { .netns_fd = -1,
 				       .device = settings->via,
@@ -388,11 +400,13 @@ int gate_open(const struct gate_settings *settings, struct gate **ret_gate)
 	rc = rc ? rc : check_unused(gate->nl, &sides[1]);
 	rc = rc || !settings->via ? rc : find_entrance(gate, settings->via);
 	rc = rc ? rc : open_tap(gate);
-	rc = rc ? rc : set_up(gate);
+	rc = rc ? rc : set_up_tap(gate);
 	if (rc)
 		return rc;
-	rc = attach(gate, settings);
-	/* Without BPF packets still enter by the TAP, but it is not known whether GRO merged any. */
+	rc = attach_programs(gate, settings);
+	/*
+	 * Without BPF packets still enter by the TAP, but it is not known whether GRO merged any.
+	 */
 	if (rc && (settings->vouching || settings->via))
 		return rc;
 	if (rc)
@@ -422,7 +436,7 @@ void gate_close(struct gate *gate)
 	free(gate);
 }
 
-const struct gate_info *gate_info(const struct gate *gate)
+const struct gate_info *gate_describe(const struct gate *gate)
 {
 	return &gate->info;
 }
@@ -444,14 +458,17 @@ void gate_send(const struct gate *gate, const struct gate_way *way, const uint8_
 			return;
 		sent = wrapped;
 	}
-	/* If the TAP does not take a frame, it is lost, as on any wire: the peer sends again what is missing. */
+	/*
+	 * If the TAP does not take a frame, it is lost, as on any wire: the peer sends again what
+	 * is missing.
+	 */
 	if (write(gate->info.fd, sent, len) < 0)
 		return;
 }
 
 /* Answers a question for the MAC address of one of the two. Returns whether it was one. */
-static bool answer(const struct gate *gate, const struct gate_way *way, const uint8_t *frame,
-		   size_t len, const uint8_t *v4, const uint8_t *v6)
+static bool answer_question(const struct gate *gate, const struct gate_way *way,
+			    const uint8_t *frame, size_t len, const uint8_t *v4, const uint8_t *v6)
 {
 	uint8_t answer[BUILD_NEIGHBOUR_MAX];
 	size_t answer_len;
@@ -476,13 +493,13 @@ bool gate_take(struct gate *gate, const uint8_t *frame, size_t len, struct gate_
 	size_t inner = 0, inner_len = len;
 
 	if (gate->outer) {
-		if (answer(gate, &packet.way, frame, len, gate->vtep_v4, gate->vtep_v6) ||
+		if (answer_question(gate, &packet.way, frame, len, gate->vtep_v4, gate->vtep_v6) ||
 		    tunnel_open(frame, len, gate->info.drops_of.outer_port, &packet.way.tunnel,
 				&inner, &inner_len))
 			return false;
 	}
-	if (inner_len < ETH_HLEN || answer(gate, &packet.way, frame + inner, inner_len,
-					   gate->info.peer_v4, gate->info.peer_v6))
+	if (inner_len < ETH_HLEN || answer_question(gate, &packet.way, frame + inner, inner_len,
+						    gate->info.peer_v4, gate->info.peer_v6))
 		return false;
 	memcpy(packet.way.own_mac, gate->outer ? peer_mac : frame + inner, 6);
 	memcpy(packet.way.remote_mac, frame + inner + 6, 6);

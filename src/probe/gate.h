@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The outside world, as a probed host sees it: a TAP device, and beyond it a peer at a documentation address, which no
- * real host has (RFC 5737, RFC 3849). The device's addresses, routes, neighbour entries and sysctls belong to it, and
- * the kernel removes it when this process ends, even after SIGKILL.
+ * The outside world, as a probed host sees it: a TAP device, and beyond it a peer at a
+ * documentation address, which no real host has (RFC 5737, RFC 3849). The device's addresses,
+ * routes, neighbour entries and sysctls belong to it, and the kernel removes it when this process
+ * ends, even after SIGKILL.
  *
- * If packets enter by a VXLAN device, they come in outer packets from a made-up VTEP beyond the TAP. Then the TAP is
- * the underlay, and the peer is a neighbour on the VXLAN device.
+ * If packets enter by a VXLAN device, they come in outer packets from a made-up VTEP beyond the
+ * TAP. Then the TAP is the underlay, and the peer is a neighbour on the VXLAN device.
  */
 #ifndef TRUESUM_PROBE_GATE_H
 #define TRUESUM_PROBE_GATE_H
@@ -32,7 +33,10 @@
 #define GATE_VTEP_V4 "198.51.100.2"
 #define GATE_VTEP_V6 "2001:db8:7473:756e::2"
 
-/* A route with a prefix of this length or longer means that the host uses the documentation addresses itself. */
+/*
+ * A route with a prefix of this length or longer means that the host uses the documentation
+ * addresses itself.
+ */
 #define GATE_DOCUMENTATION_V4 24
 #define GATE_DOCUMENTATION_V6 32
 
@@ -49,30 +53,34 @@ struct gate_info {
 	int fd; /* the TAP, non-blocking: read() yields one Ethernet frame for gate_take() */
 	int entrance; /* index of the device by which packets enter, in the host's namespace */
 	uint8_t peer_v4[4], peer_v6[16];
-	struct drops_of drops_of; /* the peer's packets, for drops_open() */
+	struct drops_of drops_of; /* the peer's packets, for drop_open() */
 	char no_v4[200], no_v6[200]; /* why the host cannot reach the peer by this family */
 	char no_merging[200]; /* why segments that are written in a row are not merged by GRO */
 };
 
 /*
- * Builds the gate in the namespace this thread is in. Errors, all with a sentence: -EADDRINUSE if a route of the host
- * leads to the documentation addresses, -EBUSY if another probe runs, -ENODEV if there is no device `via`, -EOPNOTSUPP
- * if that is a VXLAN device of a kind that outer packets cannot be made for, -EPERM without privilege.
+ * Builds the gate in the namespace this thread is in. Errors, all with a sentence: -EADDRINUSE if a
+ * route of the host leads to the documentation addresses, -EBUSY if another probe runs, -ENODEV if
+ * there is no device `via`, -EOPNOTSUPP if that is a VXLAN device of a kind that outer packets
+ * cannot be made for, -EPERM without privilege.
  *
- * The device `via` gets a filter at its egress until gate_close(), which is recorded (net/journal.h). If the host's
- * routes do not lead out by it, it also gets an address; if the probe cannot remove it, the kernel does, two minutes
- * later. A VXLAN device also gets forwarding entries and neighbours, which are recorded.
+ * The device `via` gets a filter at its egress until gate_close(), which is recorded
+ * (net/journal.h). If the host's routes do not lead out by it, it also gets an address; if the
+ * probe cannot remove it, the kernel does, two minutes later. A VXLAN device also gets forwarding
+ * entries and neighbours, which are recorded.
  */
 int gate_open(const struct gate_settings *settings, struct gate **ret_gate);
 void gate_close(struct gate *gate);
 DEFINE_CLEANUP(struct gate *, gate, gate_close)
 
-const struct gate_info *gate_info(const struct gate *gate);
+/* The gate's own; it does not change. */
+const struct gate_info *gate_describe(const struct gate *gate);
 
 /*
- * Whether packets get out. On a busy host a new device's queue and addresses may work only a while after the kernel has
- * acknowledged them; what is sent earlier is lost. So each call sends the peer a datagram by each family that none has
- * come out of yet. True when both have, or after three seconds without. Read and take frames between the calls.
+ * Whether packets get out. On a busy host a new device's queue and addresses may work only a while
+ * after the kernel has acknowledged them; what is sent earlier is lost. So each call sends the peer
+ * a datagram by each family that none has come out of yet. True when both have, or after three
+ * seconds without. Read and take frames between the calls.
  */
 bool gate_is_ready(struct gate *gate, uint64_t now_ns);
 
@@ -89,14 +97,15 @@ struct gate_packet {
 };
 
 /*
- * Handles a frame that was read from the TAP: answers questions for MAC addresses (ARP, neighbour solicitation). True
- * if it carries a packet to the peer.
+ * Handles a frame that was read from the TAP: answers questions for MAC addresses (ARP, neighbour
+ * solicitation). True if it carries a packet to the peer.
  */
 bool gate_take(struct gate *gate, const uint8_t *frame, size_t len, struct gate_packet *ret_packet);
 
 /*
- * Sends a frame of `len` bytes back by a way. `sent` is the frame as it is after its damage, `intact` as it was before;
- * an outer packet contains the former and has the checksum of the latter.
+ * Sends a frame of `len` bytes back by a way. `sent` is the frame as it is after its damage,
+ * `intact` as it was before; an outer packet contains the former and has the checksum of the
+ * latter.
  */
 void gate_send(const struct gate *gate, const struct gate_way *way, const uint8_t *intact,
 	       const uint8_t *sent, size_t len);

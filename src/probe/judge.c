@@ -2,9 +2,10 @@
 /*
  * Verdicts: see judge.h.
  *
- * "verified" needs four things: the intact messages arrived. The one whose flipped bits cancel arrived, damaged, which
- * shows that damage gets through when nothing notices it. The other damaged messages did not arrive. And it is known
- * who dropped them. If any of this is missing, the verdict is "unknown", and the reason says what is missing.
+ * "verified" needs four things: the intact messages arrived. The one whose flipped bits cancel
+ * arrived, damaged, which shows that damage gets through when nothing notices it. The other damaged
+ * messages did not arrive. And it is known who dropped them. If any of this is missing, the verdict
+ * is "unknown", and the reason says what is missing.
  */
 #include "probe/judge.h"
 
@@ -38,7 +39,10 @@ static enum caught_by who_caught(const struct peer_evidence *evidence,
 			continue;
 		if (is_csum(drop) && drop->tunnelled)
 			return CAUGHT_OUTER_UDP;
-		/* A packet that is dropped while a socket's queue is read has no namespace any more. */
+		/*
+		 * A packet that is dropped while a socket's queue is read has no namespace any
+		 * more.
+		 */
 		if (is_csum(drop) && (!drop->netns || is_here(drop, context->target_netns)))
 			return CAUGHT_SOCKET;
 		if (is_csum(drop) && is_here(drop, context->host_netns))

@@ -26,7 +26,10 @@ struct judge_context {
 	bool host_forwards; /* packets of this family */
 	struct judge_drop drop[JUDGE_DROPS_MAX];
 	unsigned int drop_count;
-	/* By how much the protocol's counters of wrong checksums rose, over all of the target's exchanges. */
+	/*
+	 * By how much the protocol's counters of wrong checksums rose, over all of the target's
+	 * exchanges.
+	 */
 	uint64_t target_errors, host_errors;
 	uint64_t host_udp_errors; /* the host's counter of UDP, whatever the protocol */
 	unsigned int damaged; /* messages of all these exchanges whose damage a checksum notices */
@@ -37,7 +40,7 @@ struct judge_context {
 struct judgement {
 	enum verdict verdict;
 	enum caught_by by;
-	bool inherent; /* damage was delivered because the packets have no checksum: no fault of the target's */
+	bool inherent; /* damage was delivered as there is no checksum: no defect */
 	char reason[200]; /* why it is blocked or unknown; empty otherwise */
 };
 

@@ -17,7 +17,7 @@
 enum {
 	AT_NUMBER = 1,
 	AT_FLIP = 75, /* 'e': the flipped bit is 1 and becomes 0 */
-	AT_UP = 80, /* 'a': a bit becomes 1; an even distance away, in 'w', the same bit becomes 0 */
+	AT_UP = 80, /* 'a': a bit becomes 1; at AT_DOWN, in 'w', the same bit becomes 0 */
 	AT_DOWN = 84,
 	AT_VARIANT = 100,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The checks that a probe runs, and the bytes it sends for them. A check is a row of messages, each with a
- * payload of PAYLOAD_LEN bytes; some are damaged on purpose. Pure: bytes only.
+ * The checks that a probe runs, and the bytes it sends for them. A check is a row of messages, each
+ * with a payload of PAYLOAD_LEN bytes; some are damaged on purpose. Pure: bytes only.
  */
 #ifndef TRUESUM_PROBE_PAYLOAD_H
 #define TRUESUM_PROBE_PAYLOAD_H
@@ -17,9 +17,9 @@
 enum message {
 	MESSAGE_END, /* no message: ends a list */
 	MESSAGE_INTACT,
-	MESSAGE_BAD_PAYLOAD, /* one bit of the payload flipped; the checksum is that of the original */
-	MESSAGE_BAD_FIELD, /* another payload with its own checksum, of which one bit is flipped */
-	MESSAGE_CANCELLING, /* two flipped bits that cancel: no checksum notices, so it must arrive */
+	MESSAGE_BAD_PAYLOAD, /* one flipped bit under the checksum of the original */
+	MESSAGE_BAD_FIELD, /* another payload, with its own checksum, one bit of that flipped */
+	MESSAGE_CANCELLING, /* two flips that no checksum notices, so it must arrive */
 };
 
 enum check_shape { SHAPE_SINGLE, SHAPE_MERGED, SHAPE_NO_CHECK, SHAPE_FRAGMENTS };
@@ -44,7 +44,10 @@ unsigned int payload_number(const uint8_t payload[PAYLOAD_LEN]);
 /* Changes an intact payload into the one that such a message carries. */
 void payload_damage(enum message message, uint8_t payload[PAYLOAD_LEN]);
 
-/* Flips one bit of a checksum field. The result is never 0, which means "no checksum" in UDP (RFC 768). */
+/*
+ * Flips one bit of a checksum field. The result is never 0, which means "no checksum" in UDP (RFC
+ * 768).
+ */
 void payload_damage_field(uint8_t field[2]);
 
 /* Whether a checksum notices the damage. */

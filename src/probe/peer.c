@@ -2,14 +2,14 @@
 /*
  * An exchange: see peer.h.
  *
- * TCP: the peer answers the SYN. When the handshake is complete it writes all messages, each as one segment. A damaged
- * message is followed at once by an intact copy. If the target verifies, TCP drops the first and takes the second;
- * if it does not, TCP takes the first and drops the second as a duplicate. So the verdict needs no timeout. A message
- * whose damage no checksum notices has no copy: it must arrive. If the exchange stalls, intact copies of the missing
- * messages are sent.
+ * TCP: the peer answers the SYN. When the handshake is complete it writes all messages, each as one
+ * segment. A damaged message is followed at once by an intact copy. If the target verifies, TCP
+ * drops the first and takes the second; if it does not, TCP takes the first and drops the second as
+ * a duplicate. So the verdict needs no timeout. A message whose damage no checksum notices has no
+ * copy: it must arrive. If the exchange stalls, intact copies of the missing messages are sent.
  *
- * UDP: the target sends one datagram, which opens the way back through NAT. The peer's datagrams carry their number.
- * When the last one arrives, which is intact, the others have had their time.
+ * UDP: the target sends one datagram, which opens the way back through NAT. The peer's datagrams
+ * carry their number. When the last one arrives, which is intact, the others have had their time.
  */
 #include "probe/peer.h"
 
@@ -31,9 +31,7 @@
 
 #define FRAME_MAX 600
 #define SEGMENT_FIRST_SEQ UINT32_C(0x74730000) /* the peer's initial sequence number */
-#define PATIENCE_NS                                                                                \
-	UINT64_C(                                                                                  \
-		3200000000) /* wait so long for a sign of life: SYNs are repeated after 1 s and 3 s */
+#define PATIENCE_NS UINT64_C(3200000000) /* without a packet; SYNs are repeated after 1 s and 3 s */
 #define STALL_NS UINT64_C(100000000) /* after this time what did not arrive is sent again */
 #define STALLS_MAX 10
 
@@ -60,7 +58,7 @@ struct peer {
 /* The peer's address, 4 or 16 bytes. */
 static const uint8_t *own_address(const struct peer *peer)
 {
-	const struct gate_info *info = gate_info(peer->gate);
+	const struct gate_info *info = gate_describe(peer->gate);
 
 	return peer->family == AF_INET ? info->peer_v4 : info->peer_v6;
 }
@@ -379,7 +377,7 @@ static void limit_hops(const struct peer *peer, unsigned int forwards)
 		setsockopt(peer->fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops));
 }
 
-static int open_socket(struct peer *peer, const struct peer_target *target)
+static int open_target_socket(struct peer *peer, const struct peer_target *target)
 {
 	_cleanup_(netns_leave) int home = -1;
 	struct linger reset = { .l_onoff = 1 }; /* so that closing leaves no TIME_WAIT */
@@ -418,7 +416,7 @@ int peer_start(const struct gate *gate, const struct peer_target *target, const 
 	peer->began_ns = clock_ns();
 	while (check->messages[peer->message_count] != MESSAGE_END)
 		peer->message_count++;
-	rc = open_socket(peer, target);
+	rc = open_target_socket(peer, target);
 	if (rc) {
 		peer_end(peer, NULL);
 		return rc;

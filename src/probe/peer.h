@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One check of a probe, as an exchange between two ends that truesum both plays: a socket in the target's
- * namespace, which connects out, and the peer outside of the gate. The peer answers with the check's messages,
- * some of them damaged on purpose. What the socket reads is the evidence.
+ * One check of a probe, as an exchange between two ends that truesum both plays: a socket in the
+ * target's namespace, which connects out, and the peer outside of the gate. The peer answers with
+ * the check's messages, some of them damaged on purpose. What the socket reads is the evidence.
  */
 #ifndef TRUESUM_PROBE_PEER_H
 #define TRUESUM_PROBE_PEER_H
@@ -28,9 +28,8 @@ struct peer_evidence {
 	int error; /* errno of connect() or of the connection; 0 */
 	bool met; /* a packet from the target reached the peer */
 	enum arrival arrived[CHECK_MESSAGES_MAX];
-	bool has_damaged; /* a message whose damage a checksum notices was not read as it was */
-	uint8_t sent[PAYLOAD_LEN],
-		read[PAYLOAD_LEN]; /* then: the first such payload, intact and as read */
+	bool has_damaged; /* checksums notice the damage of some message, and yet it was read */
+	uint8_t sent[PAYLOAD_LEN], read[PAYLOAD_LEN]; /* the first of these, intact and as read */
 	uint32_t tx_good, tx_bad, tx_unfinished; /* frames from the target, by their checksums */
 	bool merged; /* GRO merged messages */
 	bool outer_sum; /* the messages went in tunnel packets that have a checksum of their own */
@@ -43,10 +42,10 @@ struct peer_target {
 };
 
 /*
- * Starts an exchange: opens a socket at the target and connects it to the peer's `port`, which no other peer may use.
- * The caller polls *ret_fd (-1: no socket) for EPOLLIN; it stays the peer's. The hop limit is two more than the way to
- * the gate needs, so that a packet that goes astray does not get far. A failure of connect() is no error here, but
- * part of the evidence.
+ * Starts an exchange: opens a socket at the target and connects it to the peer's `port`, which no
+ * other peer may use. The caller polls *ret_fd (-1: no socket) for EPOLLIN; it stays the peer's.
+ * The hop limit is two more than the way to the gate needs, so that a packet that goes astray does
+ * not get far. A failure of connect() is no error here, but part of the evidence.
  */
 int peer_start(const struct gate *gate, const struct peer_target *target, const struct check *check,
 	       int family, uint16_t port, struct peer **ret_peer, int *ret_fd);
@@ -57,10 +56,16 @@ void peer_take_packet(struct peer *peer, const struct gate_packet *packet);
 /* Reads what the target's socket has received. */
 void peer_read_socket(struct peer *peer);
 
-/* Sends again what may have been lost, and gives up in the end. Call it every few ms. Returns whether it is over. */
+/*
+ * Sends again what may have been lost, and gives up in the end. Call it every few ms. Returns
+ * whether it is over.
+ */
 bool peer_tick(struct peer *peer, uint64_t now_ns);
 
-/* Closes the socket and frees the peer (NULL: does nothing); writes what was found to `ret`, unless that is NULL. */
+/*
+ * Closes the socket and frees the peer (NULL: does nothing); writes what was found to `ret`, unless
+ * that is NULL.
+ */
 void peer_end(struct peer *peer, struct peer_evidence *ret);
 
 #endif

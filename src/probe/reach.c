@@ -86,7 +86,10 @@ static int reach_entrance(const struct space *own, const struct device *device,
 	if (!source)
 		return 0;
 	rc = nl_open(-1, NETLINK_ROUTE, &nl);
-	/* If the kernel would not forward the packets, it drops them and reports the reason: no harm done. */
+	/*
+	 * If the kernel would not forward the packets, it drops them and reports the reason: no
+	 * harm done.
+	 */
 	if (rc || route_get(nl, family == AF_INET ? GATE_PEER_V4 : GATE_PEER_V6, source,
 			    device->master ? device->master : device->index, &forward))
 		return rc;

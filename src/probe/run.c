@@ -2,9 +2,9 @@
 /*
  * Running a probe: see run.h.
  *
- * Each exchange has a port of the peer's for itself. By the port a frame that comes out of the gate, or a drop that the
- * kernel reports, is known to belong to it, even if NAT changes the target's address. Targets start in order, as long
- * as fewer than EXCHANGES_MAX exchanges are open.
+ * Each exchange has a port of the peer's for itself. By the port a frame that comes out of the
+ * gate, or a drop that the kernel reports, is known to belong to it, even if NAT changes the
+ * target's address. Targets start in order, as long as fewer than EXCHANGES_MAX exchanges are open.
  */
 #include "probe/run.h"
 
@@ -21,10 +21,12 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/loop.h"
+#include "base/trace.h"
 #include "bpf/drop.h"
 #include "net/conntrack.h"
 #include "net/counter.h"
 #include "net/inventory.h"
+#include "net/netns.h"
 #include "net/nl.h"
 #include "probe/reach.h"
 
@@ -82,7 +84,7 @@ static uint32_t netns_number(const struct run *run, size_t space)
 /* Removes connection tracking's entries for the peer in that namespace, a killed run's, too. */
 static void forget_connections(const struct run *run, int netns_fd)
 {
-	const struct gate_info *info = gate_info(run->gate);
+	const struct gate_info *info = gate_describe(run->gate);
 	_cleanup_(netns_leave) int home = -1;
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 
@@ -141,7 +143,7 @@ static int gate_ready(void *owner, uint32_t events)
 	for (unsigned int i = 0; i < FRAMES_A_ROUND; i++) {
 		struct gate_packet packet;
 		const struct exchange *exchange;
-		ssize_t len = read(gate_info(run->gate)->fd, run->frame, sizeof(run->frame));
+		ssize_t len = read(gate_describe(run->gate)->fd, run->frame, sizeof(run->frame));
 
 		if (len < 0 && (errno == EAGAIN || errno == EINTR))
 			return 0;
@@ -189,6 +191,8 @@ static int start_exchange(struct run *run, size_t number, const struct check *ro
 	run->progress[number].open++;
 	target->check[target->check_count++] =
 		(struct probe_check){ .check = row, .family = family };
+	trace("probe", "%s: %s v%d begins, port %u", space->name, row->name,
+	      family == AF_INET ? 4 : 6, exchange->port);
 	return 0;
 }
 
@@ -208,12 +212,15 @@ static bool has_address(const struct space *space, int family)
 	return false;
 }
 
-/* Whether the family can be tried; the target gets the reason if not. It need not have an address of each family. */
+/*
+ * Whether the family can be tried; the target gets the reason if not. It need not have an address
+ * of each family.
+ */
 static bool may_try(const struct run *run, struct probe_target *target, int family)
 {
 	const struct space *space = &run->inventory->space[target->space];
 	char *why = family == AF_INET ? target->no_v4 : target->no_v6;
-	const struct gate_info *info = gate_info(run->gate);
+	const struct gate_info *info = gate_describe(run->gate);
 	const char *host_why = family == AF_INET ? info->no_v4 : info->no_v6;
 
 	if (*host_why)
@@ -234,7 +241,9 @@ static int start_target(struct run *run, size_t number)
 	int rc = counter_read(space->own ? -1 : space->fd, &run->progress[number].before);
 
 	for (size_t i = 0; !rc && i < check_row_count; i++) {
-		/* GRO does not merge datagrams for a socket of this namespace (udp_gro_receive()). */
+		/*
+		 * GRO does not merge datagrams for a socket of this namespace (udp_gro_receive()).
+		 */
 		if (space->own && check_rows[i].proto == IPPROTO_UDP &&
 		    check_rows[i].shape == SHAPE_MERGED)
 			continue;
@@ -311,8 +320,11 @@ struct contexts {
 	size_t count;
 };
 
-/* Whether the namespace may be ours: a probe in an unrelated namespace has the same peer. 0: it has no number. */
-static bool is_known(const struct run *run, uint32_t netns)
+/*
+ * Whether the namespace may be ours: a probe in an unrelated namespace has the same peer. 0: it has
+ * no number.
+ */
+static bool is_in_inventory(const struct run *run, uint32_t netns)
 {
 	for (size_t i = 0; netns && i < run->inventory->space_count; i++)
 		if (netns_number(run, i) == netns)
@@ -327,7 +339,7 @@ static void take_drop(void *owner, const struct drop_key *key, const char *reaso
 
 	(void)packets;
 	if (key->port < FIRST_PORT || key->port >= FIRST_PORT + contexts->count ||
-	    !is_known(contexts->run, key->netns))
+	    !is_in_inventory(contexts->run, key->netns))
 		return;
 	context = &contexts->context[key->port - FIRST_PORT];
 	if (context->drop_count < JUDGE_DROPS_MAX)
@@ -352,7 +364,10 @@ static uint64_t errors_of(const struct counters *counters, uint8_t proto)
 	return proto == IPPROTO_TCP ? counters->tcp_in_csum_errors : counters->udp_in_csum_errors;
 }
 
-/* How many messages of a target's checks over the protocol carry damage that their own checksum notices. */
+/*
+ * How many messages of a target's checks over the protocol carry damage that their own checksum
+ * notices.
+ */
 static unsigned int count_noticeable(const struct probe_target *target, uint8_t proto)
 {
 	unsigned int count = 0;
@@ -375,7 +390,9 @@ static enum verdict conclude_target(const struct probe_target *target)
 	for (size_t i = 0; i < target->check_count; i++) {
 		const struct probe_check *check = &target->check[i];
 
-		/* If fragments or merged packets do not get through, damage cannot come in by them. */
+		/*
+		 * If fragments or merged packets do not get through, damage cannot come in by them.
+		 */
 		if (!check->in.inherent &&
 		    (check->in.verdict != VERDICT_BLOCKED || check->check->shape == SHAPE_SINGLE))
 			seen[check->in.verdict]++;
@@ -402,6 +419,14 @@ static enum verdict conclude_probe(const struct probe *probe)
 	return worst == VERDICTS ? VERDICT_BLOCKED : worst;
 }
 
+static void trace_check(const struct space *space, const struct probe_check *check)
+{
+	trace("probe", "%s: %s v%d in %s, by %s%s%s; out %s", space->name, check->check->name,
+	      check->family == AF_INET ? 4 : 6, verdict_names[check->in.verdict],
+	      caught_by_names[check->in.by], *check->in.reason ? ": " : "", check->in.reason,
+	      verdict_names[check->out.verdict]);
+}
+
 /* `context`: those of the target's checks. */
 static void judge_target(struct run *run, size_t number, struct judge_context *context,
 			 const struct counters *host_after)
@@ -409,7 +434,7 @@ static void judge_target(struct run *run, size_t number, struct judge_context *c
 	struct probe_target *target = &run->probe->target[number];
 	const struct space *space = space_of(run, number);
 	const struct counters *before = &run->progress[number].before;
-	const char *no_merging = gate_info(run->gate)->no_merging;
+	const char *no_merging = gate_describe(run->gate)->no_merging;
 	struct counters after = *before;
 
 	counter_read(space->own ? -1 : space->fd, &after);
@@ -431,11 +456,12 @@ static void judge_target(struct run *run, size_t number, struct judge_context *c
 		context->no_merging = *no_merging ? no_merging : NULL;
 		judge_in(check->check, &check->evidence, context, &check->in);
 		judge_out(&check->evidence, &check->out);
+		trace_check(space, check);
 	}
 	target->verdict = conclude_target(target);
 }
 
-static int judge_all(struct run *run)
+static int judge_targets(struct run *run)
 {
 	size_t count = run->next_port - FIRST_PORT, at = 0;
 	_cleanup_free_ struct judge_context *context = calloc(count + 1, sizeof(*context));
@@ -461,6 +487,8 @@ static int judge_all(struct run *run)
 
 static void end_run(struct run *run)
 {
+	if (!run)
+		return;
 	for (size_t i = 0; i < EXCHANGES_MAX; i++)
 		if (run->exchange[i].peer)
 			close_exchange(&run->exchange[i]);
@@ -475,13 +503,9 @@ static void end_run(struct run *run)
 	free(run);
 }
 
-static void cleanup_run(struct run **run)
-{
-	if (*run)
-		end_run(*run);
-}
+DEFINE_CLEANUP(struct run *, run, end_run)
 
-static int set_up(struct run *run, size_t count)
+static int set_up_run(struct run *run, size_t count)
 {
 	struct rlimit files;
 	int rc;
@@ -498,12 +522,12 @@ static int set_up(struct run *run, size_t count)
 	rc = gate_open(&run->settings->gate, &run->gate);
 	if (rc)
 		return rc;
-	run->probe->no_drop_reasons = drop_open(&gate_info(run->gate)->drops_of, &run->drops);
+	run->probe->no_drop_reasons = drop_open(&gate_describe(run->gate)->drops_of, &run->drops);
 	rc = counter_read(-1, &run->host_before);
 	rc = rc ? rc : loop_new(&run->loop);
 	rc = rc ? rc : loop_add_signals(run->loop, interrupted, run);
 	rc = rc ? rc
-		: loop_add_fd(run->loop, gate_info(run->gate)->fd, EPOLLIN, gate_ready, run,
+		: loop_add_fd(run->loop, gate_describe(run->gate)->fd, EPOLLIN, gate_ready, run,
 			      &run->gate_source);
 	return rc ? rc : loop_add_timer(run->loop, 1, TICK_NS, tick, run, &run->tick);
 }
@@ -511,7 +535,7 @@ static int set_up(struct run *run, size_t count)
 int probe_run(const struct probe_settings *settings, const struct inventory *inventory,
 	      const size_t *spaces, size_t count, struct probe *ret_probe)
 {
-	_cleanup_(cleanup_run) struct run *run = calloc(1, sizeof(*run));
+	_cleanup_(run_cleanup) struct run *run = calloc(1, sizeof(*run));
 	struct probe probe = { 0 };
 	uint64_t start = clock_ns();
 	int rc;
@@ -524,12 +548,15 @@ int probe_run(const struct probe_settings *settings, const struct inventory *inv
 	run->settings = settings;
 	run->inventory = inventory;
 	run->probe = &probe;
-	rc = set_up(run, count);
+	rc = set_up_run(run, count);
 	for (size_t i = 0; !rc && i < count; i++)
 		probe.target[probe.target_count++].space = spaces[i];
 	rc = rc ? rc : loop_run(run->loop);
-	rc = rc ? rc : judge_all(run);
-	/* Exchanges that are still open write to the targets, so end them before that memory is freed. */
+	rc = rc ? rc : judge_targets(run);
+	/*
+	 * Exchanges that are still open write to the targets, so end them before that memory is
+	 * freed.
+	 */
 	end_run(TAKE_PTR(run));
 	probe.seconds = (double)(clock_ns() - start) / 1e9;
 	if (rc)

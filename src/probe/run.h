@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A probe of many targets through one gate: their exchanges run side by side on one event loop. The namespace this
- * thread is in plays the host.
+ * A probe of many targets through one gate: their exchanges run side by side on one event loop. The
+ * namespace this thread is in plays the host.
  */
 #ifndef TRUESUM_PROBE_RUN_H
 #define TRUESUM_PROBE_RUN_H
@@ -50,9 +50,9 @@ struct probe_settings {
 };
 
 /*
- * Probes the spaces of the inventory with these numbers. The caller frees the result with probe_release(). -errno with a
- * sentence if nothing could be tried (gate_open()'s, -E2BIG); -EINTR if a signal ended it. The gate is closed in
- * every case.
+ * Probes the spaces of the inventory with these numbers. The caller frees the result with
+ * probe_release(). -errno with a sentence if nothing could be tried (gate_open()'s, -E2BIG); -EINTR
+ * if a signal ended it. The gate is closed in every case.
  */
 int probe_run(const struct probe_settings *settings, const struct inventory *inventory,
 	      const size_t *spaces, size_t count, struct probe *ret_probe);

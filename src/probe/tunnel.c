@@ -57,7 +57,10 @@ static bool take_udp(struct cursor *at, uint16_t port, struct tunnel *back)
 
 	if (!udp || cursor_be16(udp + 2) != port || cursor_be16(udp + 4) < UDP_LEN)
 		return false;
-	/* A VTEP takes the source port from a hash of the inner flow. The receiver takes any; this is one. */
+	/*
+	 * A VTEP takes the source port from a hash of the inner flow. The receiver takes any; this
+	 * is one.
+	 */
 	back->src_port = cursor_be16(udp);
 	back->dst_port = port;
 	back->no_check = !cursor_be16(udp + 6);
@@ -99,7 +102,10 @@ int tunnel_open(const uint8_t *frame, size_t len, uint16_t port, struct tunnel *
 	return 0;
 }
 
-/* A VTEP may leave out the UDP checksum over IPv6, too (RFC 6935), so that is not wrong on any port. */
+/*
+ * A VTEP may leave out the UDP checksum over IPv6, too (RFC 6935), so that is not wrong on any
+ * port.
+ */
 static bool is_wrong(const struct packet_layer *layer)
 {
 	return layer->verdict == SUM_BAD || layer->verdict == SUM_ARTEFACT;

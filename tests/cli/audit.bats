@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell of its own, and sets stderr
 #
-# `truesum audit` on a small host of its own: a bridge br0 with three containers c1 to c3 on it, and a routed
-# one, r. It has its own network, mount and process namespaces, so that nothing else is seen from there.
+# `truesum audit` on a small host of its own: a bridge br0 with three containers c1 to c3 on it, and
+# a routed one, r. It has its own network, mount and process namespaces, so that nothing else is
+# seen from there.
 
 bats_require_minimum_version 1.5.0
 TRUESUM=${TRUESUM:-$BATS_TEST_DIRNAME/../../build/truesum}

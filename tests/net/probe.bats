@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum probe` on ways to connect a container: it agrees with the lab, names what blocks it, leaves nothing behind,
-# and sends nothing to anybody else.
+# `truesum probe` on ways to connect a container: it agrees with the lab, names what blocks it,
+# leaves nothing behind, and sends nothing to anybody else.
 # shellcheck disable=SC2016,SC2030,SC2031 # $status is one test's; the scripts expand in the world, not here
 
 bats_require_minimum_version 1.5.0
@@ -18,8 +18,8 @@ setup_file() {
 	[ "$code" = 0 ]
 }
 
-# lab TOPOLOGY BEHAVIOUR: the lab's verdicts on TCP, both families, in the words of verdicts(). Lab and probe have
-# different names for the places.
+# lab TOPOLOGY BEHAVIOUR: the lab's verdicts on TCP, both families, in the words of verdicts(). Lab
+# and probe have different names for the places.
 lab() {
 	jq -r --arg topology "$1" --arg behaviour "$2" '[.cells[] |
 		select(.topology == $topology and .behaviour == $behaviour and .mitigation == "none" and (.skipped | not)) |
@@ -32,8 +32,9 @@ FRAGMENTS='select(.shape == "fragments")'
 WHOLE='select(.shape != "fragments")'
 CORRUPT=delivers-corrupt
 
-# like_lab TOPOLOGY "ARG..." [NS:DEV...]: probe and lab agree on the kernel as it is, with the 2016 statement on these
-# veth ends, and again without. `corrupt` vouches for first fragments only, so for no fragmented datagram.
+# like_lab TOPOLOGY "ARG..." [NS:DEV...]: probe and lab agree on the kernel as it is, with the 2016
+# statement on these veth ends, and again without. `corrupt` vouches for first fragments only, so
+# for no fragmented datagram.
 like_lab() {
 	local topology=$1 args=() end want n=0
 	read -ra args <<<"$2"
@@ -108,7 +109,8 @@ lying() {
 	like_lab nat "" -:v0
 	like_lab masquerade "" -:v0
 	FILTER=$WHOLE lying $CORRUPT
-	# Conntrack puts fragments together and apart again: that takes the mark off, so the target verifies.
+	# Conntrack puts fragments together and apart again: that takes the mark off, so the target
+	# verifies.
 	expect 1 verified:socket "$FRAGMENTS"
 }
 
@@ -131,7 +133,8 @@ lying() {
 	stop veth
 }
 
-# The lab's lying NIC vouches for the outer checksum only; the probe's for both, like a card that knows tunnels.
+# The lab's lying NIC vouches for the outer checksum only; the probe's for both, like a card that
+# knows tunnels.
 @test "probe: VXLAN without outer checksum, as in the lab; a NIC that vouches falsely defeats it" {
 	build routed
 	build vxlan off
@@ -249,15 +252,15 @@ lying() {
 	stop veth
 }
 
-# If tunnels or translation are in use anywhere on the machine, the kernel looks for the host's own sockets before it
-# merges.
+# If tunnels or translation are in use anywhere on the machine, the kernel looks for the host's own
+# sockets before it merges.
 @test "probe: the host itself verifies beside a tunnel, too" {
 	build vxlan off
 	probe -p 1
 	expect 0 verified:socket
 }
 
-# ---- Blocked --------------------------------------------------------------------------------------------------
+# ---- Blocked -------------------------------------------------------------------------------------
 
 # blocked REASON [FILTER]: nothing got through, and every reason matches
 blocked() {
@@ -308,7 +311,8 @@ it has no route to the outside" ]
 
 @test "probe: blocked by rp_filter, for the family it is of" {
 	build routed
-	# First let the neighbours learn each other: rp_filter leaves the container's ARP unanswered, too.
+	# First let the neighbours learn each other: rp_filter leaves the container's ARP
+	# unanswered, too.
 	probe -n C
 	expect 0 verified:socket
 	world ip route add 10.6.0.2/32 dev nic
@@ -336,7 +340,8 @@ it has no route to the outside" ]
 
 @test "probe: wrong checksums in what the container sends are reported" {
 	build routed
-	# A broken driver sends such packets: a flip in the container's own UDP under the original checksum.
+	# A broken driver sends such packets: a flip in the container's own UDP under the original
+	# checksum.
 	start flip "$TRUESUM" corrupt --netns C --dev eth0 --match udp --offset 3
 	wait_for "world ip netns exec C tc filter show dev eth0 egress | grep -q tsum_corrupt"
 	probe -n C
@@ -348,7 +353,7 @@ it has no route to the outside" ]
 	stop flip
 }
 
-# ---- Refusals and bad targets -----------------------------------------------------------------------------------
+# ---- Refusals and bad targets --------------------------------------------------------------------
 
 # refuses EXIT PATTERN ARG...: prints exactly one line, which matches
 refuses() {
@@ -411,7 +416,8 @@ refuses() {
 		done'
 	start vanish bash -c 'for i in $(seq 20); do ip netns del T$i; sleep 0.005; done'
 	probe
-	# Namespaces that stayed are judged, and no namespace that vanished is called unsafe or has an odd verdict.
+	# Namespaces that stayed are judged, and no namespace that vanished is called unsafe or has
+	# an odd verdict.
 	[ "$status" != 1 ]
 	[ "$status" != 2 ]
 	jq -e '.targets | map(select(.name == "C")) | .[0].verdict == "verified"' "$WORK/out"
@@ -482,7 +488,7 @@ refuses() {
 	expect 0 verified:socket
 }
 
-# ---- Output -----------------------------------------------------------------------------------------------------
+# ---- Output --------------------------------------------------------------------------------------
 
 @test "probe: JSON has the documented keys" {
 	build routed
@@ -494,7 +500,8 @@ refuses() {
 	jq -e '[.targets[].checks[] | has("proto") and has("family") and has("shape") and has("direction")
 		and has("verdict") and has("by") and has("evidence")] | all and length >= 40' "$WORK/out"
 	[ "$(json '.targets[] | select(.name == "C") | .netns')" = "$(world ip netns exec C readlink /proc/self/ns/net | tr -dc 0-9)" ]
-	# {tcp, udp} x {4, 6} x {single, merged}, fragments, and no checksum if the family allows that; both directions.
+	# {tcp, udp} x {4, 6} x {single, merged}, fragments, and no checksum if the family allows
+	# that; both directions.
 	[ "$(json '[.targets[] | select(.name == "C") | .checks[] | select(.direction == "in") | "\(.proto)\(.family)-\(.shape)"] | sort | join(" ")')" = \
 		"tcp4-merged tcp4-single tcp6-merged tcp6-single udp4-fragments udp4-merged udp4-no-checksum udp4-single udp6-fragments udp6-merged udp6-single" ]
 	jq -e '[.targets[] | select(.name == "C") | .checks[]] | (map(select(.direction == "in")) | length) == (map(select(.direction == "out")) | length)' "$WORK/out"
@@ -541,9 +548,10 @@ refuses() {
 		END { if (n != plan || n < 22) exit 1 }' "$WORK/tap"
 }
 
-# ---- Nothing on the wire, nothing left -------------------------------------------------------------------------------
+# ---- Nothing on the wire, nothing left -----------------------------------------------------------
 
-# none_on_the_wire COMMAND...: while it runs, no packet of the probe arrives at the uplink's other end
+# none_on_the_wire COMMAND...: while it runs, no packet of the probe arrives at the uplink's other
+# end
 none_on_the_wire() {
 	start wire ip netns exec R tcpdump -lni r0 net 192.0.2.0/24 or net 2001:db8::/32 or udp port 4789
 	wait_for "grep -q 'listening on' $WORK/wire.err"
@@ -600,7 +608,8 @@ none_on_the_wire() {
 	[ "$status" = 3 ]
 }
 
-# Prints everything that a probe could leave in the world. Of neighbours and conntrack entries it omits the state.
+# Prints everything that a probe could leave in the world. Of neighbours and conntrack entries it
+# omits the state.
 state() {
 	cat <<'END'
 state() {
@@ -699,7 +708,8 @@ END
 		done'
 }
 
-# sigkills SEED ARG...: kills 25 probes at random moments, most of them while they run. The next run restores the state.
+# sigkills SEED ARG...: kills 25 probes at random moments, most of them while they run. The next run
+# restores the state.
 sigkills() {
 	local seed=$1
 	shift

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum probe` and `guard` on networks made by the reference CNI plugins, which are called as a runtime calls them.
+# `truesum probe` and `guard` on networks made by the reference CNI plugins, which are called as a
+# runtime calls them.
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/net/guard_world.bash
@@ -21,7 +22,8 @@ setup() {
 	build space C
 }
 
-# cni ADD|DEL TYPE [KEYS]: calls the plugin of that type for container C; KEYS are JSON members of its configuration
+# cni ADD|DEL TYPE [KEYS]: calls the plugin of that type for container C; KEYS are JSON members of
+# its configuration
 cni() {
 	cat >"$WORK/cni.conf" <<-END
 		{
@@ -40,7 +42,8 @@ cni() {
 # The host's end of the container's veth, as the probe names it.
 veth() { json '.targets[0].interfaces[0].other_end'; }
 
-# with_statement IPv4 IPv6: expects these verdicts while the veth vouches, and that both verify afterwards
+# with_statement IPv4 IPv6: expects these verdicts while the veth vouches, and that both verify
+# afterwards
 with_statement() {
 	vouch veth - "$(veth)"
 	probe -n C

@@ -1,11 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum probe` and `guard` on a real Docker engine, with a root, socket and namespaces of its own.
+# `truesum probe` and `guard` on a real Docker engine, with a root, socket and namespaces of its
+# own.
 #
-# IPv4 leaves Docker's bridges masqueraded, so the host's connection tracking verifies the answers. It does not
-# translate a damaged one, which then arrives at the host itself, and the host's own TCP or UDP drops it. So the verdict
-# is "verified by conntrack", even with the 2016 statement on the container's veth, unless nf_conntrack_checksum is off
-# or the NIC vouches. IPv6 is routed: only the container's own socket verifies, and with the statement nothing does.
+# IPv4 leaves Docker's bridges masqueraded, so the host's connection tracking verifies the answers.
+# It does not translate a damaged one, which then arrives at the host itself, and the host's own TCP
+# or UDP drops it. So the verdict is "verified by conntrack", even with the 2016 statement on the
+# container's veth, unless nf_conntrack_checksum is off or the NIC vouches. IPv6 is routed: only the
+# container's own socket verifies, and with the statement nothing does.
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/net/guard_world.bash

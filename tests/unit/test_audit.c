@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * audit/rules.c, tree.c, collect.c and baseline.c on made-up facts: what cannot be set up in namespaces (drivers, old
- * kernels, LRO, a failing NIC), and that each rule is silent if anything is missing.
+ * audit/rules.c, tree.c, collect.c and baseline.c on made-up facts: what cannot be set up in
+ * namespaces (drivers, old kernels, LRO, a failing NIC), and that each rule is silent if anything
+ * is missing.
  *
- * The host has eth0 (virtio_net), a VXLAN on it, and a bridge br0 with veths v1 and v2. Containers web and db have the
- * other ends.
+ * The host has eth0 (virtio_net), a VXLAN on it, and a bridge br0 with veths v1 and v2. Containers
+ * web and db have the other ends.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 
 #include "audit/baseline.h"
 #include "audit/collect.h"
+#include "audit/rules.h"
 #include "audit/tree.h"
 #include "base/cleanup.h"
 #include "base/fail.h" /* before cmocka has a macro of that name */
@@ -382,7 +384,10 @@ static void test_tree(void **state)
 					 "4 host v1\n5 web eth0\n4 host v2\n5 db eth0\n");
 }
 
-/* Hostile or inconsistent facts may have circles and links to nowhere. Every device is still drawn once. */
+/*
+ * Hostile or inconsistent facts may have circles and links to nowhere. Every device is still drawn
+ * once.
+ */
 static void test_tree_circles(void **state)
 {
 	size_t lines = 0;

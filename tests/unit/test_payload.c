@@ -69,7 +69,10 @@ static void test_damage(void **state)
 	}
 }
 
-/* Every check proves that damage gets through at all, and begins and ends with a message that must arrive. */
+/*
+ * Every check proves that damage gets through at all, and begins and ends with a message that must
+ * arrive.
+ */
 static void test_rows(void **state)
 {
 	(void)state;

@@ -91,7 +91,10 @@ static const struct {
 	enum verdict verdict;
 	bool inherent;
 } rows[] = {
-	/* Verified: intact messages intact, the cancelling one damaged, no damage that a checksum notices. */
+	/*
+	 * Verified: intact messages intact, the cancelling one damaged, no damage that a checksum
+	 * notices.
+	 */
 	{ &tcp, "iiidi", "", VERDICT_VERIFIED, false },
 	{ &udp, "inndi", "", VERDICT_VERIFIED, false },
 	{ &fragments, "inndi", "", VERDICT_VERIFIED, false },
@@ -105,7 +108,10 @@ static const struct {
 	{ &udp, "idndi", "", VERDICT_DELIVERS_CORRUPT, false },
 	{ &fragments, "idddi", "", VERDICT_DELIVERS_CORRUPT, false },
 	{ &merged, "iddni", "", VERDICT_DELIVERS_CORRUPT, false },
-	/* Without a checksum damage must arrive, which is no defect. If it does not arrive, that proves nothing. */
+	/*
+	 * Without a checksum damage must arrive, which is no defect. If it does not arrive, that
+	 * proves nothing.
+	 */
 	{ &no_check, "idi", "", VERDICT_DELIVERS_CORRUPT, true },
 	{ &no_check, "ini", "checks more", VERDICT_UNKNOWN, false },
 	{ &no_check, "nnn", "did not come back", VERDICT_BLOCKED, false },
@@ -145,7 +151,10 @@ static void test_arrivals(void **state)
 		    !strstr(judged.reason, rows[i].reason))
 			fail_msg("%s %s: %s, '%s'", rows[i].check->name, rows[i].arrived,
 				 verdict_names[judged.verdict], judged.reason);
-		/* There is a reason if, and only if, the question stays open; else there is somebody who caught it. */
+		/*
+		 * There is a reason if, and only if, the question stays open; else there is
+		 * somebody who caught it.
+		 */
 		assert_int_equal(judged.reason[0] != '\0',
 				 judged.verdict == VERDICT_UNKNOWN ||
 					 judged.verdict == VERDICT_BLOCKED);
@@ -156,7 +165,10 @@ static void test_arrivals(void **state)
 	}
 }
 
-/* All 4^5 things that may arrive: exactly one of them is "verified", and delivered damage is never called better. */
+/*
+ * All 4^5 things that may arrive: exactly one of them is "verified", and delivered damage is never
+ * called better.
+ */
 static void test_every_evidence(void **state)
 {
 	static const struct check *const checks[] = { &tcp, &udp };
@@ -188,7 +200,10 @@ static void test_every_evidence(void **state)
 			continue;
 		assert_int_equal(got[0], ARRIVED_INTACT);
 		assert_int_equal(got[3], ARRIVED_DAMAGED);
-		/* All damaged messages were dropped, not just one; the last arrived, so the others had their time. */
+		/*
+		 * All damaged messages were dropped, not just one; the last arrived, so the others
+		 * had their time.
+		 */
 		assert_int_equal(got[1],
 				 check->proto == IPPROTO_TCP ? ARRIVED_INTACT : ARRIVED_NOTHING);
 		assert_int_equal(got[2],

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * probe/tunnel.c: outer headers as RFC 7348 says, answered as they came; what is damaged inside is damaged
- * for the outer sum; nothing that is no VXLAN packet is taken for one, nothing beyond its end is read.
+ * probe/tunnel.c: outer headers as RFC 7348 says, answered as they came; what is damaged inside is
+ * damaged for the outer sum; nothing that is no VXLAN packet is taken for one, nothing beyond its
+ * end is read.
  */
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `truesum audit`: which devices, offloads, sysctls and kernels on this host decide whether damage is noticed, and what
- * is wrong with them. Reads only.
+ * `truesum audit`: which devices, offloads, sysctls and kernels on this host decide whether damage
+ * is noticed, and what is wrong with them. Reads only.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ struct options {
 	bool json, dot;
 };
 
-static void cleanup_report(struct audit_report *report)
+static void release_report(struct audit_report *report)
 {
 	audit_drift_release(&report->drift);
 	audit_tree_release(&report->tree);
@@ -92,7 +92,7 @@ static int parse_options(int argc, char **argv, struct audit_report *report,
 	return -EINVAL;
 }
 
-static int fail_with(int rc)
+static int report_failure(int rc)
 {
 	fprintf(stderr, "truesum audit: %s%s\n", fail_text(),
 		rc == -EPERM || rc == -EACCES ? " (run as root)" : "");
@@ -111,7 +111,7 @@ static int print_report(const struct audit_report *report, const struct options 
 
 int command_audit(int argc, char **argv)
 {
-	_cleanup_(cleanup_report) struct audit_report report = { 0 };
+	_cleanup_(release_report) struct audit_report report = { 0 };
 	json_auto_t *was = NULL;
 	struct options options = { 0 };
 	int rc = parse_options(argc, argv, &report, &options);
@@ -128,7 +128,7 @@ int command_audit(int argc, char **argv)
 		rc = take(&report, was);
 	rc = rc ? rc : print_report(&report, &options);
 	if (rc)
-		return fail_with(rc);
+		return report_failure(rc);
 	if (report.bad)
 		return EXIT_FOUND;
 	return *report.facts.unseen ? EXIT_UNKNOWN : EXIT_NOTHING_WRONG;

@@ -164,7 +164,7 @@ static json_t *finding_json(const struct audit_report *report, const struct audi
 			 finding->why, "remedy", finding->remedy, "link", finding->link);
 }
 
-static json_t *change_json(const struct audit_change *change)
+static json_t *drift_json(const struct audit_change *change)
 {
 	return json_pack("{s:s, s:o, s:s, s:s, s:s}", "namespace", change->namespace, "device",
 			 text_or_null(change->device), "what", change->what, "was", change->was,
@@ -201,7 +201,7 @@ static json_t *report_json(const struct audit_report *report)
 	for (size_t i = 0; i < report->findings.count; i++)
 		json_array_append_new(findings, finding_json(report, &report->findings.finding[i]));
 	for (size_t i = 0; i < report->drift.count; i++)
-		json_array_append_new(drift, change_json(&report->drift.change[i]));
+		json_array_append_new(drift, drift_json(&report->drift.change[i]));
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "command", "audit", "version",
 		TRUESUM_VERSION, "kernel", facts->kernel, "verdict", verdict_of(report), "not_seen",

@@ -4,6 +4,7 @@
 #define TRUESUM_CMD_AUDIT_REPORT_H
 
 #include "audit/baseline.h"
+#include "audit/rules.h"
 #include "audit/tree.h"
 
 struct audit_report {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `truesum audit` for people: the verdict, the tree, then each finding with what to do. The tree has a finding's number
- * at every device that it is about. Findings of one rule are printed as one, with their places counted.
+ * `truesum audit` for people: the verdict, the tree, then each finding with what to do. The tree
+ * has a finding's number at every device that it is about. Findings of one rule are printed as one,
+ * with their places counted.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -104,7 +105,7 @@ static void number_findings(struct printer *printer)
 	}
 }
 
-static void print_verdict(const struct printer *printer)
+static void print_overall(const struct printer *printer)
 {
 	const struct audit_report *report = printer->report;
 	size_t spaces = printer->facts->inventory.space_count, devices = 0, said = 0;
@@ -210,7 +211,10 @@ static void name_row(const struct printer *printer, const struct audit_row *row,
 			 audit_details(printer->facts, row->place)->name);
 }
 
-/* Whether a finding is about the row: about its device, or about a namespace of which this is the first row. */
+/*
+ * Whether a finding is about the row: about its device, or about a namespace of which this is the
+ * first row.
+ */
 static bool is_about(const struct printer *printer, const struct audit_row *row,
 		     const struct audit_finding *finding)
 {
@@ -305,7 +309,7 @@ static bool is_below(const struct printer *printer, const struct audit_row *row,
 	return parent->place.space == place.space && parent->place.device == place.device;
 }
 
-static void print_device(const struct printer *printer, const struct audit_row *row)
+static void print_device_row(const struct printer *printer, const struct audit_row *row)
 {
 	const struct device *device = audit_device(printer->facts, row->place);
 	const struct audit_device *details = audit_details(printer->facts, row->place);
@@ -329,7 +333,7 @@ static void print_device(const struct printer *printer, const struct audit_row *
 	print_addresses(device, (int)printer->width - used - printer->name_width);
 }
 
-static void print_row(const struct printer *printer, const struct audit_row *row)
+static void print_tree_row(const struct printer *printer, const struct audit_row *row)
 {
 	char name[400];
 
@@ -347,7 +351,7 @@ static void print_row(const struct printer *printer, const struct audit_row *row
 			print_settings(printer, row->place.space);
 			print_marks(printer, row);
 		} else {
-			print_device(printer, row);
+			print_device_row(printer, row);
 		}
 	}
 	putchar('\n');
@@ -393,14 +397,14 @@ static void print_tree(struct printer *printer)
 		printf(" %3s", columns[i].heading);
 	printf("%s\n", term_style(printer->color, TERM_PLAIN));
 	for (size_t i = 0; i < tree->count; i++)
-		print_row(printer, &tree->row[i]);
+		print_tree_row(printer, &tree->row[i]);
 	if (tree->bare)
 		printf("%zu more namespace%s no device but lo.\n", tree->bare,
 		       tree->bare == 1 ? " has" : "s have");
 }
 
 /* Prints the places of the findings from `from` up to, not including, `to`. */
-static void print_where(const struct printer *printer, size_t from, size_t to)
+static void print_places(const struct printer *printer, size_t from, size_t to)
 {
 	const struct audit_finding *finding = printer->report->findings.finding;
 
@@ -426,7 +430,7 @@ static void print_finding(const struct printer *printer, size_t from, size_t to)
 	       term_style(printer->color, severities[finding->severity].style),
 	       printer->group[from], severities[finding->severity].one,
 	       term_style(printer->color, TERM_PLAIN), finding->rule->title);
-	print_where(printer, from, to);
+	print_places(printer, from, to);
 	printf("  why    ");
 	wrap(printer, finding->why, 9);
 	printf("  do     %s%s\n", finding->remedy,
@@ -458,7 +462,7 @@ int audit_print_text(const struct audit_report *report)
 		return fail(-ENOMEM, "out of memory");
 	printer.group = group;
 	number_findings(&printer);
-	print_verdict(&printer);
+	print_overall(&printer);
 	print_drift(&printer);
 	print_tree(&printer);
 	if (printer.width > WIDTH_MAX)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `truesum probe`: does this running container verify what it receives? Finds the targets, has probe/run.c probe
- * them, and prints the results.
+ * `truesum probe`: does this running container verify what it receives? Finds the targets, has
+ * probe/run.c probe them, and prints the results.
  */
 #include <errno.h>
 #include <signal.h>
@@ -136,13 +136,13 @@ static void report_lost(enum journal_news news, const char *sentence)
 		fprintf(stderr, "truesum probe: left by a killed run: %s\n", sentence);
 }
 
-static int could_not(void)
+static int print_failure(void)
 {
 	fprintf(stderr, "truesum probe: %s\n", fail_text());
 	return EXIT_UNKNOWN;
 }
 
-static int exit_code_of(enum verdict verdict)
+static int exit_code_for(enum verdict verdict)
 {
 	static const int codes[VERDICTS] = {
 		[VERDICT_UNKNOWN] = EXIT_UNKNOWN,
@@ -166,8 +166,8 @@ static int probe_and_print(const struct request *request, const struct inventory
 	int code, rc = probe_run(&settings, inventory, spaces, count, &probe);
 
 	if (rc)
-		return could_not();
-	code = exit_code_of(probe.verdict);
+		return print_failure();
+	code = exit_code_for(probe.verdict);
 	if (request->json)
 		rc = probe_print_json(&probe, inventory, request->gate.vouching);
 	else if (request->ktap)
@@ -175,7 +175,7 @@ static int probe_and_print(const struct request *request, const struct inventory
 	else
 		probe_print(&probe, inventory, request->gate.vouching);
 	probe_release(&probe);
-	return rc ? could_not() : code;
+	return rc ? print_failure() : code;
 }
 
 int command_probe(int argc, char **argv)
@@ -190,10 +190,10 @@ int command_probe(int argc, char **argv)
 		return options_exit(rc);
 	rc = inventory_take(NULL, &inventory);
 	if (rc)
-		return could_not();
+		return print_failure();
 	rc = targets_choose(&request.targets, &inventory, &spaces, &count);
 	if (rc)
-		return could_not();
+		return print_failure();
 	if (request.dry_run) {
 		print_plan(&inventory, spaces, count, &request);
 		return EXIT_NOTHING_WRONG;

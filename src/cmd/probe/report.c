@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `truesum probe` for people: the verdict, a row for each target, then the evidence for what is not proven safe. */
+/*
+ * `truesum probe` for people: the verdict, a row for each target, then the evidence for what is not
+ * proven safe.
+ */
 #include "cmd/probe/report.h"
 
 #include <net/if.h>
@@ -29,8 +32,8 @@ static const struct column {
 };
 
 /* The device a target's packets come in by, and its other end if that is known. NULL: not known. */
-static const struct device *find_entrance(const struct inventory *inventory, size_t space,
-					  const struct device **ret_other, size_t *ret_other_space)
+static const struct device *entrance_of(const struct inventory *inventory, size_t space,
+					const struct device **ret_other, size_t *ret_other_space)
 {
 	const struct space *target = &inventory->space[space];
 	const struct device *found = NULL;
@@ -51,7 +54,7 @@ static void describe_entrance(const struct inventory *inventory, size_t space, c
 	char name[IFNAMSIZ], other_name[IFNAMSIZ];
 	size_t where = 0;
 
-	device = find_entrance(inventory, space, &other, &where);
+	device = entrance_of(inventory, space, &other, &where);
 	if (!device || inventory->space[space].own) {
 		snprintf(text, size, "-");
 		return;
@@ -89,7 +92,7 @@ static enum verdict column_verdict(const struct probe_target *target, const stru
 }
 
 /* Padded to `width` columns; 0: no padding. */
-static void print_cell(enum verdict verdict, enum caught_by by, bool color, int width)
+static void print_verdict_cell(enum verdict verdict, enum caught_by by, bool color, int width)
 {
 	char text[40];
 	int len;
@@ -115,7 +118,7 @@ static int display_width(const char *text)
 	return width;
 }
 
-static void print_table(const struct probe *probe, const struct inventory *inventory)
+static void print_targets(const struct probe *probe, const struct inventory *inventory)
 {
 	int names = 6, ends = 9, width;
 	bool color = term_color(stdout);
@@ -147,7 +150,8 @@ static void print_table(const struct probe *probe, const struct inventory *inven
 			enum caught_by by;
 			enum verdict verdict = column_verdict(target, &columns[k], &by);
 
-			print_cell(verdict, by, color, k + 1 < ARRAY_SIZE(columns) ? CELL : 0);
+			print_verdict_cell(verdict, by, color,
+					   k + 1 < ARRAY_SIZE(columns) ? CELL : 0);
 		}
 		printf("\n");
 	}
@@ -169,7 +173,7 @@ static struct tally count_verdicts(const struct probe *probe)
 	return tally;
 }
 
-static void print_headline(const struct probe *probe, bool lying)
+static void print_summary(const struct probe *probe, bool lying)
 {
 	struct tally tally = count_verdicts(probe);
 	size_t tried = probe->target_count - tally.isolated;
@@ -231,7 +235,7 @@ static void print_next_step(const struct inventory *inventory, const struct prob
 	char enter[300] = "", name[IFNAMSIZ], path[sizeof(space->path)];
 	size_t where = 0;
 
-	device = find_entrance(inventory, target->space, &other, &where);
+	device = entrance_of(inventory, target->space, &other, &where);
 	if (!device)
 		return;
 	if (lying) {
@@ -348,8 +352,8 @@ void probe_print(const struct probe *probe, const struct inventory *inventory, b
 {
 	size_t explained = 0, left = 0;
 
-	print_headline(probe, lying);
-	print_table(probe, inventory);
+	print_summary(probe, lying);
+	print_targets(probe, inventory);
 	for (size_t i = 0; i < probe->target_count; i++) {
 		const struct probe_target *target = &probe->target[i];
 
