@@ -242,8 +242,9 @@ static int open_trial(struct mitigate_trial *trial, struct journal **ret_journal
 		return rc;
 	if (!trial->is_known) {
 		trial->earlier_changes = json_array_size(ledger.changes);
-		json_array_foreach(ledger.changes, i, record)
+		json_array_foreach(ledger.changes, i, record) {
 			trial->earlier |= MITIGATION_BIT(catalog_of_record(record));
+		}
 		trial->is_known = true;
 	}
 	*ret_journal = TAKE_PTR(journal);

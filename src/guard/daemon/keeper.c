@@ -487,8 +487,9 @@ static int adopt(const struct ledger *ledger, void *data)
 		return 0;
 	device->is_recorded = true;
 	device->has = 0;
-	json_array_foreach(ledger->changes, i, record)
+	json_array_foreach(ledger->changes, i, record) {
 		device->has |= MITIGATION_BIT(catalog_of_record(record));
+	}
 	return 0;
 }
 
