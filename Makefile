@@ -58,6 +58,7 @@ help:
 	@echo 'make lab      install what is missing, build, and run the experiment'
 	@echo 'make test     install what is missing, build, and pass all checks and tests'
 	@echo 'make          build $(PROG) (V=1: show commands; SAN=1: with ASan and UBSan)'
+	@echo 'make check    quick: lint of what you changed, and the unit tests'
 	@echo 'make lint     formatting, static analysis, shellcheck'
 	@echo 'make fuzz     run the fuzzers for FUZZ_SECONDS each (default 60)'
 	@echo 'make bench    measure sums, captures, mitigations and the lab, and quote the figures'
@@ -123,10 +124,14 @@ $(PARTS): $(filter-out $(BUILD)/obj/main.o,$(OBJS))
 tests: $(UNITS)
 fuzzers: $(FUZZERS)
 
-$(BUILD)/unit/%: tests/unit/%.c $(PARTS)
+$(BUILD)/unit/%.o: tests/unit/%.c | $(SKELS)
 	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(ALLCFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/%: $(BUILD)/unit/%.o $(PARTS)
 	$(say) TEST $@
-	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(PARTS) $(PKGLIBS) -lcmocka -lm
+	$(Q)$(CC) $(LDFLAGS) -pthread -o $@ $(filter %.o %.a,$^) $(PKGLIBS) -lcmocka -lm
 
 # src/sum and src/packet for other processors too: little-endian arm64 and big-endian s390x under qemu-user.
 PURE     := $(wildcard src/packet/*.c src/sum/*.c) src/base/fail.c src/base/options.c src/base/trace.c
@@ -176,6 +181,12 @@ fuzz: deps-test
 		rm -r $$new; done
 
 LINTFLAGS = $(filter-out -fsanitize% -fno-sanitize%,$(ALLCFLAGS))
+.PHONY: check
+check:
+	$(Q)$(MAKE) -j$(CPUS) all tests
+	$(Q)tests/lint --changed $(LINTFLAGS)
+	$(Q)$(SUDO) tests/run --unit $(BUILD)
+
 lint: $(SKELS) $(BUILD)/gen/page_css.h
 	@echo "lint"
 	$(Q)tests/lint $(LINTFLAGS)
