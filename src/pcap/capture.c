@@ -4,12 +4,13 @@
  * (mapping.h), standard input too if it is one read from its start. Everything else is a stream: an
  * input gives raw bytes, a decoder decompresses them, a buffer holds the window that was asked for.
  *
- * - An input can be read a second time. A pipe's bytes are kept in an unnamed file while they are read
- *   first: below `kept` they come from that file, from there on out of the pipe, so that rewinding is right
- *   at any moment. If the unnamed file cannot be made or written, reading goes on and only rewinding is lost.
- * - gzip files of several members and zstd files of several frames, skippable ones among them, read as
- *   one. Data that is damaged or cut off is given out as far as it goes; the error comes when more is
- *   asked for.
+ * - An input can be read a second time. A pipe's bytes are kept in an unnamed file while they are
+ *   read first: below `kept` they come from that file, from there on out of the pipe, so that
+ *   rewinding is right at any moment. If the unnamed file cannot be made or written, reading goes
+ *   on and only rewinding is lost.
+ * - gzip files of several members and zstd files of several frames, skippable ones among them, read
+ *   as one. Data that is report_damaged or cut off is given out as far as it goes; the error comes when
+ *   more is asked for.
  */
 #include "pcap/capture.h"
 
@@ -213,7 +214,10 @@ static int input_rewind(struct input *input)
 	return 0;
 }
 
-/* There will be no second time: a pipe's bytes are no longer kept, unless some are being read again. */
+/*
+ * There will be no second time: a pipe's bytes are no longer kept, unless some are being read
+ * again.
+ */
 static void input_read_once(struct input *input)
 {
 	if (input->keep_fd >= 0 && input->at >= input->kept)
@@ -224,7 +228,10 @@ static void input_read_once(struct input *input)
 
 struct stream;
 
-/* A decoder. step() writes bytes to `out` and returns how many; 0 at the end; -errno after complain(). */
+/*
+ * A decoder. step() writes bytes to `out` and returns how many; 0 at the end; -errno after
+ * complain().
+ */
 struct decoder {
 	const char *name;
 	ssize_t (*step)(struct stream *stream, uint8_t *out, size_t room);
@@ -266,13 +273,13 @@ static unsigned long long compressed_at(const struct stream *stream)
 	return stream->input->at - (stream->in_end - stream->in_at);
 }
 
-static int cut_off(struct stream *stream)
+static int report_cut_off(struct stream *stream)
 {
 	return complain(stream, -EBADMSG, "the %s data is cut off after its byte %llu",
 			stream->decoder->name, compressed_at(stream));
 }
 
-static int damaged(struct stream *stream, const char *why)
+static int report_damaged(struct stream *stream, const char *why)
 {
 	return complain(stream, -EBADMSG, "the %s data is damaged near its byte %llu (%s)",
 			stream->decoder->name, compressed_at(stream), why);
@@ -333,7 +340,7 @@ static ssize_t inflate_some(struct stream *stream, uint8_t *out, size_t room)
 		if (!skip_zeros(stream))
 			return 0;
 		if (stream->in[stream->in_at] != 0x1f)
-			return damaged(stream, "what follows is no gzip data");
+			return report_damaged(stream, "what follows is no gzip data");
 		inflateReset(zlib);
 		stream->open = true;
 	}
@@ -349,7 +356,7 @@ static ssize_t inflate_some(struct stream *stream, uint8_t *out, size_t room)
 	if (rc == Z_STREAM_END)
 		stream->open = stream->full = false;
 	else if (rc != Z_OK && rc != Z_BUF_ERROR)
-		damaged(stream, zlib->msg ? zlib->msg : "no reason given");
+		report_damaged(stream, zlib->msg ? zlib->msg : "no reason given");
 	return (ssize_t)(room - zlib->avail_out);
 }
 
@@ -362,7 +369,7 @@ static ssize_t zstd_some(struct stream *stream, uint8_t *out, size_t room)
 	stream->in_at = from.pos;
 	stream->full = to.pos == room;
 	if (ZSTD_isError(rc))
-		damaged(stream, ZSTD_getErrorName(rc));
+		report_damaged(stream, ZSTD_getErrorName(rc));
 	else
 		stream->open = rc != 0;
 	return (ssize_t)to.pos;
@@ -377,7 +384,7 @@ static ssize_t step_with(struct stream *stream, uint8_t *out, size_t room,
 		if (got < 0)
 			return got;
 		if (!got)
-			return stream->open ? cut_off(stream) : 0;
+			return stream->open ? report_cut_off(stream) : 0;
 		got = some(stream, out, room);
 		if (got)
 			return got;
@@ -447,8 +454,8 @@ static int choose_decoder(struct stream *stream)
 }
 
 /*
- * Takes the input over, in any case, and reads its first bytes. The buffer begins with `room` bytes and
- * grows to what is asked of it. -errno, no sentence.
+ * Takes the input over, in any case, and reads its first bytes. The buffer begins with `room` bytes
+ * and grows to what is asked of it. -errno, no sentence.
  */
 static int stream_new(struct input *input, size_t room, struct stream **ret_stream)
 {
@@ -500,7 +507,7 @@ static void drop_before(struct stream *stream, uint64_t offset)
 }
 
 /* Room for `want` bytes from `start` on. */
-static int make_room(struct stream *stream, size_t want)
+static int make_window(struct stream *stream, size_t want)
 {
 	uint8_t *grown;
 
@@ -550,7 +557,7 @@ static int stream_bytes(struct stream *stream, uint64_t offset, size_t want,
 		rc = extend(stream);
 		drop_before(stream, offset);
 	}
-	if (rc >= 0 && make_room(stream, want) < 0)
+	if (rc >= 0 && make_window(stream, want) < 0)
 		return stream->error;
 	while (rc > 0 && stream->len < want)
 		rc = extend(stream);
@@ -800,9 +807,9 @@ void capture_read_once(struct capture *capture)
 }
 
 /*
- * Gives out bytes up to the end of a piece, so that the reader comes back for the next one and the file's
- * size is checked again. (Measured: populating the piece here, MADV_POPULATE_READ, costs more than the
- * page faults it saves.)
+ * Gives out bytes up to the end of a piece, so that the reader comes back for the next one and the
+ * file's size is checked again. (Measured: populating the piece here, MADV_POPULATE_READ, costs
+ * more than the page faults it saves.)
  */
 static int mapped_bytes(struct capture *capture, uint64_t offset, size_t want,
 			const uint8_t **ret_data, size_t *ret_len)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Flows with damage: see flows.h. Rows lie in an array, their numbers in an open-addressed table at
- * most half full. Every packet of the second pass is looked up here, so that the hash has to be quick;
- * it is seeded, since a capture may have been made to collide.
+ * most half full. Every packet of the second pass is looked up here, so that the hash has to be
+ * quick; it is seeded, since a capture may have been made to collide.
  */
 #include "pcap/flows.h"
 
@@ -25,7 +25,7 @@ struct flows {
 
 _Static_assert(sizeof(struct packet_flow) == 38, "the hash reads all of a flow, without padding");
 
-static uint64_t mix(uint64_t a, uint64_t b)
+static uint64_t mix_words(uint64_t a, uint64_t b)
 {
 	__uint128_t product = (__uint128_t)(a ^ UINT64_C(0x9e3779b97f4a7c15)) *
 			      (b ^ UINT64_C(0xd6e8feb86659fd93));
@@ -38,7 +38,8 @@ static uint64_t hash(uint64_t seed, const struct packet_flow *flow)
 	uint64_t word[5] = { 0 };
 
 	memcpy(word, flow, sizeof(*flow));
-	return mix(mix(word[0] ^ seed, word[1]), mix(word[2], mix(word[3], word[4])));
+	return mix_words(mix_words(word[0] ^ seed, word[1]),
+			 mix_words(word[2], mix_words(word[3], word[4])));
 }
 
 /* Where the flow is in the table, or would be. */
@@ -154,8 +155,8 @@ int flows_add_damaged(struct flows *flows, const struct packet_flow *flow, int64
 	return 0;
 }
 
-/* Whether a is worse than b; of two alike, what came first. */
-static bool worse(const struct flows *flows, uint32_t a, uint32_t b)
+/* Whether a is is_worse than b; of two alike, what came first. */
+static bool is_worse(const struct flows *flows, uint32_t a, uint32_t b)
 {
 	const struct flow_row *left = &flows->rows[a], *right = &flows->rows[b];
 
@@ -164,7 +165,7 @@ static bool worse(const struct flows *flows, uint32_t a, uint32_t b)
 	return left->packets != right->packets ? left->packets < right->packets : a < b;
 }
 
-/* Sinks the row at `at` below those worse than it: the root of the heap is the least bad. */
+/* Sinks the row at `at` below those is_worse than it: the root of the heap is the least bad. */
 static void sink(const struct flows *flows, uint32_t *heap, size_t count, size_t at)
 {
 	for (;;) {
@@ -172,7 +173,7 @@ static void sink(const struct flows *flows, uint32_t *heap, size_t count, size_t
 		uint32_t row = heap[at];
 
 		for (size_t i = child; i < child + 2 && i < count; i++)
-			if (worse(flows, heap[least], heap[i]))
+			if (is_worse(flows, heap[least], heap[i]))
 				least = i;
 		if (least == at)
 			return;
@@ -191,7 +192,7 @@ size_t flows_worst(const struct flows *flows, size_t count, uint32_t *ret_rows)
 	for (size_t i = kept / 2; i-- > 0;)
 		sink(flows, ret_rows, kept, i);
 	for (size_t i = kept; kept && i < flows->count; i++) {
-		if (!worse(flows, (uint32_t)i, ret_rows[0]))
+		if (!is_worse(flows, (uint32_t)i, ret_rows[0]))
 			continue;
 		ret_rows[0] = (uint32_t)i;
 		sink(flows, ret_rows, kept, 0);

@@ -9,8 +9,7 @@
 struct flow_row {
 	struct packet_flow flow;
 	uint32_t damaged; /* packets */
-	uint32_t
-		from; /* set by comparing: its remembered packets begin there, see diff/copies.c */
+	uint32_t from; /* set by comparing: its remembered packets begin there, see diff/copies.c */
 	uint64_t packets; /* all of the flow, counted when comparing */
 	int64_t first_ns, last_ns; /* of the damaged ones; INT64_MIN: without a time */
 };
@@ -30,13 +29,16 @@ struct flow_row *flows_row(const struct flows *flows, size_t row);
 struct flow_row *flows_find(const struct flows *flows, const struct packet_flow *flow);
 
 /*
- * Counts a damaged packet (time_ns INT64_MIN: without a time) in its flow's row, which is made if there is
- * none yet. -ENOSPC: no room for another row; -ENOMEM.
+ * Counts a damaged packet (time_ns INT64_MIN: without a time) in its flow's row, which is made if
+ * there is none yet. -ENOSPC: no room for another row; -ENOMEM.
  */
 int flows_add_damaged(struct flows *flows, const struct packet_flow *flow, int64_t time_ns,
 		      size_t *ret_row);
 
-/* The worst first: most damaged packets, then the highest rate. Row numbers, `count` of them at most. */
+/*
+ * The worst first: most damaged packets, then the highest rate. Row numbers, `count` of them at
+ * most.
+ */
 size_t flows_worst(const struct flows *flows, size_t count, uint32_t *ret_rows);
 
 #endif

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What capture file formats have in common: the window, how a file breaks off, sections. See format.h. */
+/*
+ * What capture file formats have in common: the window, how a file breaks off, sections. See
+ * format.h.
+ */
 #include "pcap/format.h"
 
 #include <errno.h>
@@ -50,7 +53,7 @@ int format_break(struct format_file *file, uint64_t offset, int rc, const char *
 	return rc;
 }
 
-/* Sets `soft` after the last place whose header lies in the window, and that belongs to this part. */
+/* Sets `soft` after the last place of this part whose header lies in the window. */
 static void set_soft(struct format_file *file, uint64_t at)
 {
 	size_t len = (size_t)(file->end - file->at);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A capture file format, as the reader uses it: one row of functions a format. A format sees the file
- * through a window of bytes (a mapped file's next piece, a stream's buffer). Its fast path reads within
- * the window and calls format_need() where the window ends.
+ * A capture file format, as the reader uses it: one row of functions per format. A format sees the
+ * file through a window of bytes (a mapped file's next piece, a stream's buffer). Its fast path
+ * reads within the window and calls format_need() where the window ends.
  */
 #ifndef TRUESUM_PCAP_FORMAT_H
 #define TRUESUM_PCAP_FORMAT_H
@@ -19,22 +19,24 @@ struct format_file;
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 struct format {
-	bool (*is)(
-		const uint8_t
-			*magic); /* whether a file that begins with these 4 bytes has this format */
+	/* Whether a file that begins with these 4 bytes has this format. */
+	bool (*is)(const uint8_t *magic);
 
 	/*
-	 * Reads the file's head, of which 4 bytes are in the window; sets name, header and next. 0, or
-	 * what format_break() returned.
+	 * Reads the file's head, of which 4 bytes are in the window; sets name, header and next. 0,
+	 * or what format_break() returned.
 	 */
 	int (*open)(struct format_file *file);
 
-	/* Before records are guessed: learns what they have in common, reading on as far as need be. */
+	/*
+	 * Before records are guessed: learns what they have in common, reading on as far as
+	 * necessary.
+	 */
 	void (*learn)(struct format_file *file);
 
 	/*
-	 * The length of the record that could begin at `at`, where `left` bytes are; 0: none could. `before`:
-	 * the record before it, or NULL.
+	 * The length of the record that could begin at `at`, where `left` bytes are; 0: none could.
+	 * `before`: the record before it, or NULL.
 	 */
 	size_t (*plausible)(const struct format_file *file, const uint8_t *at, size_t left,
 			    const uint8_t *before);
@@ -117,9 +119,9 @@ static inline uint64_t format_64(const uint8_t *at, bool swapped)
 #define FORMAT_PREFETCH_MAX 1536
 
 /*
- * Fetches the next record's cache lines, as many as this one has: the processor's own prefetch does not
- * see past the bytes that are summed, and most packets are like the one before. Prefetching an address
- * that is not mapped does nothing.
+ * Fetches the next record's cache lines, as many as this one has: the processor's own prefetch does
+ * not see past the bytes that are summed, and most packets are like the one before. Prefetching an
+ * address that is not mapped does nothing.
  */
 static inline void format_prefetch(const uint8_t *next, size_t len)
 {
@@ -148,8 +150,8 @@ static inline void format_trim(struct record *record, uint32_t fcs)
 int format_need(struct format_file *file, size_t want);
 
 /*
- * Makes the window hold file->header bytes of the next record: 1; 0 at the end of the capture or of the
- * part that is read; -errno from format_break().
+ * Makes the window hold file->header bytes of the next record: 1; 0 at the end of the capture or of
+ * the part that is read; -errno from format_break().
  */
 int format_head(struct format_file *file);
 
@@ -157,8 +159,8 @@ int format_head(struct format_file *file);
 void format_jump(struct format_file *file, uint64_t offset);
 
 /*
- * Notes that the file breaks off at `offset`, and why. Returns rc, or -EIO if a mapped file was cut short
- * meanwhile: what was read then proves nothing about the file. Calls no fail().
+ * Notes that the file breaks off at `offset`, and why. Returns rc, or -EIO if a mapped file was cut
+ * short meanwhile: what was read then proves nothing about the file. Calls no fail().
  */
 int format_break(struct format_file *file, uint64_t offset, int rc, const char *why, ...)
 	__attribute__((format(printf, 4, 5)));

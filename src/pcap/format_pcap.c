@@ -104,12 +104,12 @@ next_record(struct format_file *file, struct record *ret_record, bool swapped, u
 	return 1;
 }
 
-static int next_native(struct format_file *file, struct record *ret_record)
+static int next_record_native(struct format_file *file, struct record *ret_record)
 {
 	return next_record(file, ret_record, false, RECORD);
 }
 
-static int next_swapped(struct format_file *file, struct record *ret_record)
+static int next_record_swapped(struct format_file *file, struct record *ret_record)
 {
 	return next_record(file, ret_record, true, RECORD);
 }
@@ -133,8 +133,8 @@ static const struct variant *variant_of(uint32_t magic)
 }
 
 /*
- * The link type is in the lower 16 bits. With bit 26 set, the highest four give the length of the frame
- * check sequence after every packet, in 16-bit words.
+ * The link type is in the lower 16 bits. With bit 26 set, the highest four give the length of the
+ * frame check sequence after every packet, in 16-bit words.
  */
 static void set_link(struct format_file *file, uint32_t link)
 {
@@ -160,7 +160,7 @@ static int open_pcap(struct format_file *file)
 	file->header = variant->header;
 	file->scale = variant->scale;
 	if (variant->header == RECORD)
-		file->next = swapped ? next_swapped : next_native;
+		file->next = swapped ? next_record_swapped : next_record_native;
 	else
 		file->next = swapped ? next_kuznetsov_swapped : next_kuznetsov;
 	file->section.swapped = swapped;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * pcapng files (draft-ietf-opsawg-pcapng): blocks of a type, a length, a body and the length again. The
- * enhanced packet block is read by a short path; every other block through any_block(), which finds its
- * row in a table. Blocks that hold no packet are stepped over without being kept in memory.
+ * pcapng files (draft-ietf-opsawg-pcapng): blocks of a type, a length, a body and the length again.
+ * The enhanced packet block is read by a short path; every other block through any_block(), which
+ * finds its row in a table. Blocks that hold no packet are stepped over without being kept in
+ * memory.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -82,8 +83,8 @@ static __attribute__((noinline)) int need_block(struct format_file *file, uint32
 }
 
 /*
- * Options up to `end`: the value of the one with `code` and its length, NULL without it; -EBADMSG where
- * the lengths lead out of the block.
+ * Options up to `end`: the value of the one with `code` and its length, NULL without it; -EBADMSG
+ * if the lengths lead out of the block.
  */
 static int find_option(const uint8_t *at, const uint8_t *end, bool swapped, uint16_t code,
 		       const uint8_t **ret_value, uint16_t *ret_len)
@@ -342,7 +343,7 @@ static const struct kind *kind_of(uint32_t type)
 	return NULL;
 }
 
-/* Over a block of any length, whose end need not be in the window, nor ever was what is between. */
+/* Steps over a block of any length; only its end is read into the window. */
 static int step_over(struct format_file *file, uint32_t total, bool swapped)
 {
 	uint64_t offset = format_offset(file, file->at);
@@ -367,8 +368,8 @@ static int step_over(struct format_file *file, uint32_t total, bool swapped)
 	return FORMAT_AGAIN;
 }
 
-static int next_native(struct format_file *file, struct record *ret_record);
-static int next_swapped(struct format_file *file, struct record *ret_record);
+static int next_block_native(struct format_file *file, struct record *ret_record);
+static int next_block_swapped(struct format_file *file, struct record *ret_record);
 
 /* A section header: its byte order is for itself to say. */
 static int begin_section(struct format_file *file)
@@ -401,7 +402,7 @@ static int begin_section(struct format_file *file)
 	section->before += section->count;
 	section->count = 0;
 	section->swapped = swapped;
-	file->next = swapped ? next_swapped : next_native;
+	file->next = swapped ? next_block_swapped : next_block_native;
 	file->at = head + total;
 	return FORMAT_AGAIN;
 }
@@ -455,12 +456,12 @@ static inline __attribute__((always_inline)) int next_block(struct format_file *
 	return packet(file, ret_record, file->at, total, swapped, false);
 }
 
-static int next_native(struct format_file *file, struct record *ret_record)
+static int next_block_native(struct format_file *file, struct record *ret_record)
 {
 	return next_block(file, ret_record, false);
 }
 
-static int next_swapped(struct format_file *file, struct record *ret_record)
+static int next_block_swapped(struct format_file *file, struct record *ret_record)
 {
 	return next_block(file, ret_record, true);
 }

@@ -3,10 +3,11 @@
  * Mapped files: see mapping.h.
  *
  * If a file was cut short, or its disk fails, reading the missing page raises SIGBUS in the reading
- * thread. The handler looks the address up in a table of mappings, puts zero pages over the rest of that
- * mapping and returns; the read goes on, and mapping_check() reports it from then on. This is the one
- * signal handler that does more than set a flag: the reading instruction itself raises the signal, so no
- * event loop can handle it. The first mapping installs the handler, the last one removes it.
+ * thread. The handler looks the address up in a table of mappings, puts zero pages over the rest of
+ * that mapping and returns; the read goes on, and mapping_check() reports it from then on. This is
+ * the one signal handler that does more than set a flag: the reading instruction itself raises the
+ * signal, so no event loop can handle it. The first mapping installs the handler, the last one
+ * removes it.
  */
 #include "pcap/mapping.h"
 
@@ -59,7 +60,10 @@ static bool patch(struct mapping *mapping, uintptr_t address)
 		    0) != MAP_FAILED;
 }
 
-/* If the fault is not ours, restores the former handler: a fault repeats itself, a sent signal is sent again. */
+/*
+ * If the fault is not ours, restores the former handler: a fault repeats itself, a sent signal is
+ * sent again.
+ */
 static void on_bus_error(int signo, siginfo_t *info, void *context)
 {
 	uintptr_t address = (uintptr_t)info->si_addr;
@@ -120,8 +124,6 @@ void mapping_free(struct mapping *mapping)
 		munmap(mapping->data, mapping->size);
 	free(mapping);
 }
-
-DEFINE_CLEANUP(struct mapping *, mapping, mapping_free)
 
 int mapping_new(int fd, uint64_t size, struct mapping **ret_mapping, const uint8_t **ret_data)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One pass over a capture: every packet, in order, is read, judged and shown to the visitors. The
- * report, --packets, --write and --diff are visitors; nothing else loops over the packets of a capture.
+ * report, --packets, --write and --diff are visitors; nothing else loops over the packets of a
+ * capture.
  */
 #ifndef TRUESUM_PCAP_PASS_H
 #define TRUESUM_PCAP_PASS_H
@@ -16,12 +17,14 @@ enum pass_depth {
 	PASS_DATAGRAMS, /* also puts fragments together */
 };
 
-/* A packet. It and the record's data are valid during the visit; data of a mapped capture longer. */
+/* A packet. It and the record's data are valid during the visit; data of a mapped capture longer.
+ */
 struct pass_packet {
 	struct record record;
 	uint64_t frame; /* as Wireshark counts, from 1 */
 	bool link_known; /* false: no layer of the judgement is set, its flow is empty */
-	bool waits; /* a fragment: the datagram's verdict comes with the fragment that completes it */
+	bool waits; /* a fragment: the datagram's verdict comes with the fragment that completes it
+		     */
 	bool completes; /* that fragment: the judgement is the datagram's */
 	struct packet_judgement judgement;
 };
@@ -36,7 +39,8 @@ struct pass_visitor {
 
 /* Told about progress every few thousand packets, and at the end. */
 struct pass_watch {
-	/* Bytes of the file that are done, of how many (0: not known), and damaged packets so far. */
+	/* Bytes of the file that are done, of how many (0: not known), and damaged packets so far.
+	 */
 	void (*tell)(void *owner, uint64_t done, uint64_t total, uint64_t damaged);
 	void *owner;
 };
@@ -61,9 +65,9 @@ struct pass_end {
 };
 
 /*
- * Runs a pass from the first byte, whether the capture was read before or not. 0 and *ret_end; a capture
- * that breaks off is no failure. -errno with a sentence: the file has no capture's head, cannot be
- * read a second time (capture_rewind()), there is no memory, or a visitor failed.
+ * Runs a pass from the first byte, whether the capture was read before or not. 0 and *ret_end; a
+ * capture that breaks off is no failure. -errno with a sentence: the file has no capture's head,
+ * cannot be read a second time (capture_rewind()), there is no memory, or a visitor failed.
  */
 int pass_run(struct capture *capture, const struct pass *pass, struct pass_end *ret_end);
 

@@ -3,10 +3,11 @@
  * Reading a capture, or a part of it: see reader.h. How records look is in format_pcap.c and
  * format_pcapng.c.
  *
- * Where a part's first record begins is guessed. Nothing in a capture marks a record, so every place is
- * tried: what lies there must be plausible as a record, and so must what follows it, over CHAIN_BYTES and
- * CHAIN_RECORDS or exactly up to the end of the file. A capture may contain captures, so a guess may be
- * wrong; whoever reads the parts finds out (reader_fits()) and loses time only.
+ * Where a part's first record begins is guessed. Nothing in a capture marks a record, so every
+ * place is tried: what lies there must be plausible as a record, and so must what follows it, over
+ * CHAIN_BYTES and CHAIN_RECORDS or exactly up to the end of the file. A capture may contain
+ * captures, so a guess may be wrong; the caller finds out when it puts the parts together
+ * (reader_fits()), and loses time only.
  */
 #include "pcap/reader.h"
 
@@ -58,8 +59,8 @@ static int open_format(struct format_file *file)
 	return file->format->open(file);
 }
 
-/* Begins at `at`, and reads records that begin before `to`. -ENOMEM */
-static int begin(struct reader *reader, uint64_t at, uint64_t to)
+/* Begins at `at`, and reads records that begin_at before `to`. -ENOMEM */
+static int begin_at(struct reader *reader, uint64_t at, uint64_t to)
 {
 	reader->file.to = to;
 	reader->first = at;
@@ -81,7 +82,7 @@ int reader_new(struct capture *capture, struct reader **ret_reader)
 	rc = open_format(file);
 	if (rc)
 		return fail(rc, "%s: %s", capture_name(capture), file->why);
-	rc = begin(reader, format_offset(file, file->at), UINT64_MAX);
+	rc = begin_at(reader, format_offset(file, file->at), UINT64_MAX);
 	if (rc)
 		return fail(rc, "no memory");
 	*ret_reader = TAKE_PTR(reader);
@@ -166,7 +167,7 @@ static bool load_window(struct guess *guess, uint64_t from)
 	return guess->len;
 }
 
-/* The first record that seems to begin in [from, to); UINT64_MAX: none. */
+/* The first record that seems to begin_at in [from, to); UINT64_MAX: none. */
 static uint64_t guess_first(const struct format_file *file, uint64_t from, uint64_t to)
 {
 	struct guess guess = { .file = file };
@@ -226,7 +227,7 @@ int reader_part(const struct reader *reader, uint64_t from, uint64_t to, struct 
 		part->file.format->learn(&part->file);
 		at = guess_first(&part->file, from, to);
 	}
-	rc = begin(part, at, at == UINT64_MAX ? 0 : to);
+	rc = begin_at(part, at, at == UINT64_MAX ? 0 : to);
 	if (!rc)
 		*ret_part = TAKE_PTR(part);
 	return rc;

@@ -3,9 +3,9 @@
  * The packets of a capture: pcap (micro- and nanoseconds, both byte orders, Kuznetsov's) and pcapng
  * (several sections and interfaces). draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng.
  *
- * If the file says that its packets end with a frame check sequence, `captured` and `len` leave it out.
- * Some writers note a `len` smaller than `captured`: then `captured` stands for both. A record of more
- * than RECORD_MAX bytes counts as broken.
+ * If the file says that its packets end with a frame check sequence, `captured` and `len` leave it
+ * out. Some writers note a `len` smaller than `captured`: then `captured` stands for both. A record
+ * of more than RECORD_MAX bytes counts as broken.
  */
 #ifndef TRUESUM_PCAP_READER_H
 #define TRUESUM_PCAP_READER_H
@@ -17,7 +17,10 @@ struct reader;
 
 #define RECORD_MAX (16U << 20)
 
-/* One packet. `data` is valid until the next call on the same reader; of a mapped capture, until it closes. */
+/*
+ * One packet. `data` is valid until the next call on the same reader; of a mapped capture, until it
+ * closes.
+ */
 struct record {
 	const uint8_t *data;
 	uint32_t captured; /* bytes at data */
@@ -37,15 +40,15 @@ DEFINE_CLEANUP(struct reader *, reader, reader_free)
 const char *reader_format(const struct reader *reader);
 
 /*
- * The next packet: 1; 0 at the end; -EBADMSG if the capture is broken or cut off there, or another -errno
- * if it cannot be read: reader_broken() says where and why, and every further call returns the same.
- * Calls no fail(), so that threads may read.
+ * The next packet: 1; 0 at the end; -EBADMSG if the capture is broken or cut off there, or another
+ * -errno if it cannot be read: reader_broken() says where and why, and every further call returns
+ * the same. Calls no fail(), so that threads may read.
  */
 int reader_next(struct reader *reader, struct record *ret_record);
 
 /*
- * Why reading ended early: a sentence (the reader's own), and the byte offset of the broken record in
- * the decompressed capture. NULL: it did not.
+ * Why reading ended early: a sentence (the reader's own), and the byte offset of the broken record
+ * in the decompressed capture. NULL: it did not.
  */
 const char *reader_broken(const struct reader *reader, uint64_t *ret_offset);
 
@@ -55,10 +58,12 @@ uint64_t reader_at(const struct reader *reader);
 /*
  * A reader for a part of a capture: for the records that begin before `to` and
  * - from 0: where `reader` ended;
- * - else: at the first place from `from` on that looks like a record, which may be wrong if a packet's
- *   payload looks like records, or sections change before `from`. `reader` stands at the first record.
- *   Only of a mapped capture (-ESPIPE).
- * Threads may make and read parts of one capture at the same time; none of this calls fail(). -ENOMEM
+ * - else: at the first place from `from` on that looks like a record, which may be wrong if
+ *   a packet's payload looks like records, or if sections change before `from`. `reader` stands at
+ *   the first record. Only of a mapped capture (else -ESPIPE).
+ *
+ * Threads may make and read parts of one capture at the same time; none of this calls fail().
+ * -ENOMEM
  */
 int reader_part(const struct reader *reader, uint64_t from, uint64_t to, struct reader **ret_part);
 

@@ -2,12 +2,12 @@
 /*
  * A pass that counts: see scan.h.
  *
- * One thread shows each packet to visit(). Several threads take pieces of the file in turn and list what
- * only makes sense in the order of the capture (damaged packets, fragments); the calling thread merges
- * the pieces in that order. A piece begins at what looks like a record. Whether it is one shows when the
- * piece before ends: if it does not end there, the calling thread reads the piece again from where that
- * one ended. So a wrong guess costs time, never truth. The number of slots bounds how far the threads
- * may be ahead, and with it the memory.
+ * One thread shows each packet to visit(). Several threads take pieces of the file in turn and list
+ * what only makes sense in the order of the capture (damaged packets, fragments); the calling
+ * thread merges the pieces in that order. A piece begins at what looks like a record. Whether it is
+ * one shows when the piece before ends: if it does not end there, the calling thread reads the
+ * piece again from where that one ended. So a wrong guess costs time, never truth. The number of
+ * slots bounds how far the threads may be ahead, and with it the memory.
  */
 #include "pcap/scan.h"
 
@@ -100,8 +100,8 @@ struct found_damage {
 };
 
 /* Of a datagram in fragments, which is not compared, until set_data(). */
-static struct found_damage describe(uint64_t frame, int64_t time_ns,
-				    const struct packet_judgement *judgement)
+static struct found_damage describe_damaged(uint64_t frame, int64_t time_ns,
+					    const struct packet_judgement *judgement)
 {
 	const struct packet_layer *layer = pass_damaged_layer(judgement);
 
@@ -149,8 +149,8 @@ static int count_damage(struct scan *scan, struct scan_damage *damage,
 }
 
 /*
- * Counts damage, and remembers it if there is room; then the scan owns data that is a copy. `before`:
- * packets before the one that damage->frame counts from. -ENOMEM with a sentence.
+ * Counts damage, and remembers it if there is room; then the scan owns data that is a copy.
+ * `before`: packets before the one that damage->frame counts from. -ENOMEM with a sentence.
  */
 static int add_damage(struct scan *scan, struct found_damage *found, uint64_t before)
 {
@@ -191,7 +191,8 @@ static uint8_t *copy_data(struct scan *scan, const struct record *record)
 static int visit_damaged(struct counter *counter, const struct pass_packet *packet)
 {
 	const struct record *record = &packet->record;
-	struct found_damage found = describe(packet->frame, record->time_ns, &packet->judgement);
+	struct found_damage found =
+		describe_damaged(packet->frame, record->time_ns, &packet->judgement);
 	struct scan *scan = counter->scan;
 	int rc;
 
@@ -331,7 +332,7 @@ static int list_damage(struct piece *piece, const struct pass_packet *packet)
 
 	if (!item)
 		return -ENOMEM;
-	*item = describe(packet->frame, packet->record.time_ns, &packet->judgement);
+	*item = describe_damaged(packet->frame, packet->record.time_ns, &packet->judgement);
 	set_data(&item->damage, &packet->record, packet->record.data);
 	return 0;
 }
@@ -378,7 +379,7 @@ static int merge_fragment(struct merger *merger, struct fragment *fragment, uint
 	count_judgement(&merger->scan->counts, judgement, whole);
 	if (!whole || judgement->verdict != SUM_BAD)
 		return 0;
-	found = describe(fragment->frame, fragment->time_ns, judgement);
+	found = describe_damaged(fragment->frame, fragment->time_ns, judgement);
 	return add_damage(merger->scan, &found, before);
 }
 
@@ -455,7 +456,7 @@ static void *run_thread(void *argument)
 	return NULL;
 }
 
-static struct slot *wait_for(struct pool *pool, uint64_t index)
+static struct slot *wait_for_piece(struct pool *pool, uint64_t index)
 {
 	struct slot *slot = &pool->slots[index % pool->slot_count];
 
@@ -491,7 +492,7 @@ static int read_again(const struct pool *pool, struct slot *slot, uint64_t index
 static int merge_slot(struct pool *pool, struct merger *merger, uint64_t index,
 		      struct reader **before)
 {
-	struct slot *slot = wait_for(pool, index);
+	struct slot *slot = wait_for_piece(pool, index);
 	int rc = slot->rc;
 
 	if (!rc && *before && !reader_fits(*before, slot->reader))
@@ -503,7 +504,7 @@ static int merge_slot(struct pool *pool, struct merger *merger, uint64_t index,
 	return rc;
 }
 
-static void describe_end(const struct reader *last, struct merger *merger)
+static void describe_last(const struct reader *last, struct merger *merger)
 {
 	struct pass_end *end = &merger->scan->end;
 	const char *why = reader_broken(last, &end->broken_at);
@@ -528,7 +529,7 @@ static int merge_all(struct pool *pool, struct merger *merger)
 			break;
 		if (watch && watch->tell)
 			watch->tell(watch->owner, piece_end(pool, i), pool->bytes, scan->damaged);
-		describe_end(before, merger);
+		describe_last(before, merger);
 	}
 	return rc;
 }
@@ -644,6 +645,8 @@ int scan_capture(struct capture *capture, const struct scan_plan *plan, struct s
 	if (rc)
 		return rc;
 	scan.counts.unknown[REASON_FRAGMENTS_MISSING] += scan.end.fragments_missing;
+	scan.judged = scan_layers(&scan, SUM_GOOD) || scan_layers(&scan, SUM_BAD) ||
+		      scan_layers(&scan, SUM_ARTEFACT) || scan_layers(&scan, SUM_ILLEGAL_NONE);
 	if (scan.damage_count)
 		qsort(scan.damage, scan.damage_count, sizeof(*scan.damage), by_frame);
 	*ret_scan = scan;
@@ -669,10 +672,4 @@ uint64_t scan_layers(const struct scan *scan, enum sum_verdict verdict)
 	for (unsigned int kind = 0; kind < LAYER_KINDS; kind++)
 		count += scan->counts.layer[kind][verdict];
 	return count;
-}
-
-bool scan_judged(const struct scan *scan)
-{
-	return scan_layers(scan, SUM_GOOD) || scan_layers(scan, SUM_BAD) ||
-	       scan_layers(scan, SUM_ARTEFACT) || scan_layers(scan, SUM_ILLEGAL_NONE);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a pass over a capture finds out: every packet judged and counted, damaged ones remembered. A
- * mapped capture is read by as many threads as this process may use CPUs (8 at most); what they find is
- * put together in the order of the capture, and is exactly what one thread finds.
+ * mapped capture is read by as many threads as this process may use CPUs (8 at most); what they
+ * find is put together in the order of the capture, and is exactly what one thread finds.
  */
 #ifndef TRUESUM_PCAP_SCAN_H
 #define TRUESUM_PCAP_SCAN_H
@@ -37,7 +37,7 @@ enum damage_fate {
 
 #define DAMAGE_FLIPS 8
 
-/* One bit that changed: `offset` from the transport header; in the packet's payload if >= header. */
+/* One bit that changed: `offset` from the transport header; in the payload if >= header. */
 struct damage_flip {
 	uint16_t offset;
 	uint8_t bit; /* 0 (0x01) .. 7 (0x80) */
@@ -65,6 +65,7 @@ struct scan_damage {
 
 struct scan {
 	struct scan_counts counts; /* a fragment's layers count when its datagram is whole */
+	bool judged; /* a checksum was: good, bad, unfinished, or missing though required */
 	uint64_t damaged; /* packets */
 	uint64_t damaged_header; /* of these: an IP header is damaged, so addresses may be wrong */
 	struct flows *flows;
@@ -85,16 +86,14 @@ struct scan_plan {
 };
 
 /*
- * Judges all of a capture, from its first byte. 0; -errno with a sentence if there is no capture in the
- * file, memory is missing, or the visitor failed. A capture that breaks off is no error: see `end`.
+ * Judges all of a capture, from its first byte. 0; -errno with a sentence if there is no capture in
+ * the file, memory is missing, or the visitor failed. A capture that breaks off is no error: see
+ * `end`.
  */
 int scan_capture(struct capture *capture, const struct scan_plan *plan, struct scan *ret_scan);
 void scan_cleanup(struct scan *scan);
 
 /* How many layers of all kinds have this verdict. */
 uint64_t scan_layers(const struct scan *scan, enum sum_verdict verdict);
-
-/* Whether a checksum was judged at all: good, bad, unfinished or forbidden to be missing. */
-bool scan_judged(const struct scan *scan);
 
 #endif

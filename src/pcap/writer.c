@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Writing pcapng (draft-ietf-opsawg-pcapng), little-endian, times in nanoseconds. The file gets its name
- * when it is complete: until then it is an unnamed one in the same folder or, where the file system has
- * no such thing, one with a name of its own.
+ * Writing pcapng (draft-ietf-opsawg-pcapng), little-endian, times in nanoseconds. The file gets its
+ * name when it is complete: until then it is an unnamed one in the same folder or, if the file
+ * system has no such thing, one with a name of its own.
  */
 #include "pcap/writer.h"
 
@@ -54,7 +54,7 @@ static size_t pad(size_t len)
 	return (len + 3) & ~(size_t)3;
 }
 
-static void put(struct writer *writer, const void *bytes, size_t len)
+static void put_padded(struct writer *writer, const void *bytes, size_t len)
 {
 	static const uint8_t zeros[3];
 
@@ -64,7 +64,7 @@ static void put(struct writer *writer, const void *bytes, size_t len)
 
 static void put_block(struct writer *writer, const struct block *block)
 {
-	put(writer, block->bytes, block->len);
+	put_padded(writer, block->bytes, block->len);
 }
 
 static int check(const struct writer *writer)
@@ -165,12 +165,12 @@ int writer_add(struct writer *writer, const struct record *record, const char *c
 	add32(&head, record->captured);
 	add32(&head, record->len);
 	put_block(writer, &head);
-	put(writer, record->data, record->captured);
+	put_padded(writer, record->data, record->captured);
 	if (said) {
 		add16(&option, OPTION_COMMENT);
 		add16(&option, (uint16_t)said);
 		put_block(writer, &option);
-		put(writer, comment, said);
+		put_padded(writer, comment, said);
 		add32(&tail, 0);
 	}
 	add32(&tail, (uint32_t)total);

@@ -9,11 +9,12 @@ struct writer;
 
 /* Creates the file; refuses (-EEXIST) to write over one. */
 int writer_new(const char *path, struct writer **ret_writer);
-/* Adds one packet; interfaces are described as their link types first come. `comment` may be NULL. */
+/* Adds one packet; interfaces are described as their link types first come. `comment` may be NULL.
+ */
 int writer_add(struct writer *writer, const struct record *record, const char *comment);
 /* Flushes and closes; the file is complete only if this returns 0. */
 int writer_close(struct writer **writer);
-/* Closes and removes a file that was not closed: nothing half-written stays behind. */
+/* Closes and removes a file that was not closed: no half-written file is left. */
 void writer_cleanup(struct writer **writer);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What must be true of any bytes taken for a capture: reading them as a stream through a small buffer,
- * and in parts, gives what reading them in one go gives, up to the same end with the same words; and
- * every byte of a packet can be read.
+ * What must be true of any bytes taken for a capture: reading them as a stream through a small
+ * buffer, and in parts, gives what reading them in one go gives, up to the same end with the same
+ * words; and every byte of a packet can be read.
  */
 #ifndef TRUESUM_FUZZ_READER_ORACLE_H
 #define TRUESUM_FUZZ_READER_ORACLE_H
@@ -136,7 +136,7 @@ static inline void reader_oracle(const uint8_t *bytes, size_t len)
 	control = bytes + len;
 	room = 1 + control[0] * 4U;
 	size = 1 + (control[1] | control[2] << 8) + len / PARTS_MAX;
-	data = malloc(len ? len : 1); /* exactly as long: what lies behind is out of bounds */
+	data = malloc(len ? len : 1); /* exactly as long: one byte more is out of bounds */
 	if (!data)
 		abort();
 	memcpy(data, bytes, len);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Where a capture's bytes come from: files, mapped, that shrink meanwhile; gzip and zstd in all their
- * parts, whole and cut off; standard input of any kind, and again after capture_rewind().
+ * Where a capture's bytes come from: files, mapped, that shrink meanwhile; gzip and zstd in all
+ * their parts, whole and cut off; standard input of any kind, and again after capture_rewind().
  */
 #include <errno.h>
 #include <fcntl.h>

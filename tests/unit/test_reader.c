@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The readers of pcap and pcapng: every variant of a file gives the same packets, and libpcap says the
- * same.
+ * The readers of pcap and pcapng: every variant of a file gives the same packets, and libpcap says
+ * the same.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -269,7 +269,8 @@ static void test_fcs_of_pcapng(void **state)
 	}
 }
 
-/* Three sections of both byte orders, the first with its length given; interfaces are counted on. */
+/* Three sections of both byte orders, the first with its length given; interfaces are counted on.
+ */
 static void test_sections(void **state)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
@@ -300,7 +301,7 @@ static void test_sections(void **state)
 	assert_int_equal(reader_next(reader, &record), 0);
 }
 
-/* libpcap, where it is installed. */
+/* libpcap, if it is installed. */
 struct oracle {
 	void *library;
 	pcap_t *(*open)(FILE *file, u_int precision, char *error);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Broken captures: what is whole of them is read, then it is said where and how they broke. */
+/* Broken captures: their whole records are read, then the reader says where and how they break off.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,7 @@
 
 #include "pcap_file.h"
 
-/* The file cut to `len`: what is whole of it, then where it broke, or the end. */
+/* Reads the file cut to `len`: its whole records, then where it breaks off, or the end. */
 static void assert_cut(const struct file *file, size_t len, size_t room, bool ng)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
@@ -169,7 +170,8 @@ static void test_broken_section(void **state)
 	assert_string_equal(fail_text(), "memory: the section header has no byte-order magic");
 }
 
-/* Cut short by somebody while it is read: no packet is made up, and the error says what happened. */
+/* Cut short by somebody while it is read: no packet is made up, and the error says what happened.
+ */
 static void assert_cut_short(const struct file *file, size_t to)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;

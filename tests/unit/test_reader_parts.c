@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A capture read in parts is the capture read in one go: for parts of any size, for captures of captures
- * (whose payloads look like records), for sections that change in between, and for broken files.
+ * A capture read in parts is the capture read in one go: for parts of any size, for captures of
+ * captures (whose payloads look like records), for sections that change in between, and for broken
+ * files.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -94,7 +95,8 @@ static struct file usual(bool ng, unsigned int packets)
 	return file;
 }
 
-/* A capture of a capture's transfer, and so again: in packets of 1460 bytes, or much larger ones. */
+/* A capture of a capture's transfer, and so again: in packets of 1460 bytes, or much larger ones.
+ */
 static struct file nested(bool ng, unsigned int levels, uint32_t cut)
 {
 	_cleanup_file_ struct file inner = levels ? nested(ng, levels - 1, 1460) : usual(ng, 200);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Scanning a capture: threads and pieces find what reading packet by packet finds, at the same frames;
- * and what is compared with an undamaged copy tells exactly the bits that were flipped.
+ * Scanning a capture: threads and pieces find what reading packet by packet finds, at the same
+ * frames; and what is compared with an undamaged copy tells exactly the bits that were flipped.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -95,7 +95,7 @@ static uint32_t make_tcp(uint8_t *packet, uint32_t number)
 	return HEADERS + len;
 }
 
-/* The packet with one or two payload bits flipped, and undamaged before or behind it. */
+/* The packet with one or two payload bits flipped, and undamaged before or after it. */
 static void put_damaged(struct fixture *f, uint8_t *packet, uint32_t len, bool before)
 {
 	uint32_t flips = 1 + (uint32_t)rand() % 2,
@@ -254,7 +254,7 @@ static void test_a_break_ends_it_for_all_threads(void **state)
 		assert_int_equal(scan.end.broken, want.end.broken);
 		assert_int_equal(scan.end.broken_at, want.end.broken_at);
 		assert_int_equal(!scan.end.broken, cuts[i] == 24);
-		assert_int_equal(scan_judged(&scan), scan.counts.packets > 0);
+		assert_int_equal(scan.judged, scan.counts.packets > 0);
 		scan_cleanup(&scan);
 		scan_cleanup(&want);
 		capture_free(capture);

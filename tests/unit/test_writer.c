@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What writer.h writes reads back the same, here and in tshark; and nothing half-written stays behind. */
+/*
+ * What writer.h writes reads back the same, here and in tshark; and nothing half-written stays
+ * behind.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>

@@ -23,7 +23,7 @@ static const char *const verdict_keys[SUM_VERDICTS] = {
 	[SUM_UNKNOWN] = "unknown",
 };
 
-static json_t *number(uint64_t value)
+static json_t *json_of_number(uint64_t value)
 {
 	return json_integer((json_int_t)value);
 }
@@ -43,9 +43,9 @@ static json_t *json_of_flow(const struct packet_flow *flow)
 		return json_pack("{sn sn sn sn sn}", "proto", "src", "src_port", "dst", "dst_port");
 	pcap_flow_parts(flow, &parts);
 	return json_pack("{ss ss so ss so}", "proto", parts.proto.text, "src", parts.src.text,
-			 "src_port", parts.ports ? number(flow->src_port) : json_null(), "dst",
-			 parts.dst.text, "dst_port",
-			 parts.ports ? number(flow->dst_port) : json_null());
+			 "src_port", parts.ports ? json_of_number(flow->src_port) : json_null(),
+			 "dst", parts.dst.text, "dst_port",
+			 parts.ports ? json_of_number(flow->dst_port) : json_null());
 }
 
 static json_t *line_json(const struct shape *shape)
@@ -74,7 +74,7 @@ static json_t *json_of_shape(const struct shape *shape)
 		snprintf(key, sizeof(key), "by_offset_mod_%u", stride);
 		shape_by_offset(shape, stride, counts);
 		for (unsigned int i = 0; i < stride; i++)
-			json_array_append_new(array, number(counts[i]));
+			json_array_append_new(array, json_of_number(counts[i]));
 		json_object_set_new(object, key, array);
 	}
 	json_object_set_new(object, "line", line_json(shape));
@@ -107,7 +107,7 @@ static json_t *layers_json(const struct scan *scan)
 
 		for (unsigned int verdict = 0; verdict < SUM_VERDICTS; verdict++) {
 			json_object_set_new(layer, verdict_keys[verdict],
-					    number(scan->counts.layer[kind][verdict]));
+					    json_of_number(scan->counts.layer[kind][verdict]));
 			sum += scan->counts.layer[kind][verdict];
 		}
 		if (sum)
@@ -128,9 +128,9 @@ static json_t *flows_json(const struct scan *scan)
 		const struct flow_row *row = flows_row(scan->flows, worst[i]);
 		json_t *object = json_of_flow(&row->flow);
 
-		json_object_set_new(object, "damaged", number(row->damaged));
+		json_object_set_new(object, "damaged", json_of_number(row->damaged));
 		json_object_set_new(object, "packets",
-				    row->packets ? number(row->packets) : json_null());
+				    row->packets ? json_of_number(row->packets) : json_null());
 		json_object_set_new(object, "rate",
 				    row->packets
 					    ? json_real((double)row->damaged / (double)row->packets)
@@ -188,7 +188,7 @@ static json_t *damage_json(const struct pcap_result *result)
 	if (!result->scan->damaged)
 		return json_null();
 	object = json_pack("{so so}", "differences", differences_json(result->scan), "compared",
-			   copies ? number(copies->compared) : json_null());
+			   copies ? json_of_number(copies->compared) : json_null());
 	if (!copies)
 		return object;
 	shape = json_of_shape(&copies->shape);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `truesum pcap`: which packets of a capture are damaged, which only look so, and which bits changed.
+ * `truesum pcap`: which packets of a capture are damaged, which only look so, and which bits
+ * changed.
  *
- * One pass over a file scans it and, with --packets, prints packets as they come. If there is damage, a
- * second pass looks for undamaged copies (not with --packets alone, so that a live capture is read once);
- * with --write a third one writes the damaged packets. One file comes after the other; if one of them
- * cannot be judged, the others still are.
+ * One pass over a file scans it and, with --packets, prints packets as they come. If there is
+ * damage, a second pass looks for undamaged copies (not with --packets alone, so that a live
+ * capture is read once); with --write a third one writes the damaged packets. One file comes after
+ * the other; if one of them cannot be judged, the others still are.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -83,7 +84,7 @@ static void progress_end(struct progress *progress)
 
 /* ---- --packets ---- */
 
-static void view_packet(const struct pass_packet *packet, struct packet_view *ret)
+static void fill_view(const struct pass_packet *packet, struct packet_view *ret)
 {
 	const struct packet_judgement *judgement = &packet->judgement;
 
@@ -112,7 +113,7 @@ static void view_packet(const struct pass_packet *packet, struct packet_view *re
 		ret->sums = ret->layer;
 }
 
-static bool is_wanted(uint32_t which, enum sum_verdict verdict)
+static bool is_asked_for(uint32_t which, enum sum_verdict verdict)
 {
 	return which == PACKETS_ALL || (which == PACKETS_BAD && verdict == SUM_BAD) ||
 	       (which == PACKETS_ARTEFACT && verdict == SUM_ARTEFACT);
@@ -137,8 +138,8 @@ static int print_packet(void *owner, const struct pass_packet *packet)
 	struct packet_view view;
 
 	print_name(printer);
-	view_packet(packet, &view);
-	if (!is_wanted(printer->run->which, view.verdict))
+	fill_view(packet, &view);
+	if (!is_asked_for(printer->run->which, view.verdict))
 		return 0;
 	if (!printer->run->json)
 		pcap_report_packet(&view);
@@ -150,7 +151,7 @@ static int print_packet(void *owner, const struct pass_packet *packet)
 	return ferror(stdout) ? PASS_STOP : 0;
 }
 
-static int print_packets(const struct run *run, struct capture *capture, struct scan *ret_scan)
+static int scan_and_print(const struct run *run, struct capture *capture, struct scan *ret_scan)
 {
 	struct printer printer = { .run = run, .file = capture_name(capture) };
 	const struct pass_visitor visitor = { print_packet, &printer };
@@ -251,7 +252,7 @@ static enum exit_code scan_exit(const struct scan *scan)
 {
 	if (scan->damaged)
 		return EXIT_FOUND;
-	return scan_judged(scan) ? EXIT_NOTHING_WRONG : EXIT_UNKNOWN;
+	return scan->judged ? EXIT_NOTHING_WRONG : EXIT_UNKNOWN;
 }
 
 static int report(const struct run *run, const struct pcap_result *result)
@@ -277,7 +278,7 @@ static int look_at(const struct run *run, struct capture *capture, struct pcap_r
 	int rc;
 
 	progress_start(&progress);
-	rc = run->which ? print_packets(run, capture, scan) : scan_capture(capture, &plan, scan);
+	rc = run->which ? scan_and_print(run, capture, scan) : scan_capture(capture, &plan, scan);
 	if (!rc && scan->damaged && (!run->which || run->writer)) {
 		if (diff_find_copies(capture, &watch, scan, copies))
 			result->not_compared = fail_text();
@@ -308,9 +309,9 @@ static enum exit_code judge_file(struct run *run, const char *path)
 
 /* ---- All files ---- */
 
-static enum exit_code worse(enum exit_code a, enum exit_code b)
+static enum exit_code worse_code(enum exit_code a, enum exit_code b)
 {
-	/* Damage found is certain, whatever else could not be found out. */
+	/* Found damage is certain, even if something else could not be found out. */
 	static const int order[] = {
 		[EXIT_NOTHING_WRONG] = 0, [EXIT_FOUND] = 2, [EXIT_USAGE] = 3, [EXIT_UNKNOWN] = 1
 	};
@@ -328,7 +329,7 @@ static enum exit_code finish_file(struct run *run, enum exit_code code)
 		return code;
 	}
 	if (writer_close(&run->writer))
-		return worse(code, could_not());
+		return worse_code(code, could_not());
 	fprintf(out, "%s written to %s\n", pcap_number(run->written, "damaged packet", &number),
 		run->write);
 	return code;
@@ -344,7 +345,7 @@ static enum exit_code judge_files(struct run *run, char **paths, int count)
 	for (int i = 0; i < count; i++) {
 		if (i && !run->json)
 			putchar('\n');
-		code = worse(code, judge_file(run, paths[i]));
+		code = worse_code(code, judge_file(run, paths[i]));
 	}
 	if (run->write)
 		code = finish_file(run, code);
@@ -416,7 +417,7 @@ static int parse_options(int argc, char **argv, struct run *run)
 		{ .type = OPTION_STRING, .name = "write", .value = "FILE", .target = &run->write,
 		  .help = "the damaged packets into a new pcapng, with comments" },
 		{ .type = OPTION_STRING, .name = "diff", .value = "OTHER", .target = &run->diff,
-		  .help = "FILE is before, OTHER behind a hop: what changed on the way" },
+		  .help = "FILE is before, OTHER after a hop: what changed on the way" },
 		{ .type = OPTION_FLAG, .name = "json", .target = &run->json,
 		  .help = "one JSON object for each file, or packet" },
 	};
@@ -429,7 +430,7 @@ static int parse_options(int argc, char **argv, struct run *run)
 			"input. Tells damaged packets from unfinished sums (offload), which are harmless.",
 		.epilog =
 			"Exit code: 0 nothing damaged, 1 damage found (--diff: changes), 3 nothing could be judged.\n\n"
-			"Examples: a capture, as it is made, and before and behind a hop\n"
+			"Examples: a capture, a live one, and before and after a hop\n"
 			"  truesum pcap eth0.pcapng\n"
 			"  tcpdump -i eth0 -U -w - | truesum pcap --packets -\n"
 			"  truesum pcap before.pcap --diff behind.pcap",

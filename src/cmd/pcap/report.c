@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What `truesum pcap` prints as text: the report on a capture, a line per packet (--packets), and what
- * changed between two captures (--diff). A report begins with the verdict, then comes what it rests on,
- * then what to do. Only what occurs is shown: readers in a hurry need no line that says "none".
+ * What `truesum pcap` prints as text: the report on a capture, a line per packet (--packets), and
+ * what changed between two captures (--diff). A report begins with the verdict, then comes what it
+ * rests on, then what to do. Only what occurs is shown: readers in a hurry need no line that says
+ * "none".
  */
 #include "cmd/pcap/report.h"
 
@@ -92,7 +93,7 @@ void pcap_report_verdict(FILE *out, const struct pcap_result *result)
 
 	if (result->several)
 		fprintf(out, "%s: ", result->name);
-	if (!scan->damaged && !scan_judged(scan)) {
+	if (!scan->damaged && !scan->judged) {
 		fprintf(out, "%snothing could be judged%s: %s\n", term_style(color, TERM_WARN),
 			term_style(color, TERM_PLAIN), why_nothing(scan));
 		return;
@@ -154,7 +155,7 @@ static int column_width(const struct scan *scan, unsigned int verdict)
 	return (int)width + 2;
 }
 
-static void print_cell(uint64_t count, unsigned int verdict, int width, bool color)
+static void print_count(uint64_t count, unsigned int verdict, int width, bool color)
 {
 	struct words number;
 	enum term_style style = !count			      ? TERM_DIM
@@ -197,7 +198,7 @@ static void print_layers(const struct scan *scan)
 		printf("%-8s", layer_names[kind]);
 		for (unsigned int verdict = 0; verdict < SUM_VERDICTS; verdict++)
 			if (shown[verdict])
-				print_cell(counts[verdict], verdict, width[verdict], color);
+				print_count(counts[verdict], verdict, width[verdict], color);
 		putchar('\n');
 	}
 }
@@ -303,7 +304,7 @@ static const char *bits_in_words(const struct shape *shape, struct words *ret)
 	return ret->text;
 }
 
-static void print_line(const struct shape_line *line)
+static void print_stuck_line(const struct shape_line *line)
 {
 	if (line->stride > 1)
 		printf("  always bit %u at offset mod %u = %u, stuck at %d: one bad data line of a\n"
@@ -336,10 +337,11 @@ static void print_shape(const struct shape *shape)
 		printf(", and %" PRIu64 " more", residues - OFFSETS_SHOWN);
 	putchar('\n');
 	if (stuck)
-		print_line(&line);
+		print_stuck_line(&line);
 }
 
-/* The most frequent difference below `below` packets or, at as many, behind `after`. */
+/* The most frequent difference of fewer than `below` packets; of as many, the next after `after`.
+ */
 static uint32_t next_difference(const uint32_t *counts, uint32_t below, uint32_t after)
 {
 	uint32_t best = 0;
@@ -351,7 +353,8 @@ static uint32_t next_difference(const uint32_t *counts, uint32_t below, uint32_t
 	return best;
 }
 
-/* Which flips the sums hint at is said only where nothing tells the true ones. */
+/* `hint`: also name the single flip that would explain a difference, as the true ones are not
+ * known. */
 static void print_differences(const struct scan *scan, bool hint)
 {
 	uint32_t below = UINT32_MAX, after = 0, kinds = 0;
@@ -429,7 +432,7 @@ static void print_fates(const struct scan *scan)
 		       pcap_number(beyond, NULL, &number));
 }
 
-static void print_damage(const struct pcap_result *result)
+static void print_damage_shape(const struct pcap_result *result)
 {
 	const struct diff_copies *copies = result->copies;
 	bool color = term_color(stdout);
@@ -474,8 +477,8 @@ static void print_quoted(FILE *out, const char *path)
 	fputc('\'', out);
 }
 
-/* Where all flows have one end in common, that is where to look first. */
-static void print_where(const struct scan *scan)
+/* If all flows have one end in common, names that end: look there first. */
+static void print_common_end(const struct scan *scan)
 {
 	size_t count = flows_count(scan->flows);
 	const struct packet_flow *first = &flows_row(scan->flows, 0)->flow;
@@ -511,12 +514,12 @@ static void print_command(const char *options, const char *path, const char *wha
 	printf("\n      %s\n", what);
 }
 
-static void print_next(const struct pcap_result *result)
+static void print_what_to_do(const struct pcap_result *result)
 {
 	bool color = term_color(stdout);
 
 	printf("\n%sWhat to do%s\n", term_style(color, TERM_BOLD), term_style(color, TERM_PLAIN));
-	print_where(result->scan);
+	print_common_end(result->scan);
 	print_command("--packets ", result->path, "each damaged packet, by its frame number");
 	print_command("--write DAMAGED.pcapng ", result->path,
 		      "the damaged packets in a file, with comments that Wireshark shows");
@@ -534,11 +537,11 @@ void pcap_report(const struct pcap_result *result)
 	print_not_judged(scan);
 	if (scan->damaged) {
 		print_flows(scan);
-		print_damage(result);
-		print_next(result);
+		print_damage_shape(result);
+		print_what_to_do(result);
 	} else if (scan_layers(scan, SUM_ARTEFACT) && !scan_layers(scan, SUM_BAD)) {
-		printf("\nAn unfinished sum shows no damage: it is finished behind the capture, by the "
-		       "device.\nTo have every packet checked, capture where it arrives.\n");
+		printf("\nAn unfinished sum shows no damage: the device finishes it after the "
+		       "capture.\nTo have every packet checked, capture at the receiver.\n");
 	}
 }
 

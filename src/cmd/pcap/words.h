@@ -33,7 +33,10 @@ void pcap_flow_parts(const struct packet_flow *flow, struct flow_parts *ret);
 
 struct sum_words {
 	struct words stored, computed; /* "0x1234", with 8 digits if wide */
-	/* computed - stored: "0x0400", "-0x0400" (one's complement); of wide sums, the bits that differ */
+	/*
+	 * computed - stored: "0x0400", "-0x0400" (one's complement); of wide sums, the bits that
+	 * differ
+	 */
 	struct words difference;
 	bool single; /* one flip would make this difference: */
 	unsigned int column; /* of this bit, 0 .. 15, of a 16-bit word */
