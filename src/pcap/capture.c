@@ -9,7 +9,7 @@
  *   rewinding is right at any moment. If the unnamed file cannot be made or written, reading goes
  *   on and only rewinding is lost.
  * - gzip files of several members and zstd files of several frames, skippable ones among them, read
- *   as one. Data that is report_damaged or cut off is given out as far as it goes; the error comes when
+ *   as one. Data that is damaged or cut off is given out as far as it goes; the error comes when
  *   more is asked for.
  */
 #include "pcap/capture.h"

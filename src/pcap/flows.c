@@ -155,7 +155,7 @@ int flows_add_damaged(struct flows *flows, const struct packet_flow *flow, int64
 	return 0;
 }
 
-/* Whether a is is_worse than b; of two alike, what came first. */
+/* Whether a is worse than b; of two alike, what came first. */
 static bool is_worse(const struct flows *flows, uint32_t a, uint32_t b)
 {
 	const struct flow_row *left = &flows->rows[a], *right = &flows->rows[b];
@@ -165,7 +165,7 @@ static bool is_worse(const struct flows *flows, uint32_t a, uint32_t b)
 	return left->packets != right->packets ? left->packets < right->packets : a < b;
 }
 
-/* Sinks the row at `at` below those is_worse than it: the root of the heap is the least bad. */
+/* Sinks the row at `at` below those worse than it: the root of the heap is the least bad. */
 static void sink(const struct flows *flows, uint32_t *heap, size_t count, size_t at)
 {
 	for (;;) {

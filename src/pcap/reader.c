@@ -59,7 +59,7 @@ static int open_format(struct format_file *file)
 	return file->format->open(file);
 }
 
-/* Begins at `at`, and reads records that begin_at before `to`. -ENOMEM */
+/* Begins at `at`, and reads records that begin before `to`. -ENOMEM */
 static int begin_at(struct reader *reader, uint64_t at, uint64_t to)
 {
 	reader->file.to = to;
@@ -167,7 +167,7 @@ static bool load_window(struct guess *guess, uint64_t from)
 	return guess->len;
 }
 
-/* The first record that seems to begin_at in [from, to); UINT64_MAX: none. */
+/* The first record that seems to begin in [from, to); UINT64_MAX: none. */
 static uint64_t guess_first(const struct format_file *file, uint64_t from, uint64_t to)
 {
 	struct guess guess = { .file = file };
