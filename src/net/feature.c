@@ -232,7 +232,7 @@ int feature_names_read(struct feature_names *ret_names)
 
 int feature_bit(const char *feature, unsigned int *ret_bit)
 {
-	struct feature_names names;
+	struct feature_names names = { 0 };
 	int rc = feature_names_read(&names);
 
 	if (rc)

@@ -155,12 +155,13 @@ static int meet_own(struct search *search)
 		way.ino = st.st_ino;
 		rc = meet(search, &way, &own);
 	}
-	if (!rc && !own)
-		rc = fail(-EPERM, "cannot read the processes' network namespaces in /proc/PID/ns "
-				  "(mount /proc, and run as root)");
-	if (!rc)
-		own->own = true;
-	return rc;
+	if (rc)
+		return rc;
+	if (!own)
+		return fail(-EPERM, "cannot read the processes' network namespaces in /proc/PID/ns "
+				    "(mount /proc, and run as root)");
+	own->own = true;
+	return 0;
 }
 
 /* The oldest process of a namespace represents it. */

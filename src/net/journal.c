@@ -195,7 +195,11 @@ static void free_journal(struct journal *journal)
 	nl_close(journal->nl);
 	free(journal);
 }
-DEFINE_CLEANUP(struct journal *, free_journal, free_journal)
+
+static void cleanup_journal(struct journal **journal)
+{
+	free_journal(*journal);
+}
 
 /* Removes what was appended after `end`. */
 static int truncate_to(struct journal *journal, off_t end)
@@ -324,7 +328,7 @@ static int open_place_of(struct journal *journal, const struct journal_place *pl
 int journal_open(const struct journal_place *place, const char *claim, journal_say_fn say,
 		 struct journal **ret_journal)
 {
-	_cleanup_(free_journal_cleanup) struct journal *journal = calloc(1, sizeof(*journal));
+	_cleanup_(cleanup_journal) struct journal *journal = calloc(1, sizeof(*journal));
 	_cleanup_close_ int folder = -1;
 	struct journal_tally tally;
 	int rc;
@@ -354,7 +358,7 @@ int journal_netns(const struct journal *journal)
 
 int journal_close(struct journal *journal)
 {
-	_cleanup_(free_journal_cleanup) struct journal *own = journal;
+	_cleanup_(cleanup_journal) struct journal *own = journal;
 	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
 	_cleanup_close_ int folder = -1;
 	unsigned int changes = 0;
@@ -601,7 +605,7 @@ int journal_kept_ready(void)
 
 int journal_open_kept(const struct journal_place *place, struct journal **ret_journal)
 {
-	_cleanup_(free_journal_cleanup) struct journal *journal = calloc(1, sizeof(*journal));
+	_cleanup_(cleanup_journal) struct journal *journal = calloc(1, sizeof(*journal));
 	int rc;
 
 	if (!journal)

@@ -52,9 +52,10 @@ static int begin_walk(struct walk *walk, netns_way_fn fn, void *data)
 {
 	struct stat st;
 
+	*walk = (struct walk){ .fn = fn, .data = data };
 	if (stat(OWN_NETNS, &st) < 0)
 		return fail_errno(-errno, "cannot read " OWN_NETNS " (mount /proc)");
-	*walk = (struct walk){ st.st_dev, fn, data };
+	walk->dev = st.st_dev;
 	return 0;
 }
 

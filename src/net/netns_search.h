@@ -53,7 +53,7 @@ int netns_search_open_way(const struct netns_way *way);
  * mount (as `ip netns` and container runtimes make them), in other mount namespaces, too. -ENOENT
  * with a sentence if there is none: the namespace is dead, or nothing here can reach it.
  */
-int netns_search_find(const struct netns_id *sought, int *ret_fd);
+int netns_search_find(const struct netns_id *id, int *ret_fd);
 
 /* ---- Keeping track of all namespaces ---- */
 
