@@ -12,7 +12,7 @@ const char *const caught_by_names[] = { "unknown",   "nobody", "socket",    "con
 const char *const mitigation_names[] = { "none",   "rx-off", "reset", "conntrack-checksum",
 					 "tx-off", NULL };
 
-enum verdict verdict_worse(enum verdict a, enum verdict b)
+enum verdict vocabulary_worse(enum verdict a, enum verdict b)
 {
 	static const int rank[VERDICTS + 1] = {
 		[VERDICTS] = 0,	       [VERDICT_VERIFIED] = 1,	       [VERDICT_BLOCKED] = 2,

@@ -25,7 +25,7 @@ extern const char *const verdict_names[];
  * Of two verdicts the one that a summary must show: delivers-corrupt before unknown, blocked and
  * verified. VERDICTS means "none yet" and yields to every verdict.
  */
-enum verdict verdict_worse(enum verdict a, enum verdict b);
+enum verdict vocabulary_worse(enum verdict a, enum verdict b);
 
 /* Who noticed the damage and dropped the packet. */
 enum caught_by {

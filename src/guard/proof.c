@@ -603,7 +603,7 @@ static void set_verdict(struct proof *proof)
 
 	for (size_t i = 0; i < proof->count; i++)
 		if (!proof->subject[i].result->isolated)
-			worst = verdict_worse(worst, proof->subject[i].result->after);
+			worst = vocabulary_worse(worst, proof->subject[i].result->after);
 	proof->result->verdict = worst == VERDICTS ? VERDICT_BLOCKED : worst;
 }
 

@@ -415,7 +415,7 @@ static enum verdict conclude_probe(const struct probe *probe)
 
 	for (size_t i = 0; i < probe->target_count; i++)
 		if (!probe->target[i].isolated)
-			worst = verdict_worse(worst, probe->target[i].verdict);
+			worst = vocabulary_worse(worst, probe->target[i].verdict);
 	return worst == VERDICTS ? VERDICT_BLOCKED : worst;
 }
 

@@ -331,7 +331,7 @@ static struct setup setup_of(const struct grid_place *place)
 		if (!cell || cell->result.verdict == VERDICT_UNKNOWN)
 			continue;
 		if (setup.verdict == VERDICT_UNKNOWN ||
-		    verdict_worse(setup.verdict, cell->result.verdict) != setup.verdict)
+		    vocabulary_worse(setup.verdict, cell->result.verdict) != setup.verdict)
 			setup = (struct setup){ cell->result.verdict, cell->result.caught_by };
 	}
 	return setup;

@@ -83,7 +83,7 @@ static enum verdict column_verdict(const struct probe_target *target, const stru
 		if (check->family != column->family || check->check->proto != column->proto ||
 		    check->in.inherent)
 			continue;
-		if (verdict_worse(worst, check->in.verdict) != worst) {
+		if (vocabulary_worse(worst, check->in.verdict) != worst) {
 			worst = check->in.verdict;
 			*ret_by = check->in.by;
 		}
