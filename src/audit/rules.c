@@ -470,14 +470,14 @@ static void look_at_end(struct audit_judgement *judgement, const struct ends *en
 	}
 }
 
-static void look_at_bridge(struct audit_judgement *judgement, struct audit_place bridge)
+static void look_at_bridge(struct audit_judgement *judgement, struct audit_place place)
 {
 	const struct audit_facts *facts = judgement->facts;
-	const struct space *look = &facts->inventory.space[bridge.space];
+	const struct space *look = &facts->inventory.space[place.space];
 	_cleanup_free_ struct audit_place *end = NULL;
-	struct ends ends = { .facts = facts, .bridge = bridge };
+	struct ends ends = { .facts = facts, .bridge = place };
 
-	if (!device_is(facts, bridge, "bridge"))
+	if (!device_is(facts, place, "bridge"))
 		return;
 	end = calloc(look->device_count + 1, sizeof(*end));
 	if (!end) {
@@ -488,9 +488,9 @@ static void look_at_bridge(struct audit_judgement *judgement, struct audit_place
 	for (size_t i = 0; i < look->device_count; i++) {
 		struct audit_place one;
 
-		if (look->device[i].master != audit_device(facts, bridge)->index)
+		if (look->device[i].master != audit_device(facts, place)->index)
 			continue;
-		one = container_end(facts, (struct audit_place){ bridge.space, i });
+		one = container_end(facts, (struct audit_place){ place.space, i });
 		if (one.device == AUDIT_NONE)
 			continue;
 		end[ends.count++] = one;
