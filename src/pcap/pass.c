@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* One pass over a capture: see pass.h. read_packets() is the loop; it is where the time goes. */
+/* One pass over a capture: see pass.h. visit_packets() is the loop; it is where the time goes. */
 #include "pcap/pass.h"
 
 #include <errno.h>
@@ -90,7 +90,7 @@ static void tell(const struct running *running)
 }
 
 /* Until the capture ends or breaks off: 0; or what a visitor or judge() returned. */
-static int read_packets(struct running *running)
+static int visit_packets(struct running *running)
 {
 	const struct pass_visitor *visitors = running->pass->visitors;
 	const struct pass_visitor *end = visitors + running->pass->visitor_count;
@@ -116,7 +116,7 @@ int pass_part(struct reader *reader, const struct pass_visitor *visitor)
 	const struct pass pass = { .depth = PASS_PACKETS, .visitors = visitor, .visitor_count = 1 };
 	struct running running = { .pass = &pass, .reader = reader, .known_link = NO_LINK };
 
-	return read_packets(&running);
+	return visit_packets(&running);
 }
 
 static void describe_end(const struct running *running, struct pass_end *ret_end)
@@ -148,7 +148,7 @@ int pass_run(struct capture *capture, const struct pass *pass, struct pass_end *
 		return fail(-ENOMEM, "out of memory");
 	running.reader = reader;
 	running.fragments = fragments;
-	rc = read_packets(&running);
+	rc = visit_packets(&running);
 	if (rc == PASS_STOP)
 		running.broken = rc = 0;
 	if (rc)
