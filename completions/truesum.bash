@@ -27,7 +27,7 @@ __truesum_options() {
 	}' <<<"$1"
 }
 
-# What the help calls an option's value; nothing for an option without one. In brackets, with "=", where
+# What the help calls an option's value; nothing for an option without one. In brackets, with "=", if
 # the value may be left out: [=WHICH]
 __truesum_placeholder() {
 	awk -v option="$2" '/^  (-[A-Za-z],|   ) --[a-z]/ {
@@ -44,8 +44,9 @@ __truesum_placeholder() {
 	}' <<<"$1"
 }
 
-# The names an option can take. In its description, without what is in parentheses, they are the
-# clauses made of nothing but names, or what is before or behind the colon where that is.
+# The names an option can take. In its description, without what is in parentheses, they are at the
+# beginning of lines, before two blanks and a meaning; in clauses made of nothing but names; and
+# before a colon, or else after it.
 __truesum_values() {
 	awk -v option="$2" '
 		function names(clause,    word, n, i) {
@@ -69,11 +70,17 @@ __truesum_values() {
 		on && substr($0, 1, 30) ~ /^ +$/ { text = text "\n" substr($0, 31); next }
 		{ on = 0 }
 		END {
-			gsub(/\([^()]*\)/, "", text)
+			gsub(/ ?\([^()]*\)/, "", text)
 			n = split(text, clause, /[\n;]|\. /)
 			for (i = 1; i <= n; i++) {
 				colon = match(clause[i], /:[^:]*$/)
-				if (!colon)
+				if (match(clause[i], /^ *[a-z0-9-]+  +[^ ]/)) {
+					split(clause[i], word, " ")
+					print word[1]
+					explained = 1
+				} else if (explained) {
+					continue
+				} else if (!colon)
 					names(clause[i])
 				else if (!names(substr(clause[i], 1, colon - 1)))
 					names(substr(clause[i], colon + 1))
@@ -112,11 +119,11 @@ __truesum_value() {
 		[[ $3 ]] || return 1
 		__truesum_offer "$(__truesum_values "$help" "$option")"
 		;;
-	NAME | DIR | PLACE)
+	NAME | DIR | PLACE | WHAT)
 		__truesum_offer "$(__truesum_values "$help" "$option")"
 		;;
 	IF | DEV)
-		# Of another namespace the devices are not known here.
+		# The devices of another namespace are not known here.
 		[[ " ${COMP_WORDS[*]} " == *" -n "* || " ${COMP_WORDS[*]} " == *" --netns "* ]] ||
 			__truesum_offer "$(compgen -G '/sys/class/net/*' | sed 's,.*/,,')"
 		;;

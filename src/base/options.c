@@ -14,6 +14,7 @@
 
 #define ROWS_MAX 64
 #define HELP_COLUMN 30
+#define HELP_WIDTH 70 /* columns from there on */
 
 int options_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
 {
@@ -71,36 +72,65 @@ static int parse_rate(const char *text, double *ret)
 	return 0;
 }
 
-static int name_bit(const char *name, size_t len, const char *const *names)
+static bool is_allowed(uint32_t allowed, int bit)
+{
+	return !allowed || allowed >> bit & 1;
+}
+
+static int name_bit(const char *name, size_t len, const char *const *names, uint32_t allowed)
 {
 	for (int i = 0; names[i]; i++)
-		if (strlen(names[i]) == len && !memcmp(names[i], name, len))
+		if (is_allowed(allowed, i) && strlen(names[i]) == len &&
+		    !memcmp(names[i], name, len))
 			return i;
 	return -1;
 }
 
+/* The allowed names, with commas between them. */
+static void join_names(const char *const *names, uint32_t allowed, char *text, size_t size)
+{
+	size_t used = 0;
+
+	*text = '\0';
+	for (int i = 0; names[i] && used < size; i++)
+		if (is_allowed(allowed, i))
+			used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
+						 names[i]);
+}
+
+int options_parse_name(const char *text, const char *what, const char *const *names,
+		       uint32_t *ret_index)
+{
+	char known[320];
+	int index = name_bit(text, strlen(text), names, 0);
+
+	if (index >= 0) {
+		*ret_index = (uint32_t)index;
+		return 0;
+	}
+	join_names(names, 0, known, sizeof(known));
+	return fail(-EINVAL, "unknown %s '%.40s'; known: %s", what, text, known);
+}
+
 int options_parse_names(const char *text, const char *what, const char *const *names,
-			uint32_t *ret_mask)
+			uint32_t allowed, uint32_t *ret_mask)
 {
 	uint32_t mask = 0;
 	const char *from = text;
 
 	for (;;) {
 		size_t len = strcspn(from, ",");
-		int bit = name_bit(from, len, names);
+		int bit = name_bit(from, len, names, allowed);
 
 		if (len == 3 && !memcmp(from, "all", 3)) {
 			for (int i = 0; names[i]; i++)
-				mask |= UINT32_C(1) << i;
+				mask |= is_allowed(allowed, i) ? UINT32_C(1) << i : 0;
 		} else if (bit >= 0) {
 			mask |= UINT32_C(1) << bit;
 		} else {
-			char known[320] = "";
-			size_t used = 0;
+			char known[320];
 
-			for (int i = 0; names[i] && used < sizeof(known); i++)
-				used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s",
-							 i ? ", " : "", names[i]);
+			join_names(names, allowed, known, sizeof(known));
 			return fail(-EINVAL, "unknown %s '%.*s'; known: %s, all", what,
 				    (int)(len < 40 ? len : 40), from, known);
 		}
@@ -112,10 +142,55 @@ int options_parse_names(const char *text, const char *what, const char *const *n
 	return 0;
 }
 
+/* ---- The help text ---- */
+
+/* The row's help, then each name with its meaning in a line of its own. */
+static void explain_names(const struct option_row *row, char *text, size_t size)
+{
+	size_t used = (size_t)snprintf(text, size, "%s:", row->help);
+	int width = 0;
+
+	for (int i = 0; row->names[i]; i++)
+		if (is_allowed(row->allowed, i) && (int)strlen(row->names[i]) > width)
+			width = (int)strlen(row->names[i]);
+	for (int i = 0; row->names[i] && used < size; i++)
+		if (is_allowed(row->allowed, i))
+			used += (size_t)snprintf(text + used, size - used, "\n  %-*s  %s", width,
+						 row->names[i], row->meanings[i]);
+}
+
+static void describe(const struct option_row *row, char *text, size_t size)
+{
+	size_t used;
+
+	if (row->names && row->meanings) {
+		explain_names(row, text, size);
+		return;
+	}
+	*text = '\0';
+	if (row->names)
+		join_names(row->names, row->allowed, text, size);
+	used = strlen(text);
+	snprintf(text + used, size - used, "%s%s", used && isalpha(*row->help) ? "\n" : "",
+		 row->help);
+}
+
+/* How much of a text goes into a line: up to its end, or to the last blank that fits. */
+static int line_length(const char *text)
+{
+	size_t len = strcspn(text, "\n");
+
+	if (len <= HELP_WIDTH)
+		return (int)len;
+	for (len = HELP_WIDTH; len && text[len] != ' '; len--)
+		;
+	return (int)(len ? len : HELP_WIDTH);
+}
+
 static void print_row(const struct option_row *row)
 {
-	char left[64];
-	const char *line = row->help, *space = row->value ? " " : "";
+	char left[64], text[1024];
+	const char *line = text, *space = row->value ? " " : "";
 	bool maybe = row->type == OPTION_CALL_MAYBE;
 	int used;
 
@@ -131,13 +206,14 @@ static void print_row(const struct option_row *row)
 		printf("\n");
 		used = 0;
 	}
+	describe(row, text, sizeof(text));
 	while (*line) {
-		int len = (int)strcspn(line, "\n");
+		int len = line_length(line);
 
 		printf("%*s%.*s\n", HELP_COLUMN - used, "", len, line);
 		used = 0;
 		line += len;
-		if (*line)
+		if (*line == '\n' || *line == ' ')
 			line++;
 	}
 }
@@ -158,6 +234,8 @@ static void print_help(const struct option_table *table)
 		printf("\n%s\n", table->epilog);
 }
 
+/* ---- Parsing ---- */
+
 static int set_option(const struct option_row *row, const char *value)
 {
 	switch (row->type) {
@@ -175,6 +253,10 @@ static int set_option(const struct option_row *row, const char *value)
 		return parse_duration(value, row->min, row->max, row->target);
 	case OPTION_RATE:
 		return parse_rate(value, row->target);
+	case OPTION_NAME:
+		return options_parse_name(value, row->name, row->names, row->target);
+	case OPTION_NAMES:
+		return options_parse_names(value, row->name, row->names, row->allowed, row->target);
 	case OPTION_CALL:
 	case OPTION_CALL_MAYBE:
 		return row->parse(value, row->target);
@@ -240,7 +322,7 @@ int options_parse(const struct option_table *table, int argc, char **argv)
 
 	build_getopt(table, longs, shorts);
 	opterr = 0;
-	optind = 0; /* glibc: start anew, permute operands to the end */
+	optind = 0; /* glibc: start again, permute operands to the end */
 	while ((found = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const struct option_row *row;
 
@@ -250,9 +332,7 @@ int options_parse(const struct option_table *table, int argc, char **argv)
 		}
 		if (found == '?' || found == ':') {
 			const char letter[] = { '-', (char)optopt, '\0' };
-			/*
-			 * Of an unknown short option getopt says the letter, of a long one nothing.
-			 */
+			/* getopt gives the letter of an unknown short option only. */
 			bool is_letter = optopt > 0 && optopt < 256;
 
 			snprintf(message, sizeof(message),

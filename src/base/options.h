@@ -20,6 +20,9 @@ enum option_type {
 	/* target: uint64_t nanoseconds within min..max: 250ms, 10s, 2m, 1h; plain: seconds */
 	OPTION_DURATION,
 	OPTION_RATE, /* target: double, 0 < rate <= 1: "10%", "0.5%", "0.1" */
+	OPTION_NAME, /* target: uint32_t, becomes the index in `names` */
+	/* target: uint32_t, becomes a mask of names: "flip,zero"; "all" sets every allowed bit */
+	OPTION_NAMES,
 	OPTION_CALL, /* parse(value, target) returns 0 or -EINVAL after fail() */
 	OPTION_CALL_MAYBE, /* the same; without a value (`--name` alone) parse() gets NULL */
 };
@@ -33,6 +36,14 @@ struct option_row {
 	const char *help; /* lines separated by \n */
 	uint64_t min, max;
 	int (*parse)(const char *value, void *target);
+	/*
+	 * The names that a value may be, NULL-terminated, or NULL. The help text lists them before
+	 * `help`, which goes on in the list's last line unless it begins with a letter.
+	 */
+	const char *const *names;
+	/* Of the names, if set: the help text has a line for each name, all after `help`. */
+	const char *const *meanings;
+	uint32_t allowed; /* which of the names, as a mask; 0: all */
 };
 
 struct option_table {
@@ -59,10 +70,16 @@ int options_exit(int rc);
 int options_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 
 /*
- * A comma-separated list of names out of `names` (NULL-terminated) as a bit mask; "all" sets every
- * bit. `what` names the kind of thing in the error ("topology").
+ * The parser of OPTION_NAME. `what` names the kind of thing in the error ("pattern"). 0, or -EINVAL
+ * with a sentence that lists the names.
+ */
+int options_parse_name(const char *text, const char *what, const char *const *names,
+		       uint32_t *ret_index);
+
+/*
+ * The parser of OPTION_NAMES. `what` and the result are as above.
  */
 int options_parse_names(const char *text, const char *what, const char *const *names,
-			uint32_t *ret_mask);
+			uint32_t allowed, uint32_t *ret_mask);
 
 #endif

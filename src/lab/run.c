@@ -35,6 +35,20 @@ const char *const proto_names[] = { "tcp", "udp", "udp-nocheck", NULL };
 const char *const nic_names[] = { "plain", "honest", "lying", "partial", NULL };
 const char *const behaviour_names[] = { "native", "veth-2016", NULL };
 
+const char *const nic_meanings[] = {
+	"verifies nothing (CHECKSUM_NONE)",
+	"vouches for undamaged packets only",
+	"vouches for every packet (CHECKSUM_UNNECESSARY)",
+	"hands checksums over unfinished (CHECKSUM_PARTIAL)",
+	NULL,
+};
+
+const char *const behaviour_meanings[] = {
+	"this kernel as it is",
+	"with the statement that veth had before Linux 4.4",
+	NULL,
+};
+
 #define CONNECT_PATIENCE_NS UINT64_C(15000000000) /* only a cell that is blocked waits so long */
 #define LATE_NS UINT64_C(1000000000) /* with a timer this late, a missing message proves nothing */
 #define DATAGRAM_GRACE_NS UINT64_C(100000000) /* nothing is retransmitted: later means lost */

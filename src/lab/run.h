@@ -23,8 +23,9 @@ enum proto { PROTO_TCP, PROTO_UDP, PROTO_UDP_NOCHECK, PROTOS };
 enum nic { NIC_PLAIN, NIC_HONEST, NIC_LYING, NIC_PARTIAL, NICS };
 enum behaviour { BEHAVIOUR_NATIVE, BEHAVIOUR_VETH_2016, BEHAVIOURS };
 
-/* Their names in options and JSON ("veth-2016"), NULL-terminated. */
+/* Their names in options and JSON ("veth-2016"), and what they mean; NULL-terminated. */
 extern const char *const proto_names[], *const nic_names[], *const behaviour_names[];
+extern const char *const nic_meanings[], *const behaviour_meanings[];
 
 struct loop; /* base/loop.h */
 struct marks; /* bpf/mark.h */

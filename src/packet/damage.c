@@ -248,28 +248,31 @@ static __u32 damage_apply(const struct damage_spec *spec, __u64 random,
 #include <errno.h>
 #include <string.h>
 
-const struct damage_pattern damage_patterns[DAMAGE_KINDS] = {
-	[DAMAGE_FLIP] = { "flip", "one bit flipped, anywhere or at --offset and --bit", false },
-	[DAMAGE_STUCK0] = { "stuck0", "--bit reads 0 at every offset mod --stride = --phase",
-			    false },
-	[DAMAGE_STUCK1] = { "stuck1", "--bit reads 1 at every offset mod --stride = --phase",
-			    false },
-	[DAMAGE_SWAP16] = { "swap16", "two 16-bit words swapped: no checksum sees it", true },
-	[DAMAGE_COMPENSATE] = { "compensate", "two flips that cancel: no checksum sees it", true },
-	[DAMAGE_BURST] = { "burst", "N bits in a row flipped (burst:N, at most 64)", false },
-	[DAMAGE_ZERO] = { "zero", "up to 64 bytes in a row read 0", false },
-	[DAMAGE_RANDOM] = { "random", "up to 64 bytes in a row replaced", false },
+const char *const damage_names[] = { "flip",  "stuck0", "stuck1", "swap16", "compensate",
+				     "burst", "zero",	"random", NULL };
+
+const char *const damage_meanings[] = {
+	"one bit flipped, anywhere or at --offset and --bit",
+	"--bit reads 0 at every offset mod --stride = --phase",
+	"--bit reads 1 at every offset mod --stride = --phase",
+	"two 16-bit words swapped: no checksum sees it",
+	"two flips that cancel: no checksum sees it",
+	"--bits in a row flipped, at most 64 (or burst:N)",
+	"up to 64 bytes in a row read 0",
+	"up to 64 bytes in a row replaced by random ones",
+	NULL,
 };
 
-const char *const damage_wheres[DAMAGE_WHERES] = { "payload", "transport", "network" };
+const bool damage_unseen[DAMAGE_KINDS] = { [DAMAGE_SWAP16] = true, [DAMAGE_COMPENSATE] = true };
 
-int damage_by_name(const char *name)
-{
-	for (int kind = 0; kind < DAMAGE_KINDS; kind++)
-		if (!strcmp(damage_patterns[kind].name, name))
-			return kind;
-	return -EINVAL;
-}
+const char *const damage_where_names[] = { "payload", "transport", "network", NULL };
+
+const char *const damage_where_meanings[] = {
+	"the data after the TCP or UDP header",
+	"from the TCP or UDP header on",
+	"from the IP header on",
+	NULL,
+};
 
 static uint32_t damage_at(const struct damage_spec *spec, uint64_t random, uint8_t *payload,
 			  size_t len, uint32_t start)

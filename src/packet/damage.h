@@ -71,20 +71,14 @@ DAMAGE_API __u64 damage_random(__u64 seed, __u64 n);
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a pattern is called and does. */
-struct damage_pattern {
-	const char *name;
-	const char *help;
-	bool unseen; /* the Internet checksum cannot see it */
-};
+/* The patterns' names, and what each does; NULL-terminated. */
+extern const char *const damage_names[], *const damage_meanings[];
 
-extern const struct damage_pattern damage_patterns[DAMAGE_KINDS];
+/* Whether damage of this kind leaves the Internet checksum right: no checksum can see it. */
+extern const bool damage_unseen[DAMAGE_KINDS];
 
-/* The places by name: payload, transport, network. */
-extern const char *const damage_wheres[DAMAGE_WHERES];
-
-/* The kind called `name`, or -EINVAL. */
-int damage_by_name(const char *name);
+/* The names of enum damage_where, and what each means; NULL-terminated. */
+extern const char *const damage_where_names[], *const damage_where_meanings[];
 
 /*
  * Damages `payload` (len bytes) as the n-th packet under the spec's seed. Returns how many bits

@@ -311,7 +311,11 @@ check_keys() {
 		<("$TRUESUM" guard apply --mitigation nosuch 2>&1 | sed -n 's/.*known: \(.*\), all, auto (see .*/\1/p' | sed 's/, /\n/g')
 	diff <(complete_words corrupt --pattern "") <(known corrupt --pattern nosuch)
 	diff <(complete_words corrupt --where "") <(known corrupt --dev lo --where nosuch)
-	[ "$(complete_words corrupt --direction "" | sort | xargs)" = "egress ingress" ]
+	diff <(complete_words corrupt --direction "") <(known corrupt --direction nosuch)
+	diff <(complete_words pcap --packets = "") <(known pcap --packets=nosuch)
+	diff <(complete_words probe --as-if "") <(known probe --as-if nosuch)
+	diff <(complete_words guard hook --mitigation "" | grep -vx all) \
+		<(known guard hook --mitigation nosuch)
 }
 
 @test "completion within lists, behind '=', of devices and files" {

@@ -50,8 +50,8 @@ static void test_each_damage(void **state)
 			struct diff_change plain = damage_one(kinds[kind], &spec, 4, NULL);
 			struct diff_change nat = damage_one(kinds[kind], &spec, 0, translate);
 
-			assert_int_equal(plain.seen, !damage_patterns[damage].unseen);
-			assert_int_equal(nat.seen, !damage_patterns[damage].unseen);
+			assert_int_equal(plain.seen, !damage_unseen[damage]);
+			assert_int_equal(nat.seen, !damage_unseen[damage]);
 		}
 	}
 }

@@ -97,13 +97,13 @@ static void test_names(void **state)
 	uint32_t mask = 0;
 
 	(void)state;
-	assert_int_equal(options_parse_names("three,one", "thing", names, &mask), 0);
+	assert_int_equal(options_parse_names("three,one", "thing", names, 0, &mask), 0);
 	assert_int_equal(mask, 5);
-	assert_int_equal(options_parse_names("all", "thing", names, &mask), 0);
+	assert_int_equal(options_parse_names("all", "thing", names, 0, &mask), 0);
 	assert_int_equal(mask, 7);
-	assert_int_equal(options_parse_names("one,", "thing", names, &mask), -EINVAL);
-	assert_int_equal(options_parse_names("", "thing", names, &mask), -EINVAL);
-	assert_int_equal(options_parse_names("on", "thing", names, &mask), -EINVAL);
+	assert_int_equal(options_parse_names("one,", "thing", names, 0, &mask), -EINVAL);
+	assert_int_equal(options_parse_names("", "thing", names, 0, &mask), -EINVAL);
+	assert_int_equal(options_parse_names("on", "thing", names, 0, &mask), -EINVAL);
 	assert_string_equal(fail_text(), "unknown thing 'on'; known: one, two, three, all");
 }
 

@@ -35,12 +35,16 @@ int targets_add_container(const char *value, void *target)
 	return add(target, TARGET_CONTAINER, value);
 }
 
-int parse_as_if(const char *value, void *target)
+const char *const targets_as_if_names[] = { "lying-nic", NULL };
+
+int targets_parse_as_if(const char *value, void *target)
 {
-	if (strcmp(value, "lying-nic") != 0)
-		return fail(-EINVAL, "'%.40s' is not known; known: lying-nic", value);
-	*(bool *)target = true;
-	return 0;
+	uint32_t index;
+	int rc = options_parse_name(value, "pretence", targets_as_if_names, &index);
+
+	if (!rc)
+		*(bool *)target = true;
+	return rc;
 }
 
 static int find(const struct inventory *inventory, const struct target_name *name,

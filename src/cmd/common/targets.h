@@ -56,12 +56,20 @@ int targets_add_container(const char *value, void *target);
 			"included (default)"                                                       \
 	}
 
-/* "lying-nic" sets the bool. */
-int parse_as_if(const char *value, void *target);
+/* The option --as-if: "lying-nic" sets the bool. */
+int targets_parse_as_if(const char *value, void *target);
+extern const char *const targets_as_if_names[];
+
+#define TARGETS_AS_IF_ROW(vouching)                                                                \
+	{                                                                                          \
+		.type = OPTION_CALL, .name = "as-if", .value = "WHAT", .target = (vouching),       \
+		.parse = targets_parse_as_if, .names = targets_as_if_names,                        \
+		.help = ": as if the NIC vouched for what it did not check"                        \
+	}
 
 /*
- * The numbers of the spaces meant, each once; of all where none is named. *ret_spaces is the caller's. -ENOENT
- * or -EINVAL with a sentence where one is not there.
+ * The numbers of the spaces that are meant, each once; all spaces if none is named. *ret_spaces is
+ * the caller's, to free(). -ENOENT or -EINVAL with a sentence if one does not exist.
  */
 int targets_choose(const struct targets *targets, const struct inventory *inventory,
 		   size_t **ret_spaces, size_t *ret_count);

@@ -31,7 +31,7 @@ static int parse_mitigation(const char *value, void *target)
 		*(uint32_t *)target = 0;
 		return 0;
 	}
-	rc = options_parse_names(value, "mitigation", mitigation_names + 1, target);
+	rc = options_parse_names(value, "mitigation", mitigation_names + 1, 0, target);
 	return rc ? fail(rc, "%s, auto", fail_text()) : 0;
 }
 
@@ -69,16 +69,15 @@ static int parse_options(int argc, char **argv, struct request *request)
 		{ .type = OPTION_HEADING, .help = "What is put on" },
 		{ .type = OPTION_CALL, .name = "mitigation", .letter = 'm', .value = "LIST",
 		  .target = &request->settings.ordered, .parse = parse_mitigation,
-		  .help = "auto (default; the narrowest that is proven to help);\n"
-			  "or put on in any case: rx-off, reset, conntrack-checksum, tx-off" },
+		  .names = mitigation_names + 1,
+		  .help = ": put on without proof;\n"
+			  "auto (default): the narrowest that is proven to help" },
 		{ .type = OPTION_CALL, .name = "tunnel", .value = "DEV", .target = &request->settings,
 		  .parse = add_tunnel,
 		  .help = "an encapsulating device of the host that tx-off may be put on;\n"
 			  "may be given several times" },
 		{ .type = OPTION_HEADING, .help = "How it is proven" },
-		{ .type = OPTION_CALL, .name = "as-if", .value = "WHAT",
-		  .target = &request->settings.gate.vouching, .parse = parse_as_if,
-		  .help = "lying-nic: as if the NIC vouched for what it did not check" },
+		TARGETS_AS_IF_ROW(&request->settings.gate.vouching),
 		{ .type = OPTION_STRING, .name = "via", .value = "DEV", .target = &request->settings.gate.via,
 		  .help = "packets enter by this device of the host, and it may get a\n"
 			  "mitigation, too: a NIC, a bridge, a VXLAN device" },

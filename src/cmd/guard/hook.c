@@ -34,7 +34,7 @@ static int parse_mitigation(const char *value, void *target)
 	char words[80];
 
 	if (strcmp(value, "auto") &&
-	    (options_parse_names(value, "mitigation", mitigation_names + 1, &mask) ||
+	    (options_parse_names(value, "mitigation", mitigation_names + 1, 0, &mask) ||
 	     mask & ~known)) {
 		catalog_words(known, ", ", "", words, sizeof(words));
 		return fail(-EINVAL, "unknown mitigation '%.40s'; known: %s, auto", value, words);
@@ -67,20 +67,22 @@ int guard_command_hook(int argc, char **argv)
 {
 	static uint32_t ordered;
 	static bool fail_open;
-	static const struct option_row rows[] = {
+	const struct option_row rows[] = {
 		{ .type = OPTION_CALL,
 		  .name = "mitigation",
 		  .value = "LIST",
 		  .target = &ordered,
 		  .parse = parse_mitigation,
-		  .help = "rx-off, reset; auto (default): what the host's policy says,\n"
-			  "both where there is no policy yet" },
+		  .names = mitigation_names + 1,
+		  .allowed = catalog_at(AT_END),
+		  .help = ";\nauto (default): what the host's policy says, or both\n"
+			  "if there is no policy yet" },
 		{ .type = OPTION_FLAG,
 		  .name = "fail-open",
 		  .target = &fail_open,
-		  .help = "let the container start where it cannot be protected" },
+		  .help = "start the container even if it cannot be protected" },
 	};
-	static const struct option_table table = {
+	const struct option_table table = {
 		.command = "guard hook",
 		.synopsis = "[OPTION]... <STATE",
 		.about =

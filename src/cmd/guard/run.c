@@ -33,17 +33,29 @@ struct request {
 	bool has_levels; /* the log's reader knows sd-daemon(3)'s prefixes */
 };
 
+/* The mitigations that are not for the host as a whole. */
+static uint32_t mask_of_devices(void)
+{
+	uint32_t mask = 0;
+
+	for (unsigned int i = MITIGATION_RX_OFF; i < MITIGATIONS; i++)
+		mask |= catalog[i].rank[AT_HOST] ? 0 : MITIGATION_BIT(i);
+	return mask;
+}
+
 static int parse_mitigations(const char *value, void *target)
 {
 	uint32_t mask;
-	int rc = options_parse_names(value, "mitigation", mitigation_names + 1, &mask);
+	int rc = options_parse_names(value, "mitigation", mitigation_names + 1, 0, &mask);
 
 	for (unsigned int i = MITIGATION_RX_OFF; !rc && i < MITIGATIONS; i++) {
 		if (!(mask & MITIGATION_BIT(i)) || !catalog[i].rank[AT_HOST])
 			continue;
 		mask &= ~MITIGATION_BIT(i);
 		if (strcmp(value, "all"))
-			rc = fail(-EINVAL, "%s is not a container device's (see `guard apply`)",
+			rc = fail(-EINVAL,
+				  "%s is for the host, not for containers' devices (use "
+				  "`guard apply`)",
 				  mitigation_names[i]);
 	}
 	if (!rc)
@@ -57,8 +69,9 @@ static int parse_options(int argc, char **argv, struct request *request)
 	const struct option_row rows[] = {
 		{ .type = OPTION_CALL, .name = "mitigation", .letter = 'm', .value = "LIST",
 		  .target = &request->daemon.ordered, .parse = parse_mitigations,
-		  .help = "put these on every container's device, without proof: rx-off,\n"
-			  "reset, tx-off. Default: what the policy says" },
+		  .names = mitigation_names + 1, .allowed = mask_of_devices(),
+		  .help = "put these on every container's device, without proof\n"
+			  "(default: what the policy says)" },
 		{ .type = OPTION_DURATION, .name = "prove-every", .value = "TIME",
 		  .target = &request->daemon.prove_every_ns, .min = SECOND_NS, .max = PROVE_EVERY_MAX_NS,
 		  .help = "prove anew what helps, on all containers (1h)" },

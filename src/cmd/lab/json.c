@@ -124,7 +124,7 @@ static json_t *run_object(const struct lab_run *run, const struct lab_counts *co
 		"{ss ss ss sf ss sI sf s{si si si} s{sI sI sI sI sI sI} sb s[]}", "command", "lab",
 		"version", run->version, "kernel", run->kernel, "duration_ms",
 		milliseconds(run->duration_ns), "pattern",
-		damage_patterns[settings->damage.kind].name, "seed",
+		damage_names[settings->damage.kind], "seed",
 		(json_int_t)settings->damage.seed, "pace_ms", milliseconds(settings->pace_ns),
 		"messages", "before", (int)settings->before, "during", (int)settings->during,
 		"after", (int)settings->after, "counts", "cells", (json_int_t)counts->cells,

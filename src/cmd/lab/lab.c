@@ -21,36 +21,60 @@
 
 #define SECOND UINT64_C(1000000000)
 #define CELLS_MAX 4096
-#define HELP_WIDTH 66
+#define BIT(n) (UINT32_C(1) << (n))
+#define ALL UINT32_MAX
 #define TOPOLOGIES_MAX 32 /* bits of axes.topology */
 #define PROGRESS_NS (SECOND / 10)
 
 static const char *const family_names[] = { "4", "6", NULL };
 static const int families[] = { AF_INET, AF_INET6 };
 
-struct lab_options {
-	const char *topology, *family, *proto, *nic, *behaviour, *mitigation;
-	const char *live, *pace, *server, *report;
-	uint64_t port, jobs, window;
-	bool json, verbose;
-	struct pattern_options pattern;
-};
-
-/* The axes as bit masks over the name tables. */
+/* The axes as bit masks over the name tables; 0: not given. */
 struct axes {
 	uint32_t topology, family, proto, nic, behaviour, mitigation;
 	bool nic_given, treatments_given;
 };
 
+struct lab_options {
+	struct axes axes;
+	const char *const *topology_names;
+	uint32_t live; /* topologies */
+	uint32_t pace; /* index in `paces`, or PACE_BY_MODE */
+	uint32_t server;
+	const char *report;
+	uint64_t port, jobs, window;
+	bool json, verbose;
+	struct pattern_options pattern;
+};
+
 /* The two paces: as quick as TCP's retransmission timers sensibly allow, and that of 2015. */
+enum { PACE_QUICK, PACE_ORIGINAL, PACE_BY_MODE };
+
+static const char *const pace_names[] = { "quick", "original", NULL };
+
+static const char *const pace_meanings[] = {
+	"a message every 25 ms, 16 in the damage window",
+	"one message a second, a window of 10 s",
+	NULL,
+};
+
 static const struct pace {
-	const char *name;
 	uint64_t pace_ns;
 	uint32_t before, during, after;
 } paces[] = {
-	{ "quick", SECOND / 40, 4, 16, 4 },
-	{ "original", SECOND, 3, 10, 3 },
+	[PACE_QUICK] = { SECOND / 40, 4, 16, 4 },
+	[PACE_ORIGINAL] = { SECOND, 3, 10, 3 },
 };
+
+enum { SERVER_BUILTIN, SERVER_NC };
+
+static const char *const server_names[] = { "builtin", "nc", NULL };
+
+static const char *const server_meanings[] = { "truesum's own", "netcat-openbsd, for TCP only",
+					       NULL };
+
+/* The lab's mitigations: none, rx-off and reset. */
+#define LAB_MITIGATIONS (BIT(MITIGATION_NONE) | BIT(MITIGATION_RX_OFF) | BIT(MITIGATION_RESET))
 
 static int usage(void)
 {
@@ -64,35 +88,22 @@ static int unknown(void)
 	return EXIT_UNKNOWN;
 }
 
-static int parse_axis(const char *given, const char *by_default, const char *what,
-		      const char *const *names, uint32_t *ret_mask)
+static void set_default(uint32_t *mask, uint32_t by_default)
 {
-	return options_parse_names(given ? given : by_default, what, names, ret_mask);
+	if (!*mask)
+		*mask = by_default;
 }
 
-static int parse_axes(const struct lab_options *options, struct axes *axes)
+static void set_default_axes(struct axes *axes)
 {
-	const char *const mitigations[] = { mitigation_names[MITIGATION_NONE],
-					    mitigation_names[MITIGATION_RX_OFF],
-					    mitigation_names[MITIGATION_RESET], NULL };
-	const char *topology_names[TOPOLOGIES_MAX + 1] = { NULL };
-	int rc;
-
-	for (size_t i = 0; i < topology_count && i < TOPOLOGIES_MAX; i++)
-		topology_names[i] = topologies[i].name;
-	rc = parse_axis(options->topology, "all", "topology", topology_names, &axes->topology);
-	rc = rc ? rc : parse_axis(options->family, "all", "family", family_names, &axes->family);
-	rc = rc ? rc : parse_axis(options->proto, "tcp", "protocol", proto_names, &axes->proto);
-	rc = rc ? rc : parse_axis(options->nic, "plain", "NIC model", nic_names, &axes->nic);
-	rc = rc ? rc
-		: parse_axis(options->behaviour, "all", "behaviour", behaviour_names,
-			     &axes->behaviour);
-	rc = rc ? rc
-		: parse_axis(options->mitigation, options->behaviour ? "none" : "all", "mitigation",
-			     mitigations, &axes->mitigation);
-	axes->nic_given = options->nic;
-	axes->treatments_given = options->behaviour || options->mitigation;
-	return rc;
+	axes->nic_given = axes->nic;
+	axes->treatments_given = axes->behaviour || axes->mitigation;
+	set_default(&axes->topology, ALL);
+	set_default(&axes->family, ALL);
+	set_default(&axes->proto, BIT(PROTO_TCP));
+	set_default(&axes->nic, BIT(NIC_PLAIN));
+	set_default(&axes->mitigation, axes->behaviour ? BIT(MITIGATION_NONE) : LAB_MITIGATIONS);
+	set_default(&axes->behaviour, ALL);
 }
 
 static bool has(uint32_t mask, unsigned int bit)
@@ -159,23 +170,19 @@ static size_t choose_cells(const struct axes *axes, struct lab_cell *cells)
 
 static int make_settings(const struct lab_options *options, struct lab_settings *settings)
 {
-	/* A reader watches --live, so it is slow. */
-	const char *name = options->pace ? options->pace : options->live ? "original" : "quick";
-	const struct pace *pace = NULL;
+	const struct pace *pace;
 
-	for (size_t i = 0; i < ARRAY_SIZE(paces); i++)
-		if (!strcmp(name, paces[i].name))
-			pace = &paces[i];
-	if (!pace)
-		return fail(-EINVAL, "unknown pace '%s'; known: quick, original", name);
-	if (strcmp(options->server, "builtin") && strcmp(options->server, "nc"))
-		return fail(-EINVAL, "unknown server '%s'; known: builtin, nc", options->server);
+	/* A reader watches --live, so it is slow. */
+	if (options->pace == PACE_BY_MODE)
+		pace = &paces[options->live ? PACE_ORIGINAL : PACE_QUICK];
+	else
+		pace = &paces[options->pace];
 	*settings = (struct lab_settings){
 		.pace_ns = pace->pace_ns,
 		.before = pace->before,
 		.during = options->window ? (uint32_t)options->window : pace->during,
 		.after = pace->after,
-		.netcat = !strcmp(options->server, "nc"),
+		.netcat = options->server == SERVER_NC,
 		.port = (uint16_t)options->port,
 	};
 	/* TCP doubles its waits: after an outage it tries again within twice the outage's length,
@@ -317,80 +324,64 @@ static int run_chosen(const struct lab_options *options, const struct axes *axes
  */
 static int narrow_for_live(struct lab_options *options)
 {
-	static char list[256];
+	struct axes *axes = &options->axes;
 
-	if (options->topology)
+	if (axes->topology)
 		return fail(-EINVAL, "--live names the topologies itself: leave --topology out");
 	if (options->json || options->report)
 		return fail(-EINVAL, "--live shows; --json and --report are for a run without it");
 	/* The plain host comes first. */
-	snprintf(list, sizeof(list), "bare,%s", options->live);
-	options->topology = list;
-	options->family = options->family ? options->family : "4";
-	options->behaviour = options->behaviour ? options->behaviour : "veth-2016";
-	options->mitigation = options->mitigation ? options->mitigation : "none";
+	axes->topology = options->live | BIT(0);
+	set_default(&axes->family, BIT(0));
+	set_default(&axes->behaviour, BIT(BEHAVIOUR_VETH_2016));
+	set_default(&axes->mitigation, BIT(MITIGATION_NONE));
 	return 0;
 }
 
-/* The topologies' names for the help text, in lines. */
-static const char *list_topologies(void)
+static int parse_live(const char *value, void *target)
 {
-	static char help[64 * HELP_WIDTH];
-	size_t len = 0, column = 0;
+	struct lab_options *options = target;
 
-	for (size_t i = 0; i < topology_count; i++) {
-		bool last = i + 1 == topology_count;
-		const char *name = topologies[i].name, *after = last ? " (default: all)" : ", ";
-
-		if (column + strlen(name) + strlen(after) - !last > HELP_WIDTH) {
-			help[len - 1] = '\n'; /* instead of the blank */
-			column = 0;
-		}
-		column += strlen(name) + strlen(after);
-		len += (size_t)snprintf(help + len, sizeof(help) - len, "%s%s", name, after);
-	}
-	return help;
+	return options_parse_names(value, "topology", options->topology_names, 0, &options->live);
 }
 
 int command_lab(int argc, char **argv)
 {
 	struct lab_options options = {
-		.server = "builtin", .port = 5555, .jobs = 48, .pattern = PATTERN_OPTIONS_INIT
+		.pace = PACE_BY_MODE, .port = 5555, .jobs = 48, .pattern = PATTERN_OPTIONS_INIT
 	};
-	const char *topology_help = list_topologies();
+	const char *topology_names[TOPOLOGIES_MAX + 1] = { NULL };
 	struct lab_settings settings;
-	struct axes axes;
 	/* clang-format off */
 	const struct option_row rows[] = {
 		{ .type = OPTION_HEADING, .help = "Which cells (comma-separated names, or all)" },
-		{ .type = OPTION_STRING, .name = "topology", .letter = 't', .value = "LIST",
-		  .target = &options.topology,
-		  .help = topology_help },
-		{ .type = OPTION_STRING, .name = "family", .value = "LIST",
-		  .target = &options.family, .help = "4, 6 (default: all)" },
-		{ .type = OPTION_STRING, .name = "proto", .value = "LIST",
-		  .target = &options.proto, .help = "tcp (default), udp, udp-nocheck" },
-		{ .type = OPTION_STRING, .name = "nic", .value = "LIST", .target = &options.nic,
-		  .help = "what the host's NIC claims: plain (nothing; default), honest\n"
-			  "(vouches for undamaged packets), lying (for all), partial (sums\n"
-			  "handed over unfinished: default in 'local')" },
-		{ .type = OPTION_STRING, .name = "behaviour", .value = "LIST",
-		  .target = &options.behaviour,
-		  .help = "native (this kernel as it is), veth-2016 (default: all)" },
-		{ .type = OPTION_STRING, .name = "mitigation", .value = "LIST",
-		  .target = &options.mitigation,
-		  .help = "none, rx-off, reset (default: all with veth-2016, none with native;\n"
-			  "none if --behaviour is given)" },
+		{ .type = OPTION_NAMES, .name = "topology", .letter = 't', .value = "LIST",
+		  .target = &options.axes.topology, .names = topology_names, .help = " (default: all)" },
+		{ .type = OPTION_NAMES, .name = "family", .value = "LIST",
+		  .target = &options.axes.family, .names = family_names, .help = " (default: all)" },
+		{ .type = OPTION_NAMES, .name = "proto", .value = "LIST",
+		  .target = &options.axes.proto, .names = proto_names, .help = " (default: tcp)" },
+		{ .type = OPTION_NAMES, .name = "nic", .value = "LIST", .target = &options.axes.nic,
+		  .names = nic_names, .meanings = nic_meanings,
+		  .help = "what the host's NIC claims (default: plain; in 'local' partial)" },
+		{ .type = OPTION_NAMES, .name = "behaviour", .value = "LIST",
+		  .target = &options.axes.behaviour, .names = behaviour_names,
+		  .meanings = behaviour_meanings, .help = "how the kernel marks packets (default: all)" },
+		{ .type = OPTION_NAMES, .name = "mitigation", .value = "LIST",
+		  .target = &options.axes.mitigation, .names = mitigation_names,
+		  .allowed = LAB_MITIGATIONS,
+		  .help = " (default: all with veth-2016, none with native; none if --behaviour is given)" },
 		{ .type = OPTION_HEADING, .help = "The damage" },
 		PATTERN_OPTION_ROWS(options.pattern),
 		{ .type = OPTION_HEADING, .help = "The experiment" },
-		{ .type = OPTION_STRING, .name = "pace", .value = "NAME", .target = &options.pace,
-		  .help = "quick (default: a message every 25 ms, 16 in the damage window) or\n"
-			  "original (one a second, a window of 10 s; default with --live)" },
+		{ .type = OPTION_NAME, .name = "pace", .value = "NAME", .target = &options.pace,
+		  .names = pace_names, .meanings = pace_meanings,
+		  .help = "how fast messages follow (default: quick; with --live original)" },
 		{ .type = OPTION_NUMBER, .name = "window", .value = "N", .target = &options.window,
-		  .min = 1, .max = 1000, .help = "messages in the damage window, 1 to 1000 (default 16; original: 10)" },
-		{ .type = OPTION_STRING, .name = "server", .value = "NAME",
-		  .target = &options.server, .help = "builtin (default) or nc (netcat-openbsd)" },
+		  .min = 1, .max = 1000,
+		  .help = "messages in the damage window, 1 to 1000 (default 16; original: 10)" },
+		{ .type = OPTION_NAME, .name = "server", .value = "NAME", .target = &options.server,
+		  .names = server_names, .meanings = server_meanings, .help = "the program that receives (default: builtin)" },
 		{ .type = OPTION_NUMBER, .name = "port", .value = "N", .target = &options.port,
 		  .min = 1024, .max = 32767,
 		  .help = "the server's port, in the lab's namespaces only: 1024 to 32767\n"
@@ -399,9 +390,10 @@ int command_lab(int argc, char **argv)
 		  .target = &options.jobs, .min = 1, .max = RUN_JOBS_MAX,
 		  .help = "cells that run side by side, 1 to 60 (default 48)" },
 		{ .type = OPTION_HEADING, .help = "Output" },
-		{ .type = OPTION_STRING, .name = "live", .value = "LIST", .target = &options.live,
-		  .help = "watch it happen: a plain host, then these topologies; IPv4 with\n"
-			  "veth-2016 unless you say otherwise" },
+		{ .type = OPTION_CALL, .name = "live", .value = "LIST", .target = &options,
+		  .parse = parse_live,
+		  .help = "show every message: first on a plain host, then in these topologies;\n"
+			  "IPv4 with veth-2016 unless you choose something else" },
 		{ .type = OPTION_STRING, .name = "report", .value = "FILE",
 		  .target = &options.report,
 		  .help = "also write a page with a timeline of every cell" },
@@ -423,16 +415,20 @@ int command_lab(int argc, char **argv)
 		.rows = rows,
 		.row_count = ARRAY_SIZE(rows),
 	};
-	int rc = options_parse(&table, argc, argv);
+	int rc;
 
+	for (size_t i = 0; i < topology_count && i < TOPOLOGIES_MAX; i++)
+		topology_names[i] = topologies[i].name;
+	options.topology_names = topology_names;
+	rc = options_parse(&table, argc, argv);
 	if (rc < 0)
 		return options_exit(rc);
-	if (!strcmp(options.server, "nc") && options.proto && strcmp(options.proto, "tcp")) {
+	if (options.server == SERVER_NC && options.axes.proto & ~BIT(PROTO_TCP)) {
 		fail(-EINVAL, "--server nc is for tcp: nc joins datagrams on its output");
 		return usage();
 	}
-	if ((options.live && narrow_for_live(&options)) || make_settings(&options, &settings) ||
-	    parse_axes(&options, &axes))
+	if ((options.live && narrow_for_live(&options)) || make_settings(&options, &settings))
 		return usage();
-	return run_chosen(&options, &axes, &settings);
+	set_default_axes(&options.axes);
+	return run_chosen(&options, &options.axes, &settings);
 }

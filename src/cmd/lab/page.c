@@ -371,7 +371,7 @@ static int put_header(const struct page *page)
 	fputs(" built each network setup in network namespaces, sent numbered lines through it, "
 	      "and for a while damaged every packet on the wire (pattern <code>",
 	      page->out);
-	put_escaped(page->out, damage_patterns[settings->damage.kind].name);
+	put_escaped(page->out, damage_names[settings->damage.kind]);
 	fprintf(page->out,
 		"</code>). %u lines came before, %u during, %u after the damage, one every ",
 		settings->before, settings->during, settings->after);

@@ -602,11 +602,11 @@ static void conclude_unnoticeable(FILE *out, const struct grid *grid, const stru
 			fputs(nic_sentences[nic], out);
 	if (nocheck)
 		fputs(" UDP without a checksum has nothing to verify.", out);
-	if (damage_patterns[run->settings->damage.kind].unseen)
+	if (damage_unseen[run->settings->damage.kind])
 		fprintf(out,
 			" The pattern %s leaves the checksum right: no kernel can notice it, and no "
 			"mitigation helps.",
-			damage_patterns[run->settings->damage.kind].name);
+			damage_names[run->settings->damage.kind]);
 }
 
 static void conclude_mitigation(FILE *out, const struct grid *grid, int column)

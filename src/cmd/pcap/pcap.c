@@ -377,17 +377,16 @@ static enum exit_code compare_files(const struct run *run, const char *path)
 
 /* ---- Options ---- */
 
+static const char *const packet_kinds[] = { "bad", "artefact", "all", NULL };
+
 static int parse_packets(const char *value, void *target)
 {
-	static const char *const names[] = { "bad", "artefact", "all" };
+	uint32_t index = 0;
+	int rc = value ? options_parse_name(value, "kind", packet_kinds, &index) : 0;
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strcmp(value ? value : names[0], names[i]) != 0)
-			continue;
-		*(uint32_t *)target = PACKETS_BAD + i;
-		return 0;
-	}
-	return fail(-EINVAL, "unknown kind '%.40s'; known: bad, artefact, all", value);
+	if (!rc)
+		*(uint32_t *)target = PACKETS_BAD + index;
+	return rc;
 }
 
 /* What no single option can tell. NULL: all is well. */
@@ -412,10 +411,11 @@ static int parse_options(int argc, char **argv, struct run *run)
 	const struct option_row rows[] = {
 		{ .type = OPTION_CALL_MAYBE, .name = "packets", .value = "WHICH",
 		  .target = &run->which, .parse = parse_packets,
-		  .help = "instead of the report a line for each packet:\n"
-			  "bad (default), artefact or all" },
+		  .names = packet_kinds,
+		  .help = " (default: bad)\n"
+			  "print a line for each packet instead of the report" },
 		{ .type = OPTION_STRING, .name = "write", .value = "FILE", .target = &run->write,
-		  .help = "the damaged packets into a new pcapng, with comments" },
+		  .help = "write the damaged packets to a new pcapng, with comments" },
 		{ .type = OPTION_STRING, .name = "diff", .value = "OTHER", .target = &run->diff,
 		  .help = "FILE is before, OTHER after a hop: what changed on the way" },
 		{ .type = OPTION_FLAG, .name = "json", .target = &run->json,
@@ -433,7 +433,7 @@ static int parse_options(int argc, char **argv, struct run *run)
 			"Examples: a capture, a live one, and before and after a hop\n"
 			"  truesum pcap eth0.pcapng\n"
 			"  tcpdump -i eth0 -U -w - | truesum pcap --packets -\n"
-			"  truesum pcap before.pcap --diff behind.pcap",
+			"  truesum pcap before.pcap --diff after.pcap",
 		.rows = rows,
 		.row_count = ARRAY_SIZE(rows),
 		.operands_min = 1,

@@ -34,9 +34,7 @@ static int parse_options(int argc, char **argv, struct request *request)
 		TARGETS_ALL_ROW(&request->targets),
 		TARGETS_NAMED_ROWS(&request->targets),
 		{ .type = OPTION_HEADING, .help = "What to try" },
-		{ .type = OPTION_CALL, .name = "as-if", .value = "WHAT", .target = &request->gate.vouching,
-		  .parse = parse_as_if,
-		  .help = "lying-nic: as if the NIC vouched for what it did not check" },
+		TARGETS_AS_IF_ROW(&request->gate.vouching),
 		{ .type = OPTION_STRING, .name = "via", .value = "DEV", .target = &request->gate.via,
 		  .help = "packets enter and leave by this device of the host: a NIC, a\n"
 			  "bridge, the parent of a macvlan, a VXLAN device (in outer\n"

@@ -78,15 +78,9 @@ static void cleanup_run(struct run *run)
 		close(run->netns_fd);
 }
 
-static int parse_direction(const char *value, void *target)
-{
-	enum tc_direction *direction = target;
-
-	if (strcmp(value, "ingress") && strcmp(value, "egress"))
-		return fail(-EINVAL, "'%.40s' is neither ingress nor egress", value);
-	*direction = strcmp(value, "ingress") ? TC_EGRESS : TC_INGRESS;
-	return 0;
-}
+static const char *const direction_names[] = {
+	[TC_INGRESS] = "ingress", [TC_EGRESS] = "egress", NULL
+};
 
 static int parse_match(const char *value, void *target)
 {
@@ -317,6 +311,7 @@ static int parse_options(int argc, char **argv, struct run *run)
 {
 	struct corrupt_plan *plan = &run->plan;
 	struct pattern_options pattern = PATTERN_OPTIONS_INIT;
+	uint32_t direction = TC_EGRESS;
 	bool vouch = false;
 	double rate = 1;
 	/* clang-format off */
@@ -326,8 +321,8 @@ static int parse_options(int argc, char **argv, struct run *run)
 		  .target = &plan->device, .help = "the device" },
 		{ .type = OPTION_STRING, .name = "netns", .letter = 'n', .value = "NAME|PATH|PID",
 		  .target = &run->netns, .help = "its network namespace (default: this one)" },
-		{ .type = OPTION_CALL, .name = "direction", .value = "DIR", .target = &plan->direction,
-		  .parse = parse_direction, .help = "egress (default) or ingress" },
+		{ .type = OPTION_NAME, .name = "direction", .value = "DIR", .target = &direction,
+		  .names = direction_names, .help = " (default: egress)" },
 		{ .type = OPTION_CALL, .name = "match", .letter = 'm', .value = "EXPR",
 		  .target = plan, .parse = parse_match,
 		  .help = "joined by 'and', as in tcpdump: ip, ip6, tcp, udp,\n"
@@ -371,6 +366,7 @@ static int parse_options(int argc, char **argv, struct run *run)
 
 	if (rc < 0)
 		return rc;
+	plan->direction = (enum tc_direction)direction;
 	plan->config.vouch = vouch;
 	rc = finish_plan(plan, &pattern, rate);
 	if (rc)
@@ -387,8 +383,7 @@ static int could_not(int rc)
 
 int command_corrupt(int argc, char **argv)
 {
-	_cleanup_(cleanup_run) struct run run = { .netns_fd = -1,
-						  .plan = { .direction = TC_EGRESS } };
+	_cleanup_(cleanup_run) struct run run = { .netns_fd = -1 };
 	struct corrupt_outcome outcome;
 	int rc = parse_options(argc, argv, &run);
 

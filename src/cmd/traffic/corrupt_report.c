@@ -33,7 +33,7 @@ const char *corrupt_direction(const struct corrupt_plan *plan)
 
 static const char *what_is_done(const struct corrupt_plan *plan)
 {
-	return plan->config.vouch ? "vouch" : damage_patterns[plan->config.spec.kind].name;
+	return plan->config.vouch ? "vouch" : damage_names[plan->config.spec.kind];
 }
 
 static void print_json(json_t *object)

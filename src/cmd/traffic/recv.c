@@ -270,24 +270,27 @@ static int receive(struct receiver *receiver)
 static int parse(int argc, char **argv, struct receiver *receiver)
 {
 	struct recv_options *options = &receiver->options;
+	/* clang-format off */
 	const struct option_row rows[] = {
-		{ OPTION_FLAG, "udp", 'u', NULL, &options->udp, "datagrams instead of a connection",
-		  0, 0, NULL },
-		{ OPTION_STRING, "bind", 'b', "ADDR", &options->bind,
-		  "listen on this address only (default: all, IPv6 and IPv4)", 0, 0, NULL },
-		{ OPTION_DURATION, "idle", 0, "TIME", &options->idle_ns,
-		  "a UDP flow ends after this silence (default 15s: longer than\n"
-		  "ten seconds of damage of which nothing gets through)",
-		  10 * MS, 3600 * SECOND, NULL },
-		{ OPTION_DURATION, "for", 0, "TIME", &options->for_ns,
-		  "end after this long in any case (default: when the sender\n"
-		  "closes the connection, or ^C)",
-		  10 * MS, 31 * 86400 * SECOND, NULL },
-		{ OPTION_FLAG, "quiet", 'q', NULL, &options->quiet, "print damaged lines only", 0,
-		  0, NULL },
-		{ OPTION_FLAG, "json", 0, NULL, &options->json,
-		  "one JSON object at the end and nothing else", 0, 0, NULL },
+		{ .type = OPTION_FLAG, .name = "udp", .letter = 'u', .target = &options->udp,
+		  .help = "receive datagrams instead of a connection" },
+		{ .type = OPTION_STRING, .name = "bind", .letter = 'b', .value = "ADDR",
+		  .target = &options->bind,
+		  .help = "listen on this address only (default: all, IPv6 and IPv4)" },
+		{ .type = OPTION_DURATION, .name = "idle", .value = "TIME",
+		  .target = &options->idle_ns, .min = 10 * MS, .max = 3600 * SECOND,
+		  .help = "end a UDP flow after this silence (default 15s: longer than ten\n"
+			  "seconds of damage that the network stack drops completely)" },
+		{ .type = OPTION_DURATION, .name = "for", .value = "TIME",
+		  .target = &options->for_ns, .min = 10 * MS, .max = 31 * 86400 * SECOND,
+		  .help = "end after this long in any case (default: when the sender\n"
+			  "closes the connection, or ^C)" },
+		{ .type = OPTION_FLAG, .name = "quiet", .letter = 'q', .target = &options->quiet,
+		  .help = "print damaged lines only" },
+		{ .type = OPTION_FLAG, .name = "json", .target = &options->json,
+		  .help = "print one JSON object at the end and nothing else" },
 	};
+	/* clang-format on */
 	const struct option_table table = {
 		.command = "recv",
 		.synopsis = "[OPTION]... PORT",

@@ -267,22 +267,25 @@ static int print_summary(const struct sender *sender)
 static int parse(int argc, char **argv, struct sender *sender)
 {
 	struct send_options *options = &sender->options;
+	/* clang-format off */
 	const struct option_row rows[] = {
-		{ OPTION_DURATION, "interval", 'i', "TIME", &options->interval_ns,
-		  "between two messages, 10ms to 1h (default 1s)", 10 * MS, 3600 * SECOND, NULL },
-		{ OPTION_NUMBER, "count", 'n', "N", &options->count,
-		  "messages to send (default: until ^C)", 1, UINT32_MAX, NULL },
-		{ OPTION_FLAG, "udp", 'u', NULL, &options->udp,
-		  "a datagram a message instead of a connection", 0, 0, NULL },
-		{ OPTION_FLAG, "no-check", 0, NULL, &options->no_check,
-		  "with --udp, IPv4: datagrams without checksum, which nothing\n"
-		  "but the receiver's own look at the bytes can check",
-		  0, 0, NULL },
-		{ OPTION_FLAG, "quiet", 'q', NULL, &options->quiet, "do not print the lines", 0, 0,
-		  NULL },
-		{ OPTION_FLAG, "json", 0, NULL, &options->json,
-		  "one JSON object at the end and nothing else", 0, 0, NULL },
+		{ .type = OPTION_DURATION, .name = "interval", .letter = 'i', .value = "TIME",
+		  .target = &options->interval_ns, .min = 10 * MS, .max = 3600 * SECOND,
+		  .help = "between two messages, 10ms to 1h (default 1s)" },
+		{ .type = OPTION_NUMBER, .name = "count", .letter = 'n', .value = "N",
+		  .target = &options->count, .min = 1, .max = UINT32_MAX,
+		  .help = "messages to send (default: until ^C)" },
+		{ .type = OPTION_FLAG, .name = "udp", .letter = 'u', .target = &options->udp,
+		  .help = "send datagrams, one for each message, instead of a connection" },
+		{ .type = OPTION_FLAG, .name = "no-check", .target = &options->no_check,
+		  .help = "with --udp, IPv4: send without checksums, so that only the\n"
+			  "receiving program can notice damage" },
+		{ .type = OPTION_FLAG, .name = "quiet", .letter = 'q', .target = &options->quiet,
+		  .help = "do not print the lines" },
+		{ .type = OPTION_FLAG, .name = "json", .target = &options->json,
+		  .help = "print one JSON object at the end and nothing else" },
 	};
+	/* clang-format on */
 	const struct option_table table = {
 		.command = "send",
 		.synopsis = "[OPTION]... HOST PORT",
