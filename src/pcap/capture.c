@@ -431,7 +431,10 @@ static void stream_free(struct stream *stream)
 	free(stream);
 }
 
-DEFINE_CLEANUP(struct stream *, stream, stream_free)
+static void stream_cleanup(struct stream **stream)
+{
+	stream_free(*stream);
+}
 
 /* Chooses the decoder by the first bytes, which a pipe may bring one by one. */
 static int choose_decoder(struct stream *stream)
