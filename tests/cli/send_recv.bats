@@ -108,7 +108,24 @@ lab() {
 	[[ "$output" == *"0x61→0x21 at offset 7 (bit 6 1→0)"* ]]
 	[[ "$output" == *"2 intact, 1 damaged, 0 missing"* ]]
 	[[ "$output" == *"1 of 180 bytes wrong; bits: 1 1→0, 0 0→1"* ]]
+	[[ "$output" == *"a TCP or UDP checksum would have stopped the damaged message"$'\n'* ]]
+	[[ "$output" != *"checksum lets"* ]]
 	[[ "$output" != *$'\033'* ]]
+}
+
+@test "recv says how much of the damage a checksum can see" {
+	# "a" is 0x61, "c" is 2 more, "_" is 2 less: in two 16-bit words that cancels.
+	run lab 'receive -q; { printf "ca%s 0\n" "${LETTERS:2}"; printf "ca_%s 1\n" "${LETTERS:3}"; } |
+		nc -N 127.0.0.1 $PORT; received'
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"no TCP or UDP checksum can see the damage in 1 of 2 damaged messages; one would have stopped the other 1"* ]]
+	[[ "$output" =~ "a TCP or UDP checksum lets about 1 in "[0-9]+" packets with damage of this kind through" ]]
+	run lab 'receive -q; printf "ca_%s 0\n" "${LETTERS:3}" | nc -N 127.0.0.1 $PORT; received'
+	[[ "$output" == *"no TCP or UDP checksum can see the damage in the damaged message"$'\n'* ]]
+	# JSON has no key for it.
+	run lab 'receive --json; printf "ca_%s 0\n" "${LETTERS:3}" | nc -N 127.0.0.1 $PORT; received'
+	jq -e '.damaged == 1' <<<"$output"
+	"$BATS_TEST_DIRNAME/../../tools/json-keys" check "$BATS_TEST_DIRNAME/../../src/cmd/traffic/recv.keys" <<<"$output"
 }
 
 @test "a wrong byte is red on a terminal, and not with NO_COLOR" {
@@ -158,7 +175,7 @@ lab() {
 		nc -N 127.0.0.1 $PORT; received'
 	[ "$status" -eq 3 ]
 	[[ "$output" == *'"GET / HTTP/1.1··Host'* ]]
-	[[ "$output" == *"something else than truesum's messages"* ]]
+	[[ "$output" == *"does not send messages of"* ]]
 	# Endless and binary: it gives up early and prints little of it, nothing unprintable.
 	run lab 'receive; head -c 50000000 /dev/zero | nc -N 127.0.0.1 $PORT; received'
 	[ "$status" -eq 3 ]
@@ -172,7 +189,7 @@ lab() {
 	run lab 'receive -q; nc -z 127.0.0.1 $PORT
 		"$TRUESUM" send -q -n 3 -i 10ms 127.0.0.1 $PORT; received'
 	[ "$status" -eq 0 ]
-	[[ "$output" == *"left without a word"* ]]
+	[[ "$output" == *"left without sending a byte"* ]]
 	[[ "$output" == *"3 intact"* ]]
 }
 

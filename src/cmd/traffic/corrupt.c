@@ -2,13 +2,15 @@
 /*
  * `truesum corrupt`: damages chosen packets on a live device, and stops cleanly.
  *
- * bpf/corrupt.bpf.c does the damage; here is what surrounds it. Whatever changes on the host (offload
- * features, clsact, the filter) goes through the journal, so that it is undone however this ends. Signals
- * are taken by the event loop from before the first change on. What is read of the counters at the end is
- * read after the filter is gone, so that it is all there is.
+ * bpf/corrupt.bpf.c does the damage; this file prepares it and cleans up. The journal records every
+ * change of the host (offload features, clsact, the filter), so that it is undone however this
+ * ends. The event loop takes signals before the first change. The counters are read once more after
+ * the filter is removed, so that they are complete.
  */
 #include <errno.h>
+#include <jansson.h>
 #include <net/if_arp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -18,14 +20,16 @@
 #include "base/loop.h"
 #include "base/options.h"
 #include "base/term.h"
-#include "cmd/traffic/corrupt_report.h"
-#include "cmd/traffic/pattern_options.h"
+#include "bpf/corrupt.h"
 #include "cmd/common/command.h"
+#include "cmd/traffic/pattern_options.h"
 #include "net/feature.h"
 #include "net/journal.h"
 #include "net/link.h"
 #include "net/netns.h"
 #include "net/nl.h"
+#include "net/tc.h"
+#include "packet/damage.h"
 
 #define POLL_NS UINT64_C(100000000)
 #define DURATION_MIN UINT64_C(1000000)
@@ -34,8 +38,8 @@
 #define FIRST_PRIORITY 1
 
 /*
- * What is turned off while it runs. At egress: what leaves sums unfinished (the kernel turns TCP
- * segmentation off with it). At ingress: what merges packets before the hook sees them.
+ * Features that are off during the run. At egress: those that leave checksums unfinished (the kernel
+ * turns TCP segmentation off with them). At ingress: those that merge packets before the hook.
  */
 static const struct {
 	const char *feature;
@@ -50,6 +54,148 @@ static const struct {
 	{ "rx-lro", TC_INGRESS, false },
 };
 
+#define CORRUPT_FEATURES_MAX 8
+
+struct corrupt_plan {
+	const char *device;
+	const char *match; /* as given; NULL: everything */
+	enum tc_direction direction;
+	double rate; /* 0 < rate <= 1 */
+	struct corrupt_config config;
+	const char *features_off[CORRUPT_FEATURES_MAX];
+	size_t feature_count;
+	bool add_clsact;
+};
+
+struct corrupt_outcome {
+	double seconds;
+	struct corrupt_state state;
+};
+
+static const char *const direction_names[] = {
+	[TC_INGRESS] = "ingress", [TC_EGRESS] = "egress", NULL
+};
+
+/* ---- The report ---- */
+
+/*
+ * What can happen to a packet: its JSON key and the words for it, which say what to do if something
+ * can be done.
+ */
+static const struct {
+	enum corrupt_fate fate;
+	const char *key, *words;
+} fates[] = {
+	{ CORRUPT_SPARED, "not_chosen", "not chosen by --rate" },
+	{ CORRUPT_AFTER_LIMIT, "after_count", "arrived after --count was reached" },
+	{ CORRUPT_NO_PAYLOAD, "no_payload", "skipped: no payload" },
+	{ CORRUPT_SUPER_PACKET, "super_packet",
+	  "skipped: several segments in one (GSO, GRO), whose checksums are computed later (see --help)" },
+	{ CORRUPT_UNFINISHED, "unfinished_sum",
+	  "skipped: their checksum is unfinished, and no later device here finishes it" },
+	{ CORRUPT_UNCHANGED, "unchanged", "skipped: the pattern changes nothing in them" },
+	{ CORRUPT_FAILED, "failed", "skipped: the kernel could not make them writable" },
+	{ CORRUPT_ALREADY, "already_vouched", "skipped: vouched for already" },
+};
+
+static const char *what_is_done(const struct corrupt_plan *plan)
+{
+	return plan->config.vouch ? "vouch" : damage_names[plan->config.spec.kind];
+}
+
+static void print_json(json_t *object)
+{
+	_cleanup_free_ char *text = object ? json_dumps(object, JSON_REAL_PRECISION(6)) : NULL;
+
+	json_decref(object);
+	printf("%s\n", text ? text : "{}");
+}
+
+static json_t *json_head(const struct corrupt_plan *plan)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:f, s:I}", "command", "corrupt",
+			 "version", TRUESUM_VERSION, "device", plan->device, "direction",
+			 direction_names[plan->direction], "match", plan->match, "pattern",
+			 what_is_done(plan), "rate", plan->rate, "seed",
+			 (json_int_t)plan->config.spec.seed);
+}
+
+static void print_plan_json(const struct corrupt_plan *plan)
+{
+	json_t *object = json_head(plan), *features = json_array();
+
+	for (size_t i = 0; i < plan->feature_count; i++)
+		json_array_append_new(features, json_string(plan->features_off[i]));
+	json_object_set_new(object, "dry_run", json_true());
+	json_object_set_new(object, "features_off", features);
+	json_object_set_new(object, "add_clsact", json_boolean(plan->add_clsact));
+	print_json(object);
+}
+
+static void print_plan(const struct corrupt_plan *plan, bool json)
+{
+	if (json) {
+		print_plan_json(plan);
+		return;
+	}
+	printf("On %s this would, until the end of the run:\n", plan->device);
+	for (size_t i = 0; i < plan->feature_count; i++)
+		printf("  turn offload feature %s off\n", plan->features_off[i]);
+	if (plan->add_clsact)
+		printf("  add a clsact qdisc\n");
+	printf("  attach a BPF filter at %s: %s, %g%% of packets that match '%s'\n",
+	       direction_names[plan->direction], what_is_done(plan), plan->rate * 100,
+	       plan->match ? plan->match : "tcp or udp");
+	printf("Nothing was changed.\n");
+}
+
+static void print_outcome_json(const struct corrupt_plan *plan,
+			       const struct corrupt_outcome *outcome)
+{
+	const struct corrupt_state *state = &outcome->state;
+	json_t *object = json_head(plan), *skipped = json_object();
+
+	json_object_set_new(object, "seconds", json_real(outcome->seconds));
+	json_object_set_new(object, "matched", json_integer((json_int_t)state->matched));
+	json_object_set_new(object, plan->config.vouch ? "vouched" : "damaged",
+			    json_integer((json_int_t)state->fate[CORRUPT_DONE]));
+	json_object_set_new(object, "bits_changed", json_integer((json_int_t)state->bits));
+	for (size_t i = 0; i < ARRAY_SIZE(fates); i++)
+		json_object_set_new(skipped, fates[i].key,
+				    json_integer((json_int_t)state->fate[fates[i].fate]));
+	json_object_set_new(object, "skipped", skipped);
+	print_json(object);
+}
+
+static void print_outcome(const struct corrupt_plan *plan, const struct corrupt_outcome *outcome,
+			  bool json)
+{
+	const struct corrupt_state *state = &outcome->state;
+	unsigned long long done = state->fate[CORRUPT_DONE];
+
+	if (json) {
+		print_outcome_json(plan, outcome);
+		return;
+	}
+	printf("%s %s, %.1f s: %llu packet%s matched\n", plan->device,
+	       direction_names[plan->direction], outcome->seconds,
+	       (unsigned long long)state->matched, state->matched == 1 ? "" : "s");
+	if (plan->config.vouch)
+		printf("%10llu marked as verified\n", done);
+	else
+		printf("%10llu damaged (%s, seed %llu; %llu bit%s), their checksums %s\n", done,
+		       what_is_done(plan), (unsigned long long)plan->config.spec.seed,
+		       (unsigned long long)state->bits, state->bits == 1 ? "" : "s",
+		       plan->config.spec.where == DAMAGE_PAYLOAD ? "left as they were"
+								 : "not computed again");
+	for (size_t i = 0; i < ARRAY_SIZE(fates); i++)
+		if (state->fate[fates[i].fate])
+			printf("%10llu %s\n", (unsigned long long)state->fate[fates[i].fate],
+			       fates[i].words);
+}
+
+/* ---- The run ---- */
+
 struct run {
 	struct corrupt_plan plan;
 	const char *netns;
@@ -62,7 +208,7 @@ struct run {
 	struct loop_source *poll, *end;
 	uint64_t started_ns;
 	int index; /* of the device */
-	bool gone; /* the device went away meanwhile */
+	bool gone; /* the device disappeared meanwhile */
 	bool json, dry_run;
 };
 
@@ -77,10 +223,6 @@ static void cleanup_run(struct run *run)
 	if (run->netns_fd >= 0)
 		close(run->netns_fd);
 }
-
-static const char *const direction_names[] = {
-	[TC_INGRESS] = "ingress", [TC_EGRESS] = "egress", NULL
-};
 
 static int parse_match(const char *value, void *target)
 {
@@ -128,7 +270,7 @@ static int find_device(struct run *run)
 	return link_header(run->netns_fd, plan->device, &plan->config.link_header);
 }
 
-/* Whether the feature is there and on; what a device does not know is off. */
+/* Whether the device has the feature, and it is on. */
 static bool feature_is_on(const struct run *run, const char *feature)
 {
 	bool on;
@@ -136,7 +278,7 @@ static bool feature_is_on(const struct run *run, const char *feature)
 	return !feature_get(run->netns_fd, run->plan.device, feature, &on) && on;
 }
 
-/* A device that keeps its checksum offload on has its unfinished sums left alone. */
+/* If a device keeps its checksum offload on, its unfinished sums are left alone. */
 static int turn_features_off(struct run *run)
 {
 	struct corrupt_plan *plan = &run->plan;
@@ -175,8 +317,8 @@ static int attach(struct run *run)
 					     .netns = run->netns,
 					     .device = plan->device,
 					     .index = run->index };
-	/* Two that damage would turn features on under each other; to vouch touches none. */
-	const char *claim = plan->config.vouch ? NULL : corrupt_direction(plan);
+	/* Two runs that damage would undo each other's features; --vouch changes none. */
+	const char *claim = plan->config.vouch ? NULL : direction_names[plan->direction];
 	int rc = journal_open(&place, claim, say_lost, &run->journal);
 
 	rc = rc ? rc : turn_features_off(run);
@@ -215,7 +357,7 @@ static int on_poll(void *owner)
 	corrupt_keep_alive(run->corrupt);
 	if (term_is(stderr))
 		fprintf(stderr, "\r\033[K%s %s: %llu matched, %llu %s", run->plan.device,
-			corrupt_direction(&run->plan), (unsigned long long)state.matched,
+			direction_names[run->plan.direction], (unsigned long long)state.matched,
 			(unsigned long long)state.fate[CORRUPT_DONE],
 			run->plan.config.vouch ? "vouched for" : "damaged");
 	run->gone = link_get_by_index(run->nl, run->index, &link) == -ENODEV;
@@ -251,8 +393,8 @@ static int corrupt_live(struct run *run, struct corrupt_outcome *ret_outcome)
 		snprintf(why, sizeof(why), "%s", fail_text());
 	undone = journal_close(TAKE_PTR(run->journal));
 	if (undone)
-		return fail(undone, "%s%snot everything could be undone (%s); try: truesum clean",
-			    why, rc ? "; and " : "", fail_text());
+		return fail(undone, "%s%scould not undo everything (%s); try: truesum clean", why,
+			    rc ? "; and " : "", fail_text());
 	if (rc)
 		return fail(rc, "%s", why);
 	outcome.seconds = (double)(clock_ns() - run->started_ns) / 1e9;
@@ -288,7 +430,7 @@ static void plan_only(struct run *run)
 			plan->features_off[plan->feature_count++] = features_off[i].feature;
 }
 
-/* Checks what no single option can and fills in what follows from several. */
+/* Checks combinations of options, and fills in what follows from them. */
 static int finish_plan(struct corrupt_plan *plan, const struct pattern_options *pattern,
 		       double rate)
 {
@@ -306,7 +448,9 @@ static int finish_plan(struct corrupt_plan *plan, const struct pattern_options *
 	return 0;
 }
 
-/* Negative: an exit code's errno, already told (options_exit()). */
+/* ---- The command ---- */
+
+/* A negative result is for options_exit(); the message is printed already. */
 static int parse_options(int argc, char **argv, struct run *run)
 {
 	struct corrupt_plan *plan = &run->plan;
@@ -328,7 +472,7 @@ static int parse_options(int argc, char **argv, struct run *run)
 		  .help = "joined by 'and', as in tcpdump: ip, ip6, tcp, udp,\n"
 			  "[src|dst] host ADDR, [src|dst] port N (default: all TCP and UDP)" },
 		{ .type = OPTION_RATE, .name = "rate", .letter = 'r', .value = "RATE", .target = &rate,
-		  .help = "how many of them: 10%, 0.1% (default 100%)" },
+		  .help = "the share of them to damage: 10%, 0.1% (default 100%)" },
 		{ .type = OPTION_NUMBER, .name = "count", .letter = 'c', .value = "N",
 		  .target = &plan->config.limit, .min = 1, .max = UINT64_MAX - 1,
 		  .help = "end after N, and never damage more" },
@@ -342,7 +486,7 @@ static int parse_options(int argc, char **argv, struct run *run)
 			  "veth did before Linux 4.4" },
 		{ .type = OPTION_HEADING, .help = "Output" },
 		{ .type = OPTION_FLAG, .name = "dry-run", .target = &run->dry_run,
-		  .help = "say what would be changed on the host, and change nothing" },
+		  .help = "print what would be changed on the host, then stop" },
 		{ .type = OPTION_FLAG, .name = "json", .target = &run->json, .help = "one JSON object" },
 	};
 	/* clang-format on */
@@ -350,11 +494,11 @@ static int parse_options(int argc, char **argv, struct run *run)
 		.command = "corrupt",
 		.synopsis = "--dev IF [OPTION]...",
 		.about =
-			"Damages the payload of chosen packets on a device, by tc BPF, and leaves their\n"
-			"checksums those of the undamaged data. Everything is put back at the end.",
+			"Damages the payload of chosen packets on a device, with a tc BPF program. Their\n"
+			"checksums stay as they were. At the end, puts everything back.",
 		.epilog =
 			"Bulk TCP leaves its sockets as super-packets of many segments, which cannot be\n"
-			"damaged here. So that new connections send single segments, before they open:\n"
+			"damaged here. To make new connections send single segments, first run:\n"
 			"  ip link set dev IF gso_max_segs 1    (before: ip -d link show dev IF)\n\n"
 			"Example: the bad switch that truesum began with, for ten seconds\n"
 			"  truesum corrupt --dev eth0 --match 'tcp dst port 5555' --rate 10% \\\n"
@@ -384,7 +528,7 @@ static int could_not(int rc)
 int command_corrupt(int argc, char **argv)
 {
 	_cleanup_(cleanup_run) struct run run = { .netns_fd = -1 };
-	struct corrupt_outcome outcome;
+	struct corrupt_outcome outcome = { 0 };
 	int rc = parse_options(argc, argv, &run);
 
 	if (rc < 0)
@@ -395,15 +539,15 @@ int command_corrupt(int argc, char **argv)
 		return could_not(rc);
 	if (run.dry_run) {
 		plan_only(&run);
-		corrupt_print_plan(&run.plan, run.json);
+		print_plan(&run.plan, run.json);
 		return EXIT_NOTHING_WRONG;
 	}
 	rc = corrupt_live(&run, &outcome);
 	if (rc)
 		return could_not(rc);
-	corrupt_print_outcome(&run.plan, &outcome, run.json);
+	print_outcome(&run.plan, &outcome, run.json);
 	if (!run.gone)
 		return EXIT_NOTHING_WRONG;
-	fprintf(stderr, "truesum corrupt: device %s went away meanwhile\n", run.plan.device);
+	fprintf(stderr, "truesum corrupt: device %s disappeared meanwhile\n", run.plan.device);
 	return EXIT_UNKNOWN;
 }
