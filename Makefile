@@ -65,7 +65,7 @@ help:
 	@echo 'make mass     ten million generated packets: no false alarm, nothing missed'
 	@echo 'make kernel-lab  the lab on real kernels with and without the 2016 statement (docs/kernel.md)'
 	@echo 'make install  install program, man page, completions and service under PREFIX ($(PREFIX))'
-	@echo 'make man      renew what the man page has from tables (src/cmd/*/*.keys)'
+	@echo 'make man      renew what the man page has from tables: JSON keys, lists of names'
 	@echo 'make clean    remove build/'
 
 all: $(PROG)
@@ -193,7 +193,8 @@ lint: $(SKELS) $(BUILD)/gen/page_css.h
 
 # Programs for tests and measurements: a packet generator that shares no code with src/, and what judges by it.
 GENERATOR := $(patsubst %,tests/tools/%.c,packets pieces headers transports hurt plain_sum)
-TOOLBOX   := $(patsubst %,$(BUILD)/tools/%,generate mass layers limit libpcap_loop guard_load downpour mark)
+TOOLBOX   := $(patsubst %,$(BUILD)/tools/%,generate mass layers limit libpcap_loop guard_load downpour mark \
+	     manual-lists)
 
 .PHONY: toolbox mass
 toolbox: $(TOOLBOX)
@@ -202,6 +203,10 @@ $(BUILD)/tools/generate: WITH = $(GENERATOR)
 $(BUILD)/tools/mass: WITH = $(GENERATOR) $(PARTS) $(PKGLIBS)
 $(BUILD)/tools/layers $(BUILD)/tools/limit $(BUILD)/tools/guard_load $(BUILD)/tools/mark: WITH = $(PARTS) $(PKGLIBS)
 $(BUILD)/tools/libpcap_loop: WITH = $(PARTS) $(PKGLIBS) -lpcap
+$(BUILD)/tools/manual-lists: tools/manual-lists.c $(PARTS)
+	@mkdir -p $(@D)
+	$(say) TOOL $@
+	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(PARTS) $(PKGLIBS) -lm
 $(BUILD)/tools/%: tests/tools/%.c $(GENERATOR) tests/tools/packets.h tests/tools/plain_sum.h $(PARTS)
 	@mkdir -p $(@D)
 	$(say) TOOL $@
@@ -251,8 +256,8 @@ install: all
 	done
 
 .PHONY: man
-man:
-	$(Q)tools/manual --write
+man: $(BUILD)/tools/manual-lists
+	$(Q)BUILD=$(BUILD) tools/manual --write
 
 clean:
 	$(Q)rm -rf build

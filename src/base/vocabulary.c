@@ -21,3 +21,32 @@ enum verdict vocabulary_worse(enum verdict a, enum verdict b)
 
 	return rank[b] > rank[a] ? b : a;
 }
+
+const char *const verdict_meanings[] = {
+	"it could not be found out; the reason is given",
+	"the application read no wrong byte",
+	"the application read wrong bytes",
+	"no data came through, damaged or not",
+	NULL,
+};
+
+const char *const caught_by_meanings[] = {
+	"no counter shows it",
+	"damaged data was delivered",
+	"the TCP or UDP of the socket that was to read it (probe)",
+	"the container's own TCP or UDP (lab)",
+	"the host's own TCP or UDP; with NAT because conntrack did not translate (lab)",
+	"the host's own TCP or UDP, because conntrack did not translate (probe)",
+	"a firewall rule on the host that drops what conntrack finds INVALID",
+	"the host's UDP, by the outer checksum of the tunnel",
+	NULL,
+};
+
+const char *const mitigation_meanings[] = {
+	"nothing is done",
+	"receive checksum offload off on the device",
+	"tc BPF at ingress removes the mark: the stack verifies again",
+	"conntrack verifies, so NAT translates no damaged packet",
+	"transmit checksum offload off: checksums are finished earlier",
+	NULL,
+};

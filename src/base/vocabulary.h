@@ -19,7 +19,7 @@ enum verdict {
 };
 
 /* "unknown", "verified", "delivers-corrupt", "blocked"; NULL-terminated. */
-extern const char *const verdict_names[];
+extern const char *const verdict_names[], *const verdict_meanings[];
 
 /*
  * Of two verdicts the one that a summary must show: delivers-corrupt before unknown, blocked and
@@ -45,7 +45,7 @@ enum caught_by {
 };
 
 /* "unknown", "nobody", "socket", ...; NULL-terminated. */
-extern const char *const caught_by_names[];
+extern const char *const caught_by_names[], *const caught_by_meanings[];
 
 /* Narrowest first: `guard` tries them in this order. */
 enum mitigation {
@@ -62,7 +62,7 @@ enum mitigation {
  * "none", "rx-off", "reset", ...; NULL-terminated. From mitigation_names + 1 on,
  * options_parse_names() yields MITIGATION_BIT()s.
  */
-extern const char *const mitigation_names[];
+extern const char *const mitigation_names[], *const mitigation_meanings[];
 
 /* A set of mitigations is a mask of these bits; NONE has no bit. */
 #define MITIGATION_BIT(mitigation) ((UINT32_C(1) << (mitigation)) >> 1)

@@ -324,7 +324,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	world ip -n A link delete va
 	wait "$CORRUPT" || status=$?
 	[ "$status" = 3 ]
-	grep -q 'va went away' "$WORK/err"
+	grep -q 'va disappeared' "$WORK/err"
 }
 
 @test "corrupt: a device that is renamed meanwhile goes on being damaged, and is put back" {

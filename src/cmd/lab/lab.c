@@ -369,8 +369,9 @@ int command_lab(int argc, char **argv)
 		  .meanings = behaviour_meanings, .help = "how the kernel marks packets (default: all)" },
 		{ .type = OPTION_NAMES, .name = "mitigation", .value = "LIST",
 		  .target = &options.axes.mitigation, .names = mitigation_names,
-		  .allowed = LAB_MITIGATIONS,
-		  .help = " (default: all with veth-2016, none with native; none if --behaviour is given)" },
+		  .meanings = mitigation_meanings, .allowed = LAB_MITIGATIONS,
+		  .help = "what is done about it (default: all with veth-2016, none with native;\n"
+			  "none if --behaviour is given)" },
 		{ .type = OPTION_HEADING, .help = "The damage" },
 		PATTERN_OPTION_ROWS(options.pattern),
 		{ .type = OPTION_HEADING, .help = "The experiment" },
