@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* truesum: the table of commands and dispatch, nothing else. */
+/* truesum: runs the command that is named (cmd/common/command.h lists them), nothing else. */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,17 +15,9 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{ "lab", command_lab, "what happens to damaged packets on every way into a container" },
-	{ "probe", command_probe, "does this running container verify what it receives?" },
-	{ "audit", command_audit,
-	  "which offloads, sysctls and kernels decide that, and what is wrong" },
-	{ "guard", command_guard,
-	  "protect every container from its first packet on, at a stated cost" },
-	{ "corrupt", command_corrupt, "damage chosen packets on a device, and stop cleanly" },
-	{ "send", command_send, "send numbered lines to another machine" },
-	{ "recv", command_recv, "receive them and check every byte" },
-	{ "pcap", command_pcap, "which packets of a capture are damaged, which only look so" },
-	{ "clean", command_clean, "undo what a killed run left behind" },
+#define COMMAND_ROW(name, help) { #name, cmd_##name, help },
+	COMMANDS(COMMAND_ROW)
+#undef COMMAND_ROW
 };
 
 static void print_help(void)
@@ -42,7 +34,10 @@ static void print_help(void)
 	       TRUESUM_VERSION);
 }
 
-/* A descriptor of ours that came to be 0, 1 or 2 would be read from or printed to. */
+/*
+ * Opens descriptors 0, 1 and 2 if they are closed: otherwise a file of truesum's could get such a
+ * number, and output would go there.
+ */
 static void fill_standard_descriptors(void)
 {
 	int fd = open("/dev/null", O_RDWR);
@@ -53,7 +48,7 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
-/* What could not be printed was not found out. */
+/* If the output cannot be written, the user has no result: that is exit code 3. */
 static int finish(int code)
 {
 	bool failed = ferror(stdout);
@@ -70,7 +65,7 @@ int main(int argc, char **argv)
 
 	fill_standard_descriptors();
 	if (argc == 1 && getenv("CNI_COMMAND"))
-		return finish(command_cni());
+		return finish(cmd_cni());
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(name, commands[i].name))
 			return finish(commands[i].run(argc - 1, argv + 1));

@@ -217,7 +217,7 @@ static int apply(struct request *request, struct inventory *inventory, const siz
 	return rc ? could_not() : code;
 }
 
-int guard_command_apply(int argc, char **argv)
+int cmd_guard_apply(int argc, char **argv)
 {
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	_cleanup_free_ size_t *spaces = NULL;

@@ -58,7 +58,7 @@ static int answer(const struct cni_request *request)
 	return print(cni_compose(request, NULL));
 }
 
-int command_cni(void)
+int cmd_cni(void)
 {
 	const struct cni_environment environment = { .command = getenv("CNI_COMMAND"),
 						     .container_id = getenv("CNI_CONTAINERID"),

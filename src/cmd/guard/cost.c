@@ -92,7 +92,7 @@ static int could_not(void)
 	return EXIT_UNKNOWN;
 }
 
-int guard_command_cost(int argc, char **argv)
+int cmd_guard_cost(int argc, char **argv)
 {
 	struct cost_report report = { 0 };
 	struct options options = { .pairs = COST_PAIRS_DEFAULT };

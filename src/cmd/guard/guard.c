@@ -13,13 +13,13 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } subcommands[] = {
-	{ "apply", guard_command_apply,
+	{ "apply", cmd_guard_apply,
 	  "find the narrowest mitigation that is proven to help, and put it on" },
-	{ "status", guard_command_status, "what is put on, and whether it is in force still" },
-	{ "revert", guard_command_revert, "put everything back as it was" },
-	{ "run", guard_command_run, "the daemon: protect every new container" },
-	{ "hook", guard_command_hook, "protect the container that an OCI runtime is creating" },
-	{ "cost", guard_command_cost, "what each mitigation costs on this host" },
+	{ "status", cmd_guard_status, "what is put on, and whether it is in force still" },
+	{ "revert", cmd_guard_revert, "put everything back as it was" },
+	{ "run", cmd_guard_run, "the daemon: protect every new container" },
+	{ "hook", cmd_guard_hook, "protect the container that an OCI runtime is creating" },
+	{ "cost", cmd_guard_cost, "what each mitigation costs on this host" },
 };
 
 static void print_help(void)
@@ -35,7 +35,7 @@ static void print_help(void)
 	       "the container that is being made.\n");
 }
 
-int command_guard(int argc, char **argv)
+int cmd_guard(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "--help";
 

@@ -63,7 +63,7 @@ static int act(uint32_t ordered)
 	return start_oci(&state, ordered, say);
 }
 
-int guard_command_hook(int argc, char **argv)
+int cmd_guard_hook(int argc, char **argv)
 {
 	static uint32_t ordered;
 	static bool fail_open;

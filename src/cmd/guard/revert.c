@@ -177,7 +177,7 @@ static int revert_all(const struct request *request, const struct inventory *inv
 	return revert->failed ? fail(-EIO, "not everything could be put back: see above") : 0;
 }
 
-int guard_command_revert(int argc, char **argv)
+int cmd_guard_revert(int argc, char **argv)
 {
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	_cleanup_(release) struct guard_revert revert = { 0 };

@@ -204,7 +204,7 @@ static int print_plan(const struct request *request)
 	return EXIT_NOTHING_WRONG;
 }
 
-int guard_command_run(int argc, char **argv)
+int cmd_guard_run(int argc, char **argv)
 {
 	struct request request = {
 		.daemon = { .policy = POLICY_FILE,

@@ -113,7 +113,7 @@ static int take(struct guard_status *status, const struct inventory *inventory)
 	return find_bare(status, inventory);
 }
 
-int guard_command_status(int argc, char **argv)
+int cmd_guard_status(int argc, char **argv)
 {
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	_cleanup_(release) struct guard_status status = { 0 };

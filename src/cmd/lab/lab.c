@@ -345,63 +345,58 @@ static int parse_live(const char *value, void *target)
 	return options_parse_names(value, "topology", options->topology_names, 0, &options->live);
 }
 
-int command_lab(int argc, char **argv)
+static int parse_options(int argc, char **argv, struct lab_options *options)
 {
-	struct lab_options options = {
-		.pace = PACE_BY_MODE, .port = 5555, .jobs = 48, .pattern = PATTERN_OPTIONS_INIT
-	};
-	const char *topology_names[TOPOLOGIES_MAX + 1] = { NULL };
-	struct lab_settings settings;
 	/* clang-format off */
 	const struct option_row rows[] = {
 		{ .type = OPTION_HEADING, .help = "Which cells (comma-separated names, or all)" },
 		{ .type = OPTION_NAMES, .name = "topology", .letter = 't', .value = "LIST",
-		  .target = &options.axes.topology, .names = topology_names, .help = " (default: all)" },
+		  .target = &options->axes.topology, .names = options->topology_names, .help = " (default: all)" },
 		{ .type = OPTION_NAMES, .name = "family", .value = "LIST",
-		  .target = &options.axes.family, .names = family_names, .help = " (default: all)" },
+		  .target = &options->axes.family, .names = family_names, .help = " (default: all)" },
 		{ .type = OPTION_NAMES, .name = "proto", .value = "LIST",
-		  .target = &options.axes.proto, .names = proto_names, .help = " (default: tcp)" },
-		{ .type = OPTION_NAMES, .name = "nic", .value = "LIST", .target = &options.axes.nic,
+		  .target = &options->axes.proto, .names = proto_names, .help = " (default: tcp)" },
+		{ .type = OPTION_NAMES, .name = "nic", .value = "LIST", .target = &options->axes.nic,
 		  .names = nic_names, .meanings = nic_meanings,
 		  .help = "what the host's NIC claims (default: plain; in 'local' partial)" },
 		{ .type = OPTION_NAMES, .name = "behaviour", .value = "LIST",
-		  .target = &options.axes.behaviour, .names = behaviour_names,
+		  .target = &options->axes.behaviour, .names = behaviour_names,
 		  .meanings = behaviour_meanings, .help = "how the kernel marks packets (default: all)" },
 		{ .type = OPTION_NAMES, .name = "mitigation", .value = "LIST",
-		  .target = &options.axes.mitigation, .names = mitigation_names,
+		  .target = &options->axes.mitigation, .names = mitigation_names,
 		  .meanings = mitigation_meanings, .allowed = LAB_MITIGATIONS,
 		  .help = "what is done about it (default: all with veth-2016, none with native;\n"
 			  "none if --behaviour is given)" },
 		{ .type = OPTION_HEADING, .help = "The damage" },
-		PATTERN_OPTION_ROWS(options.pattern),
+		PATTERN_OPTION_ROWS(options->pattern),
 		{ .type = OPTION_HEADING, .help = "The experiment" },
-		{ .type = OPTION_NAME, .name = "pace", .value = "NAME", .target = &options.pace,
+		{ .type = OPTION_NAME, .name = "pace", .value = "NAME", .target = &options->pace,
 		  .names = pace_names, .meanings = pace_meanings,
 		  .help = "how fast messages follow (default: quick; with --live original)" },
-		{ .type = OPTION_NUMBER, .name = "window", .value = "N", .target = &options.window,
+		{ .type = OPTION_NUMBER, .name = "window", .value = "N", .target = &options->window,
 		  .min = 1, .max = 1000,
 		  .help = "messages in the damage window, 1 to 1000 (default 16; original: 10)" },
-		{ .type = OPTION_NAME, .name = "server", .value = "NAME", .target = &options.server,
+		{ .type = OPTION_NAME, .name = "server", .value = "NAME", .target = &options->server,
 		  .names = server_names, .meanings = server_meanings, .help = "the program that receives (default: builtin)" },
-		{ .type = OPTION_NUMBER, .name = "port", .value = "N", .target = &options.port,
+		{ .type = OPTION_NUMBER, .name = "port", .value = "N", .target = &options->port,
 		  .min = 1024, .max = 32767,
 		  .help = "the server's port, in the lab's namespaces only: 1024 to 32767\n"
 			  "(default 5555)" },
 		{ .type = OPTION_NUMBER, .name = "jobs", .letter = 'j', .value = "N",
-		  .target = &options.jobs, .min = 1, .max = RUN_JOBS_MAX,
+		  .target = &options->jobs, .min = 1, .max = RUN_JOBS_MAX,
 		  .help = "cells that run side by side, 1 to 60 (default 48)" },
 		{ .type = OPTION_HEADING, .help = "Output" },
-		{ .type = OPTION_CALL, .name = "live", .value = "LIST", .target = &options,
+		{ .type = OPTION_CALL, .name = "live", .value = "LIST", .target = options,
 		  .parse = parse_live,
 		  .help = "show every message: first on a plain host, then in these topologies;\n"
 			  "IPv4 with veth-2016 unless you choose something else" },
 		{ .type = OPTION_STRING, .name = "report", .value = "FILE",
-		  .target = &options.report,
+		  .target = &options->report,
 		  .help = "also write a page with a timeline of every cell" },
-		{ .type = OPTION_FLAG, .name = "json", .target = &options.json,
+		{ .type = OPTION_FLAG, .name = "json", .target = &options->json,
 		  .help = "one JSON object" },
 		{ .type = OPTION_FLAG, .name = "verbose", .letter = 'v',
-		  .target = &options.verbose, .help = "the evidence of every cell" },
+		  .target = &options->verbose, .help = "the evidence of every cell" },
 	};
 	/* clang-format on */
 	const struct option_table table = {
@@ -416,16 +411,28 @@ int command_lab(int argc, char **argv)
 		.rows = rows,
 		.row_count = ARRAY_SIZE(rows),
 	};
+
+	return options_parse(&table, argc, argv);
+}
+
+int cmd_lab(int argc, char **argv)
+{
+	const char *topology_names[TOPOLOGIES_MAX + 1] = { NULL };
+	struct lab_options options = { .topology_names = topology_names,
+				       .pace = PACE_BY_MODE,
+				       .port = 5555,
+				       .jobs = 48,
+				       .pattern = PATTERN_OPTIONS_INIT };
+	struct lab_settings settings;
 	int rc;
 
 	for (size_t i = 0; i < topology_count && i < TOPOLOGIES_MAX; i++)
 		topology_names[i] = topologies[i].name;
-	options.topology_names = topology_names;
-	rc = options_parse(&table, argc, argv);
+	rc = parse_options(argc, argv, &options);
 	if (rc < 0)
 		return options_exit(rc);
 	if (options.server == SERVER_NC && options.axes.proto & ~BIT(PROTO_TCP)) {
-		fail(-EINVAL, "--server nc is for tcp: nc joins datagrams on its output");
+		fail(-EINVAL, "--server nc is for TCP only: nc joins datagrams on its output");
 		return usage();
 	}
 	if ((options.live && narrow_for_live(&options)) || make_settings(&options, &settings))
