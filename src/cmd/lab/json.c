@@ -123,12 +123,11 @@ static json_t *run_object(const struct lab_run *run, const struct lab_counts *co
 	return json_pack(
 		"{ss ss ss sf ss sI sf s{si si si} s{sI sI sI sI sI sI} sb s[]}", "command", "lab",
 		"version", run->version, "kernel", run->kernel, "duration_ms",
-		milliseconds(run->duration_ns), "pattern",
-		damage_names[settings->damage.kind], "seed",
-		(json_int_t)settings->damage.seed, "pace_ms", milliseconds(settings->pace_ns),
-		"messages", "before", (int)settings->before, "during", (int)settings->during,
-		"after", (int)settings->after, "counts", "cells", (json_int_t)counts->cells,
-		"as_known", (json_int_t)counts->as_known, "differing",
+		milliseconds(run->duration_ns), "pattern", damage_names[settings->damage.kind],
+		"seed", (json_int_t)settings->damage.seed, "pace_ms",
+		milliseconds(settings->pace_ns), "messages", "before", (int)settings->before,
+		"during", (int)settings->during, "after", (int)settings->after, "counts", "cells",
+		(json_int_t)counts->cells, "as_known", (json_int_t)counts->as_known, "differing",
 		(json_int_t)counts->differing, "no_expectation", (json_int_t)counts->no_expectation,
 		"unknown", (json_int_t)counts->unknown, "skipped", (json_int_t)counts->skipped,
 		"as_expected", !counts->differing && !counts->unknown, "cells");
