@@ -289,18 +289,19 @@ int audit_baseline_read(const char *path, json_t **ret_baseline)
 	if (fd < 0)
 		return fail_errno(-errno, "cannot read the baseline %s", path);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
-		return fail(-EINVAL, "%s is no baseline: it is not a file of at most %d MB", path,
-			    FILE_MAX >> 20);
+		return fail(-EINVAL, "%s is not a baseline: it is not a file of at most %d MB",
+			    path, FILE_MAX >> 20);
 	root = json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
 	if (!root) {
 		term_printable(why, sizeof(why), error.text);
-		return fail(-EINVAL, "%s is no baseline: line %d: %s", path, error.line, why);
+		return fail(-EINVAL, "%s is not a baseline: line %d: %s", path, error.line, why);
 	}
 	if (!check_baseline(root))
-		return fail(-EINVAL,
-			    "%s is no baseline of this truesum: delete it, and the next run with "
-			    "--baseline writes a new one",
-			    path);
+		return fail(
+			-EINVAL,
+			"%s is not a baseline of this truesum: delete it, and the next run with "
+			"--baseline writes a new one",
+			path);
 	*ret_baseline = TAKE_PTR(root);
 	return 0;
 }

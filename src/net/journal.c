@@ -74,7 +74,7 @@ static int lock_folder(int *ret_fd)
 static int make_journal_folder(const char *path)
 {
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return fail_errno(-errno, "cannot make %s (run as root)", path);
+		return fail_errno(-errno, "cannot create %s (run as root)", path);
 	return 0;
 }
 
@@ -205,7 +205,7 @@ static void cleanup_journal(struct journal **journal)
 static int truncate_to(struct journal *journal, off_t end)
 {
 	if (ftruncate(journal->fd, end) < 0)
-		return fail_errno(-errno, "cannot shorten %s", journal->path);
+		return fail_errno(-errno, "cannot truncate %s", journal->path);
 	journal->end = end;
 	return 0;
 }
@@ -430,7 +430,7 @@ static int add_clsact(struct journal *journal)
 	rc = truncate_to(journal, before);
 	if (rc || added != -EEXIST)
 		return rc ? rc : added;
-	return fail(-EBUSY, "somebody added a qdisc to the device just now: try again");
+	return fail(-EBUSY, "another program has just added a qdisc to the device: try again");
 }
 
 static void write_kept_path(char *path, size_t size, const struct netns_id *netns, int index)

@@ -51,7 +51,7 @@ int netns_new(int *ret_fd)
 	if (home < 0)
 		return fail_errno(-errno, "cannot open %s", THIS_NETNS);
 	if (unshare(CLONE_NEWNET) < 0)
-		return fail_errno(-errno, "cannot make a network namespace (run as root)");
+		return fail_errno(-errno, "cannot create a network namespace (run as root)");
 	fd = open(THIS_NETNS, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(-errno, "cannot open %s", THIS_NETNS);

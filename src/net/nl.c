@@ -117,7 +117,7 @@ static int dumped(const struct nl *nl, const struct nlmsghdr *message)
 	if (mnl_nlmsg_get_payload_len(message) >= sizeof(error))
 		memcpy(&error, mnl_nlmsg_get_payload(message), sizeof(error));
 	if (error < 0)
-		return fail_errno(error, "the kernel broke its answer off");
+		return fail_errno(error, "the kernel did not finish its answer");
 	if (nl->interrupted)
 		return fail(-EINTR, "the kernel's tables kept changing while they were read");
 	return 0;

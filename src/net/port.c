@@ -44,7 +44,7 @@ int port_open_tap(int netns_fd, const char *name, int *ret_fd)
 	 * all of its devices away in one go instead of waiting for each.
 	 */
 	if (ioctl(fd, TUNSETPERSIST, 1) < 0)
-		return fail_errno(-errno, "cannot leave TAP device %s to its namespace", name);
+		return fail_errno(-errno, "cannot make TAP device %s persistent", name);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

@@ -84,7 +84,7 @@ int vxlan_get(struct nl *nl, int index, struct vxlan *ret_vxlan)
 	if (rc)
 		return fail_errno(rc, "no device with index %d", index);
 	if (!found.is)
-		return fail(-EINVAL, "device %d is no VXLAN device", index);
+		return fail(-EINVAL, "device %d is not a VXLAN device", index);
 	*ret_vxlan = found.vxlan;
 	return 0;
 }

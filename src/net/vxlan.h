@@ -18,7 +18,7 @@ struct vxlan {
 	bool remote_csum;
 };
 
-/* -EINVAL with a sentence if device `index` is no VXLAN device. */
+/* -EINVAL with a sentence if device `index` is not a VXLAN device. */
 int vxlan_get(struct nl *nl, int index, struct vxlan *ret_vxlan);
 
 /*

@@ -55,7 +55,7 @@ static bool skip(struct words *words, const char *word)
 static int take_value(struct words *words, const char *what, const char **ret_value)
 {
 	if (words->next == words->count)
-		return fail(-EINVAL, "'%s' ends the match: what follows it is missing", what);
+		return fail(-EINVAL, "the match ends after '%s': its value is missing", what);
 	*ret_value = words->word[words->next++];
 	return 0;
 }
@@ -124,11 +124,12 @@ static int take_qualifier(struct words *words, struct packet_match *match, uint1
 static int fail_at_word(const struct words *words)
 {
 	if (words->next == words->count)
-		return fail(-EINVAL, "the match ends where a term is expected");
-	return fail(-EINVAL,
-		    "'%s' is not understood here; a match joins by 'and': ip, ip6, tcp, udp, "
-		    "[src|dst] host ADDRESS, [src|dst] port NUMBER",
-		    words->word[words->next]);
+		return fail(-EINVAL, "the match ends, but another term is expected");
+	return fail(
+		-EINVAL,
+		"'%s' is not possible here; a match has these terms, joined by 'and': ip, ip6, tcp, udp, "
+		"[src|dst] host ADDRESS, [src|dst] port NUMBER",
+		words->word[words->next]);
 }
 
 static int take_term(struct words *words, struct packet_match *match)

@@ -340,7 +340,7 @@ static ssize_t inflate_some(struct stream *stream, uint8_t *out, size_t room)
 		if (!skip_zeros(stream))
 			return 0;
 		if (stream->in[stream->in_at] != 0x1f)
-			return report_damaged(stream, "what follows is no gzip data");
+			return report_damaged(stream, "what follows is not gzip data");
 		inflateReset(zlib);
 		stream->open = true;
 	}
@@ -651,7 +651,7 @@ static int check_magic(const struct capture *capture, const uint8_t *bytes, size
 	if (!len)
 		return fail(-ENODATA, "%s is empty", capture->name);
 	if (len < MAGIC)
-		return fail(-EBADMSG, "%s is no pcap or pcapng file: it has %zu bytes",
+		return fail(-EBADMSG, "%s is not a pcap or pcapng file: it has %zu bytes",
 			    capture->name, len);
 	memcpy(&magic, bytes, sizeof(magic));
 	for (size_t i = 0; i < ARRAY_SIZE(MAGICS); i++)
@@ -660,7 +660,8 @@ static int check_magic(const struct capture *capture, const uint8_t *bytes, size
 	for (size_t i = 0; i < ARRAY_SIZE(ALIENS); i++)
 		if (!strncmp((const char *)bytes, ALIENS[i].magic, strlen(ALIENS[i].magic)))
 			return fail(-EBADMSG, "%s %s", capture->name, ALIENS[i].advice);
-	return fail(-EBADMSG, "%s is no pcap or pcapng file (it begins with %02x %02x %02x %02x)",
+	return fail(-EBADMSG,
+		    "%s is not a pcap or pcapng file (it begins with %02x %02x %02x %02x)",
 		    capture->name, bytes[0], bytes[1], bytes[2], bytes[3]);
 }
 

@@ -55,7 +55,7 @@ static int open_format(struct format_file *file)
 		if (formats[i]->is(file->at))
 			file->format = formats[i];
 	if (!file->format)
-		return format_break(file, 0, -EBADMSG, "this is no pcap or pcapng file");
+		return format_break(file, 0, -EBADMSG, "this is not a pcap or pcapng file");
 	return file->format->open(file);
 }
 

@@ -256,7 +256,7 @@ int writer_new(const char *path, struct writer **ret_writer)
 	if (!writer || !writer->path)
 		return fail(-ENOMEM, "no memory");
 	if (!faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW))
-		return fail(-EEXIST, "%s exists already and is not written over", path);
+		return fail(-EEXIST, "%s exists already: choose another name, or remove it", path);
 	fd = open_file(writer);
 	if (fd < 0)
 		return fail_errno(fd, "cannot create %s", path);
@@ -285,7 +285,10 @@ static int give_name(const struct writer *writer)
 	if (!rc)
 		return 0;
 	if (errno == EEXIST)
-		return fail(-EEXIST, "%s exists by now and is not written over", writer->path);
+		return fail(
+			-EEXIST,
+			"%s exists now, another program created it: choose another name, or remove it",
+			writer->path);
 	return fail_errno(-errno, "cannot give %s its name", writer->path);
 }
 

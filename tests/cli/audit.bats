@@ -365,7 +365,7 @@ start_reader() {
 		echo "$file: $output"
 		[ "$status" = 2 ]
 		[ "${#lines[@]}" = 1 ]
-		[[ $output == "truesum audit: $WORK/$file is no baseline"* ]]
+		[[ $output == "truesum audit: $WORK/$file is not a baseline"* ]]
 		[[ $output != *$'\x1b'* ]]
 	done
 	run host "$TRUESUM" audit --baseline "$WORK/none/base"

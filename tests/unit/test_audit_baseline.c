@@ -82,7 +82,7 @@ static void refuse(const char *text, size_t len)
 
 	assert_int_equal(read_text(text, len, &baseline), -EINVAL);
 	assert_null(baseline);
-	assert_non_null(strstr(fail_text(), "is no baseline"));
+	assert_non_null(strstr(fail_text(), "is not a baseline"));
 	for (const char *at = fail_text(); *at; at++)
 		assert_in_range((unsigned char)*at, ' ', '~');
 }

@@ -137,7 +137,7 @@ static void test_refused(void **state)
 		{ "", -ENODATA, "is empty" },
 		{ "ab", -EBADMSG, "it has 2 bytes" },
 		{ "no capture", -EBADMSG,
-		  "is no pcap or pcapng file (it begins with 6e 6f 20 63)" },
+		  "is not a pcap or pcapng file (it begins with 6e 6f 20 63)" },
 		{ "\xfd"
 		  "7zXZ",
 		  -EBADMSG, "xz -dc" },
@@ -276,7 +276,7 @@ static void test_damaged(void **state)
 	assert_int_equal(assert_broken(packed, len, 4096, "incorrect data check"), LEN);
 	packed[len - 5] ^= 1;
 	memcpy(packed + len, more, sizeof(more));
-	assert_int_equal(assert_broken(packed, len + 4, 4096, "what follows is no gzip data"), LEN);
+	assert_int_equal(assert_broken(packed, len + 4, 4096, "what follows is not gzip data"), LEN);
 	len = zstd_frames();
 	memcpy(packed + len, more, sizeof(more));
 	assert_int_equal(assert_broken(packed, len + 4, 4096, "the zstd data is damaged"), LEN);

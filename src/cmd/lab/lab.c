@@ -329,7 +329,8 @@ static int narrow_for_live(struct lab_options *options)
 	if (axes->topology)
 		return fail(-EINVAL, "--live names the topologies itself: leave --topology out");
 	if (options->json || options->report)
-		return fail(-EINVAL, "--live shows; --json and --report are for a run without it");
+		return fail(-EINVAL,
+			    "--live prints messages as they come: leave --json and --report out");
 	/* The plain host comes first. */
 	axes->topology = options->live | BIT(0);
 	set_default(&axes->family, BIT(0));

@@ -245,7 +245,7 @@ static int link_header(int netns_fd, const char *device, uint32_t *ret_len)
 	strncpy(request.ifr_name, device, sizeof(request.ifr_name) - 1);
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &request) < 0)
-		return fail_errno(-errno, "cannot ask what kind of device %s is", device);
+		return fail_errno(-errno, "cannot find out what kind of device %s is", device);
 	*ret_len = request.ifr_hwaddr.sa_family == ARPHRD_ETHER ||
 				   request.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK
 			   ? ETHERNET_HEADER
@@ -439,9 +439,9 @@ static int finish_plan(struct corrupt_plan *plan, const struct pattern_options *
 	if (rc)
 		return rc;
 	if (!plan->device)
-		return fail(-EINVAL, "--dev is missing: the device to work on");
+		return fail(-EINVAL, "--dev is missing: name the device to work on");
 	if (plan->config.vouch && pattern->pattern)
-		return fail(-EINVAL, "--vouch damages nothing: --pattern does not go with it");
+		return fail(-EINVAL, "--vouch damages nothing: leave --pattern out");
 	plan->rate = rate;
 	/* 2^64 itself does not fit: every number is at or below the highest. */
 	plan->config.threshold = rate >= 1 ? UINT64_MAX : (uint64_t)(rate * 0x1p64);

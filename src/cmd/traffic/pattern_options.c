@@ -27,7 +27,9 @@ static int parse_pattern(const char *text, uint64_t *bits, uint32_t *ret_kind)
 	if (strncmp(text, "burst:", burst))
 		return options_parse_name(text, "pattern", damage_names, ret_kind);
 	if (*bits != PATTERN_NOT_GIVEN)
-		return fail(-EINVAL, "--bits and --pattern %s say the same thing twice", text);
+		return fail(-EINVAL,
+			    "--bits and --pattern %s both set the number of bits: leave one out",
+			    text);
 	if (options_parse_number(text + burst, 1, DAMAGE_RUN, bits))
 		return fail(-EINVAL, "--pattern burst: %s", fail_text());
 	*ret_kind = DAMAGE_BURST;

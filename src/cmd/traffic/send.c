@@ -313,7 +313,7 @@ static int parse(int argc, char **argv, struct sender *sender)
 	}
 	if (options->no_check && !options->udp) {
 		fprintf(stderr,
-			"truesum send: --no-check goes with --udp: TCP has a checksum always\n");
+			"truesum send: --no-check needs --udp: TCP always has a checksum\n");
 		return -EINVAL;
 	}
 	sender->endpoint = (struct endpoint){ .host = argv[1],
