@@ -18,7 +18,7 @@ struct audit_row {
 	size_t parent; /* number of its row; AUDIT_NONE: this is a root */
 	unsigned int depth;
 	uint64_t rails; /* bit n: another row of depth n follows below */
-	size_t more; /* not 0: this row stands for so many more like the last ones shown */
+	size_t more; /* not 0: this row stands for that many more rows like the last ones shown */
 };
 
 struct audit_tree {

@@ -13,7 +13,7 @@
  */
 int fail(int rc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* As fail(), with ": " and the errno's text put behind. */
+/* Like fail(), but appends ": " and the errno's text. */
 int fail_errno(int rc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The sentence; never NULL, no newline. Valid until the next failure. */

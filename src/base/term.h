@@ -35,7 +35,7 @@ unsigned int term_columns(FILE *stream);
  */
 const char *term_style(bool color, enum term_style style);
 
-/* The style of a verdict; of VERDICTS, which is none: TERM_DIM. */
+/* The style of a verdict. TERM_DIM for VERDICTS, the value that stands for "no verdict". */
 enum term_style term_verdict_style(enum verdict verdict);
 
 /*

@@ -248,7 +248,7 @@ static __always_inline bool matches(const struct place *place)
 	return true;
 }
 
-/* The field of an unfinished sum is the pseudo-header's, folded and not complemented. */
+/* An unfinished checksum field holds the sum of the pseudo-header, folded but not complemented. */
 static __always_inline bool looks_unfinished(struct __sk_buff *skb, struct place *place)
 {
 	__be32 rest[2] = { bpf_htonl(place->transport_len), bpf_htonl(place->proto) };
@@ -288,8 +288,8 @@ static __always_inline enum sum_status sum_status(struct __sk_buff *skb, struct 
 }
 
 /*
- * Cannot fail: a byte after the field was just stored, for which the kernel made all bytes up to
- * there writable.
+ * Cannot fail: the program just stored a byte that lies after the field. For that store the kernel
+ * made all bytes up to there writable.
  */
 static __always_inline void take_out_of_seed(struct __sk_buff *skb, __u32 csum, __u32 gained)
 {

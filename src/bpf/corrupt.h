@@ -13,7 +13,7 @@
 enum corrupt_fate {
 	CORRUPT_DONE, /* damaged, or vouched for */
 	CORRUPT_SPARED, /* not chosen by the rate */
-	CORRUPT_AFTER_LIMIT, /* as many as were asked for had been damaged before */
+	CORRUPT_AFTER_LIMIT, /* came after as many were damaged as were asked for */
 	CORRUPT_NO_PAYLOAD,
 	CORRUPT_SUPER_PACKET, /* several segments in one (GSO, GRO): their sums are made later */
 	CORRUPT_UNFINISHED, /* an unfinished sum that would cover the damage, or is trusted */

@@ -33,7 +33,8 @@ struct dst_entry {
 
 struct sk_buff {
 	struct net_device *dev;
-	unsigned long _skb_refdst; /* the low bit: not counted */
+	/* a pointer; low bit set: it holds no reference (SKB_DST_NOREF) */
+	unsigned long _skb_refdst;
 	unsigned char *head;
 	unsigned char *data;
 	__u16 csum_start; /* from head */

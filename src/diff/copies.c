@@ -27,7 +27,11 @@
 
 #define FAR (SHAPE_STRIDE << 16) /* a multiple of the stride, longer than any header */
 #define BITS_FEW 8 /* if no more differ, packets are copies without other evidence */
-#define TARGETS_TRIED 64 /* for a packet in each of the two ways: many may be damaged alike */
+/*
+ * how many targets a packet is compared with, by flow and by checksum: equal damage can make many
+ * alike
+ */
+#define TARGETS_TRIED 64
 
 /* The part of a packet that is compared. */
 struct piece {

@@ -2,20 +2,21 @@
 /*
  * Compares two captures: see diff.h.
  *
- * 1. Every packet before is indexed by a hash of what a hop leaves alone (view.c), every packet
- *    after is looked up there, and each packet is used once. The pairs of equal packets tell which
- *    flow became which (flow.c).
+ * 1. Every packet of `before` is indexed by a hash of what a hop leaves alone (view.c). Every
+ *    packet of `after` is looked up there, and each packet is used once. The pairs of equal packets
+ *    tell which flow became which (flow.c).
  * 2. Packets without an equal are compared by TCP stream, and by how near they are (left.c).
  *
- * In step 1 only the packets before cost memory, some 70 bytes each; step 2 needs a few hundred
- * bytes for each packet that is left. Bytes of a mapped capture stay where they are. If `after` is
- * a stream, step 1 keeps the bytes of its packets that are left; if `before` is one, it is read a
- * second time to keep those of its packets that are left. Both together keep up to KEEP_MAX;
- * packets beyond that count as lost or new, and as not compared.
+ * In step 1 only the packets of `before` cost memory, some 70 bytes each; step 2 needs a few
+ * hundred bytes for each packet that is left. Bytes of a mapped capture stay where they are. If
+ * `after` is a stream, step 1 keeps the bytes of its packets that are left; if `before` is one, it
+ * is read a second time to keep those of its packets that are left. Both together keep up to
+ * KEEP_MAX; packets beyond that count as lost or new, and as not compared.
  *
- * Nothing outside the innermost IP packet is compared, and a field that hops may rewrite only if
- * a checksum says that it is wrong. Fragments are packets of their own: a hop that fragments or
- * reassembles makes lost and new ones, and so does one that cuts or merges UDP (GSO, GRO).
+ * Nothing outside the innermost IP packet is compared. A field that hops may rewrite is compared
+ * only if a checksum says that it is wrong. Fragments are packets of their own: a hop that
+ * fragments or reassembles makes lost and new ones, and so does one that cuts or merges UDP (GSO,
+ * GRO).
  */
 #include "diff/diff.h"
 
@@ -33,11 +34,11 @@
 
 #define KEEP_MAX ((size_t)512 << 20)
 #define BLOCK ((size_t)1 << 20)
-#define FIT_WALK 16 /* equal packets of which the one whose flow fits best is taken */
+#define FIT_WALK 16 /* equal packets that are tried; the one whose flow fits best is taken */
 #define AHEAD 16 /* packets whose index entries are fetched from memory before they are needed */
 #define PACKETS_MAX (UINT32_MAX - 1)
 
-/* A packet after that waits for its look-up. */
+/* A packet of `after` that waits for its look-up. */
 struct waiting {
 	struct diff_packet packet;
 	uint64_t hash;
@@ -53,7 +54,7 @@ struct block {
 struct comparison {
 	struct diff_work work;
 	struct capture *capture[DIFF_SIDES];
-	uint64_t *hash; /* of the packets before, until they are indexed */
+	uint64_t *hash; /* of the packets of `before`, until they are indexed */
 	size_t hash_room;
 	struct multimap *index;
 	struct waiting waiting[AHEAD];
@@ -233,7 +234,7 @@ static bool take_equal(struct comparison *comparison, uint64_t hash, uint32_t fl
 	return true;
 }
 
-/* Keeps a packet after for step 2. */
+/* Keeps a packet of `after` for step 2. */
 static int leave_after(struct comparison *comparison, const struct diff_packet *packet)
 {
 	struct diff_packet left = *packet;
@@ -312,7 +313,7 @@ static int add_after(void *owner, const struct pass_packet *shown)
 
 /* ---- What is left ---- */
 
-/* Lists the packets before that have no equal, with the matched packets around them. */
+/* Lists the packets of `before` that have no equal, with the matched packets around them. */
 static int list_left(struct diff_work *work)
 {
 	const struct diff_list *before = &work->before;
@@ -350,7 +351,7 @@ static int by_before(const void *a, const void *b)
 	return (one->before > other->before) - (one->before < other->before);
 }
 
-/* The second reading of a stream before. */
+/* The second reading of `before`, if that is a stream. */
 struct second_reading {
 	struct comparison *comparison;
 	size_t left, suspect; /* the next ones */

@@ -4,8 +4,7 @@
  * before and after a hop; diff_find_copies() compares damaged packets with undamaged copies in
  * the same capture.
  *
- * In this folder `before` and `after` are the two captures. "A packet before" is a packet of the
- * capture before, "a flow after" a flow of the capture after.
+ * In this folder `before` and `after` are the two captures.
  */
 #ifndef TRUESUM_DIFF_DIFF_H
 #define TRUESUM_DIFF_DIFF_H
@@ -33,9 +32,10 @@ enum diff_where {
 struct diff_change {
 	uint64_t before, after; /* frame numbers */
 	int64_t before_ns, after_ns; /* capture times; INT64_MIN: none */
-	struct packet_flow flow; /* as captured after */
-	bool seen; /* the packet after has a bad checksum or senseless headers */
-	bool resegmented; /* cut differently before; `before`: the first packet that covers it */
+	struct packet_flow flow; /* the packet's flow in `after` */
+	bool seen; /* the packet of `after` has a bad checksum or senseless headers */
+	/* cut differently in `before`; the field `before` is the first packet that covers it */
+	bool resegmented;
 	uint8_t where; /* enum diff_where, of the first changed byte */
 	uint8_t was, is; /* the first changed byte, before and after */
 	uint32_t offset; /* of that byte, from the beginning of its part */
@@ -50,10 +50,10 @@ struct diff_broken {
 
 struct diff {
 	uint64_t packets_before, packets_after;
-	uint64_t same; /* packets of `after` whose bytes are all found before, unchanged */
+	uint64_t same; /* packets of `after` whose bytes are all found, unchanged, in `before` */
 	uint64_t translated; /* of these: addresses or ports were rewritten */
 	uint64_t resegmented; /* of these: cut or merged differently */
-	uint64_t changed; /* packets of `after` that differ from what they were before */
+	uint64_t changed; /* packets of `after` that differ from their counterpart in `before` */
 	uint64_t changed_unseen; /* of these: not seen (struct diff_change) */
 	uint64_t lost, new; /* packets of `before` without a counterpart, and of `after` */
 	uint64_t not_compared; /* of lost and new: not compared closely, to save memory */

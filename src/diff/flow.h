@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The flows of two captures, in one row for both, and which flow before became which after: that is
- * learned from equal packets. A zeroed struct diff_flows is empty.
+ * The flows of two captures: one row for each flow, with counts for both captures. Equal packets
+ * teach which flow of `before` became which flow of `after`. A zeroed struct diff_flows is empty.
  */
 #ifndef TRUESUM_DIFF_FLOW_H
 #define TRUESUM_DIFF_FLOW_H
@@ -17,18 +17,21 @@ enum diff_side { DIFF_BEFORE, DIFF_AFTER, DIFF_SIDES };
 struct diff_flow {
 	struct packet_flow flow;
 	uint32_t packets[DIFF_SIDES];
-	/* Before: the flow that most packets became; after: the one that most packets were. */
+	/*
+	 * DIFF_BEFORE: the flow that most packets of this flow have in `after`. DIFF_AFTER: the
+	 * flow that most had in `before`.
+	 */
 	uint32_t best[DIFF_SIDES]; /* a row, or DIFF_FLOW_NONE */
 	uint32_t best_count[DIFF_SIDES]; /* packets */
 };
 
-/* Packets that have one flow before and another, or the same, after. */
+/* Packets that have the flow `from` in `before` and the flow `to`, maybe the same, in `after`. */
 struct diff_link {
 	uint32_t from, to; /* flows */
 	uint32_t count;
-	uint32_t first, last; /* numbers of packets after */
-	uint32_t before; /* number of the first one's counterpart */
-	int64_t after_ns; /* time of the first */
+	uint32_t first, last; /* packet numbers in `after` */
+	uint32_t before; /* number in `before` of the counterpart of `first` */
+	int64_t after_ns; /* time of the packet `first` */
 };
 
 /* A hash index over an array: its entries are numbers in that array + 1, and 0 if free. */
@@ -59,9 +62,9 @@ int diff_flows_learn(struct diff_flows *flows, uint32_t from, uint32_t to, uint3
 unsigned int diff_flows_fit(const struct diff_flows *flows, uint32_t from, uint32_t to);
 
 /*
- * The flow that a packet of `from` should have after: what most others have; else the reverse of
- * what packets in the other direction have; else `from`. Returns its row if it has packets after,
- * else DIFF_FLOW_NONE.
+ * The flow that a packet of `from` should have in `after`: the one most others have; if there are
+ * none, the reverse of what packets in the other direction have; if there are none either, `from`.
+ * Returns its row if it has packets in `after`, else DIFF_FLOW_NONE.
  */
 uint32_t diff_flows_expected(const struct diff_flows *flows, uint32_t from,
 			     struct packet_flow *ret_flow);

@@ -2,27 +2,26 @@
 /*
  * Judges the packets that have no equal: see left.h. Each step takes the packets it can explain:
  *
- * 1. Suspects: a packet has an equal, but its checksum has become bad. A byte changed that the
+ * 1. Suspects: a packet has an equal, but its checksum has become bad. So a byte changed that the
  *    search for equals does not compare.
  * 2. Strays: a packet has an equal, but another flow than all packets around it. Its addresses or
  *    ports changed.
- * 3. TCP segments that were cut differently: all their bytes are in the capture before.
+ * 3. TCP segments that were cut differently: all their bytes are in `before`.
  * 4. Near packets: changed packets, found by the parts that the damage left alone.
  * 5. TCP segments that were cut differently and changed, too.
  *
- * Streams (3, 5): a packet before is a segment, that is a range of sequence numbers of the flow
- * it became. Segments are sorted. The bytes of a packet after are covered piece by piece with the
- * segments that overlap it; if several do, because the range was sent again, the one with the
- * fewest flips is taken. Sequence numbers are compared modulo 2^32: in a flow of more than 4 GiB,
- * a segment of the round before is one more that overlaps, and loses. A segment is lost unless
- * all of its bytes are found, so the ranges that were found are recorded.
+ * Streams (3, 5): each packet of `before` is a segment: a range of sequence numbers of the flow it
+ * became. Segments are sorted. The bytes of a packet of `after` are covered piece by piece with the
+ * segments that overlap it. If several do, because the range was sent again, the one with the
+ * fewest flips is taken. Sequence numbers are compared modulo 2^32: in a flow of more than 4 GiB, a
+ * segment of the previous 4 GiB overlaps, too, but loses, as more of its bits differ. A segment is
+ * lost unless all of its bytes are found, so the ranges that were found are recorded.
  *
- * Near packets (4): damage leaves some part of a packet alone. So every packet before gets
+ * Near packets (4): damage leaves some part of a packet alone. So every packet of `before` gets
  * several independent keys: its place in the stream, its identification, either half of its
- * payload, its first and last bytes, its flow. A packet after is looked up by all of its keys,
- * and of the packets found the one with the fewest flips is taken if the evidence is enough.
- * Packets with strong evidence choose first. If the captures have little in common, the search
- * tries less and less.
+ * payload, its first and last bytes, its flow. A packet of `after` is looked up by all of its keys.
+ * The packet found with the fewest flips is taken if the evidence is enough. Packets with strong
+ * evidence choose first. If the captures have little in common, the search tries less and less.
  */
 #include "diff/left.h"
 
@@ -41,7 +40,7 @@
 /* Changes are found out of order: this many are collected before the latest are dropped. */
 #define CHANGES_KEPT (4 * (size_t)DIFF_CHANGES_MAX)
 
-#define SEGMENTS_TRIED 512 /* in search of those that overlap */
+#define SEGMENTS_TRIED 512 /* segments looked at to find those that overlap */
 
 #define WALK_MAX 16 /* packets tried for one key */
 #define WALK_POOR 2 /* ... if few of those tried so far were pairs */
@@ -203,21 +202,21 @@ static int judge_strays(struct diff_work *work)
 
 /* ---- Streams: covering a packet with segments ---- */
 
-/* A TCP packet before. */
+/* A TCP packet of `before`. */
 struct segment {
-	uint32_t flow; /* that it became */
+	uint32_t flow; /* the flow that it became */
 	uint32_t seq, len; /* by the headers */
 	uint32_t captured; /* bytes at data */
 	uint32_t packet; /* before */
 	const uint8_t *data;
 };
 
-/* Bytes of a segment that were found in a packet after. */
+/* Bytes of a segment that were found in a packet of `after`. */
 struct range {
 	uint32_t segment, from, to;
 };
 
-/* A packet after, and the segments that cover it. */
+/* A packet of `after`, and the segments that cover it. */
 struct cover {
 	struct diff_view view;
 	uint32_t flow;
@@ -453,7 +452,9 @@ static int add_covered(struct stream *stream, struct cover *cover, const struct 
 				  cover->view.bad, cover->recut);
 }
 
-/* Marks a packet after done if it is covered. `changed`: even if some of its bytes changed. */
+/*
+ * Marks a packet of `after` as done if it is covered. `changed`: even if some of its bytes changed.
+ */
 static int judge_segment(struct stream *stream, struct diff_packet *packet, bool changed)
 {
 	struct cover cover = { .flow = packet->flow };
@@ -491,7 +492,7 @@ static int by_segment(const void *a, const void *b)
 	return (one->from > other->from) - (one->from < other->from);
 }
 
-/* Marks a segment done if all of its bytes were found. */
+/* Marks a segment as done if all of its bytes were found. */
 static void finish_segments(struct stream *stream)
 {
 	const struct range *found = stream->found;
@@ -583,7 +584,7 @@ static bool tail_key(const struct diff_view *view, uint64_t *ret_key)
 }
 
 /*
- * The keys of a packet whose flow after is `flow`, in row `row` (DIFF_FLOW_NONE: in no row).
+ * The keys of a packet whose flow in `after` is `flow`, in row `row` (DIFF_FLOW_NONE: in no row).
  * Returns a bit for each key that it has.
  */
 static unsigned int near_keys(const struct diff_view *view, const struct packet_flow *flow,
@@ -696,7 +697,7 @@ static void try_near(struct near *near, uint32_t number)
 	near->best_left = number;
 }
 
-/* Whether this packet before is too far back for all packets after that are still to come. */
+/* Whether this packet of `before` is too far back for every packet of `after` still to come. */
 static bool is_past(const struct near *near, uint32_t number)
 {
 	const struct diff_left *left = &near->work->left[number];

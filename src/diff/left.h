@@ -19,13 +19,17 @@ struct diff_list {
 	size_t count, room;
 };
 
-/* A packet before without an equal after. */
+/* A packet of `before` without an equal in `after`. */
 struct diff_left {
 	uint32_t packet; /* in `before` */
-	uint32_t previous, next; /* counterpart + 1 of the matched packets around it; 0: none */
+	/* of the matched packets around it: number of the counterpart + 1; 0: none */
+	uint32_t previous, next;
 };
 
-/* A packet after that equals one before, but has a bad checksum now: numbers in both lists. */
+/*
+ * A packet of `after` that equals one of `before`, but has a bad checksum now: numbers in both
+ * lists.
+ */
 struct diff_suspect {
 	uint32_t before, after;
 };
@@ -35,7 +39,7 @@ struct diff_work {
 	struct diff *diff; /* the result */
 	struct diff_flows flows;
 	struct diff_list before; /* all packets */
-	struct diff_list after; /* the packets without an equal before, and the suspects */
+	struct diff_list after; /* packets without an equal in `before`, and the suspects */
 	struct diff_left *left;
 	struct diff_suspect *suspects;
 	size_t left_count, suspect_count;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Whether a packet after is a certain packet before, and what changed: see pair.h.
+ * Whether two packets, one of each capture, are the same packet, and what changed: see pair.h.
  *
- * Evidence is counted in bits. The checksum field is the best evidence: damage on the way leaves
- * it alone, and NAT changes it by exactly as much as it changes addresses and ports (RFC 1624).
- * So the field's value after can be computed from the packet before. If a device computed the
- * checksum after the damage, only sequence numbers, the IP identification and the places in the
- * captures are left. A wrong pair is a false alarm: unless the packet's own checksum shows that it
- * is damaged, more evidence is needed.
+ * Evidence is counted in bits. The checksum field is the best evidence: damage on the way leaves it
+ * alone, and NAT changes it by exactly as much as it changes addresses and ports (RFC 1624). So its
+ * value in `after` can be computed from the packet of `before`. If a device computed the checksum
+ * after the damage, only sequence numbers, the IP identification and the places in the captures are
+ * left. A wrong pair is a false alarm: unless the packet's own checksum shows that it is damaged,
+ * more evidence is needed.
  *
  * Hops rewrite the IP header, addresses and ports. So those are compared only if a checksum shows
  * that something there is damaged.
@@ -226,7 +226,7 @@ static uint16_t sum_of_ports(const struct packet_flow *flow)
 	return csum_plus(flow->src_port, flow->dst_port);
 }
 
-/* The checksum before, or what it will be if it is unfinished. False: there is none. */
+/* The checksum in `before`; if it is unfinished, what it will be. False: there is none. */
 static bool sum_before(const struct diff_view *before, uint32_t *ret_field)
 {
 	*ret_field =
@@ -235,7 +235,10 @@ static bool sum_before(const struct diff_view *before, uint32_t *ret_field)
 	       before->sum.verdict != SUM_ILLEGAL_NONE;
 }
 
-/* The checksum after if only masked bytes changed, and addresses and ports became `flow`. */
+/*
+ * What the checksum is in `after` if only masked bytes changed, and addresses and ports became
+ * `flow`.
+ */
 static bool sum_due(const struct diff_pair *pair, const struct packet_flow *flow,
 		    uint32_t *ret_field)
 {
@@ -310,8 +313,9 @@ static void compare_flow(struct diff_pair *pair)
 }
 
 /*
- * A bad IPv4 header checksum that no other field explains: the time to live or type of service is
- * damaged if the checksum is right with that of before, else the checksum field.
+ * A bad IPv4 header checksum that no other field explains: if the checksum fits the time to live or
+ * type of service that the packet had in `before`, that field is damaged; else the checksum field
+ * is.
  */
 static void count_header_sum(struct diff_pair *pair, const uint8_t *was, const uint8_t *is)
 {
@@ -360,8 +364,8 @@ static void compare_network(struct diff_pair *pair, bool like)
 }
 
 /*
- * If nothing but masked bytes differs (an echo's identifier, say) and the checksum is right with
- * those of before, they are damaged. False: they are not.
+ * Called if only masked bytes differ (for example an echo's identifier). If the checksum fits the
+ * bytes that the packet had in `before`, the masked bytes are damaged: counts them. Else false.
  */
 static bool count_masked(struct diff_pair *pair)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whether a packet after is a certain packet before, and what changed in it. */
+/* Whether a packet of `after` is a given packet of `before`, and what changed in it. */
 #ifndef TRUESUM_DIFF_PAIR_H
 #define TRUESUM_DIFF_PAIR_H
 
@@ -23,7 +23,8 @@ struct diff_delta {
 /* Two packets side by side. */
 struct diff_pair {
 	const struct diff_view *before, *after;
-	struct packet_flow expected; /* of the packet after, if nothing in it was damaged */
+	/* the flow of the packet of `after` if nothing in it was damaged */
+	struct packet_flow expected;
 	unsigned int position; /* evidence from their places in the captures, in bits */
 	struct shape *shape; /* the payload's flips are added to it; NULL: they are not */
 	/* What diff_pair_compare() finds out: */

@@ -18,8 +18,8 @@ struct diff_packet {
 	uint32_t captured, len;
 	uint32_t flow; /* its row in struct diff_flows */
 	union {
-		uint32_t match; /* of a packet before: its counterpart's number + 1; 0: none */
-		uint32_t number; /* of a packet after: which one it is, from 0 */
+		uint32_t match; /* of a packet of `before`: its counterpart's number + 1; 0: none */
+		uint32_t number; /* of a packet of `after`: which one it is, from 0 */
 	};
 	uint16_t link;
 	bool ip_bad, sum_bad; /* the checksum of the IP header, of what it carries */
@@ -63,7 +63,7 @@ struct diff_view {
 	struct diff_sum ip, sum; /* of the IPv4 header, of the transport header */
 	const struct diff_protocol *protocol; /* of the header at `transport`; NULL: not known */
 	bool parsed; /* the transport header was read, if its protocol is known */
-	uint16_t masked; /* one's complement sum of the bytes masked below, but the checksum */
+	uint16_t masked; /* one's complement sum of the masked bytes, without the checksum field */
 	/* The first bytes from `transport` on; those that a hop may write are 0. */
 	uint32_t head_len;
 	uint64_t mask[(DIFF_VIEW_HEAD + 63) / 64]; /* a bit for each of these */
@@ -84,7 +84,7 @@ bool diff_view_like(const struct diff_view *model, const struct diff_view *view,
 /* Masks in both views what is masked in either. */
 void diff_view_mask_both(struct diff_view *one, struct diff_view *other);
 
-/* A hash of all bytes that are compared: equal for packets no bit of which changed. */
+/* A hash of all bytes that are compared: equal if no bit changed. */
 uint64_t diff_view_hash(const struct diff_view *view);
 
 /* A hash of len bytes, continued from `seed`; the same in every run. */

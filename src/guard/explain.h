@@ -19,8 +19,8 @@ struct explain_score {
 struct explain_score explain_score(const struct probe_target *target);
 
 /*
- * 1: better than before, as less damage is delivered, more is proven, and nothing is cut off; a
- * check that delivered damage may be unknown now. -1: worse, as more damage is delivered or less is
+ * 1: better than before: less damage is delivered, more is proven, and nothing is cut off; a check
+ * that delivered damage may be unknown now. -1: worse, as more damage is delivered or less is
  * proven. Else 0.
  */
 int explain_compare(struct explain_score now, struct explain_score before);

@@ -17,7 +17,7 @@
 #include "lab/message.h"
 
 #define STRANGE_MOST 16 /* messages without a recognised one (about 1 KB): the peer is no truesum */
-#define BACK 16 /* a damaged datagram may be one of so many before the one due ... */
+#define BACK 16 /* a damaged datagram may be one of this many before the one due ... */
 #define AHEAD 4096 /* ... or after it */
 #define COUNTER_BITS                                                                               \
 	2 /* with more wrong bits in its counter it is another message, not a damaged one */

@@ -20,8 +20,11 @@ enum grid_family { GRID_V4, GRID_V6, GRID_FAMILIES };
 /* A row and column: a cell for each family, NULL if the run has none. */
 struct grid_place {
 	const struct lab_cell *cell[GRID_FAMILIES];
-	bool apart; /* both are there, but one text does not fit both: another verdict, caught by
-		     * another, or only one differs from what is expected */
+	/*
+	 * both families have a cell, but their results differ (verdict, who caught the damage, or
+	 * whether it was expected), so each needs its own text
+	 */
+	bool apart;
 };
 
 struct grid_row {

@@ -21,7 +21,8 @@ enum attach {
 	ATTACH_NESTED, /* a second veth pair from that container into another one */
 	ATTACH_BRIDGE, /* a veth pair on a bridge the host routes to */
 	ATTACH_L2BRIDGE, /* a veth pair on a bridge; the wire is another port of it */
-	ATTACH_SHARED, /* a veth pair; the host's address is the container's too, tc redirects its ports */
+	/* a veth pair; host and container share one address; tc redirects the ports */
+	ATTACH_SHARED,
 	ATTACH_MACVLAN, /* a macvlan device on the wire */
 	ATTACH_IPVLAN, /* an ipvlan (L2) device on the wire */
 };

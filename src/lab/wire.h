@@ -20,7 +20,7 @@ struct loop; /* base/loop.h */
 struct wire_segment {
 	bool tcp;
 	uint64_t stream_offset; /* TCP: where its first byte is in what the sender sends */
-	const uint8_t *payload; /* as sent; of a long one only the first 512 bytes */
+	const uint8_t *payload; /* as sent; only the first 512 bytes of a long one */
 	size_t payload_len;
 	bool damaged; /* damaged on the wire */
 	bool unseen; /* damaged, but its checksum is still right */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Counters: see counter.h. /proc/net/snmp has a line of names and a line of values for each
- * protocol; /proc/net/snmp6 a name and a value a line; /proc/net/stat/nf_conntrack a line of names,
- * then a line of hexadecimal values for each CPU.
+ * protocol; /proc/net/snmp6 has a name and a value on each line; /proc/net/stat/nf_conntrack has a
+ * line of names, then a line of hexadecimal values for each CPU.
  */
 #include "net/counter.h"
 

@@ -673,7 +673,7 @@ void journal_keep(struct journal *journal)
 	free_journal(journal);
 }
 
-/* The length of the file up to its head and so many changes. */
+/* The length of the file up to the end of its first `changes` changes. */
 static int find_end(const struct journal *journal, size_t changes, off_t *ret_end)
 {
 	_cleanup_free_ char *text = malloc((size_t)journal->end + 1);

@@ -303,7 +303,7 @@ static const struct {
 	int (*undo)(const struct place *place, const json_t *record, bool *ret_changed);
 	int (*holds)(const struct place *place, const json_t *record, bool *ret_holds);
 	const char *undone;
-	const char *remains, *detail; /* `detail`: the record's key that says which */
+	const char *remains, *detail; /* detail: key of the record that names the changed thing */
 } kinds[] = {
 	{ "feature", undo_feature, holds_feature, "offload feature restored",
 	  "changed offload feature", "feature" },

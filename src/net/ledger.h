@@ -74,7 +74,7 @@ int ledger_holds(const struct ledger *ledger, size_t change, int netns_fd, bool 
 /* This boot's id, as text. */
 int ledger_this_boot(char ret_id[LEDGER_BOOT]);
 
-/* Says what may remain in a namespace that nothing leads to. */
+/* Says which changes may remain in a namespace that truesum can no longer open. */
 void ledger_say_lost(const struct ledger *ledger, journal_say_fn say);
 
 #endif

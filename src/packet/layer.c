@@ -96,7 +96,10 @@ void layer_judge_crc(struct packet_layer *layer, uint32_t crc)
 	set_wrong(layer, unfinished_as(layer, 0, 0, 0));
 }
 
-/* Finishing a sum changes its field from stored to computed, and the sums around it by as much. */
+/*
+ * If a device finishes a checksum, the field changes from `stored` to `computed`. That changes
+ * every outer checksum that covers the field by the same difference.
+ */
 void layer_local_offload(struct packet_layer *layers, size_t count)
 {
 	uint16_t change = 0;

@@ -321,7 +321,7 @@ static enum step walk_udplite(struct walk *walk)
 	return STEP_END;
 }
 
-/* If a message is all zeros, its right sum is ~0. In any other, 0 is as right. */
+/* If a message is all zeros, its right sum is ~0. In any other message, 0 and ~0 are both right. */
 static void right_for_zeros(const struct walk *walk, struct packet_layer *layer, size_t len)
 {
 	const uint8_t *header = walk->cursor.data + walk->cursor.at;

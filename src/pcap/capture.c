@@ -599,7 +599,7 @@ struct capture {
 	struct stream *stream; /* NULL: all bytes are at data */
 	const uint8_t *data;
 	uint64_t size; /* of the input; 0: not known */
-	_Atomic uint64_t done; /* of a mapped capture */
+	_Atomic uint64_t done; /* bytes read so far, of a mapped capture only */
 };
 
 void capture_free(struct capture *capture)

@@ -61,19 +61,19 @@ void capture_read_once(struct capture *capture);
 
 /*
  * The bytes from `offset` (of the decompressed data) on: at least `want` of them if the capture has
- * as many, else all there are. Of a stream, `offset` never goes back, and what was returned before
- * is invalid then. Of a mapped capture any thread may ask, and what is returned stays until it is
- * closed. Returns 0 or -errno (a decompressor's error, an unreadable disk) if there are fewer
- * than `want` because of that: capture_error() says why; fail() is not called.
+ * as many, else all there are. If it is a stream, `offset` never goes back, and each call makes the
+ * former result invalid. If it is mapped, any thread may ask, and the result stays valid until the
+ * capture is closed. Returns 0 or -errno (a decompressor's error, an unreadable disk) if there are
+ * fewer than `want` because of that: capture_error() says why; fail() is not called.
  */
 int capture_bytes(struct capture *capture, uint64_t offset, size_t want, const uint8_t **ret_data,
 		  size_t *ret_len);
 
 /*
  * NULL, or why capture_bytes() fails: a sentence without the file's name, valid until the capture
- * is rewound or closed. Of a mapped capture any thread may ask at any time (one system call): a
- * file that somebody cuts short reads as zeros there, so a packet that looks damaged proves nothing
- * then.
+ * is rewound or closed. If the capture is mapped, any thread may ask at any time (one system call).
+ * If somebody cuts the file short, the missing part reads as zeros, so a packet that looks damaged
+ * proves nothing.
  */
 const char *capture_error(const struct capture *capture);
 

@@ -71,7 +71,7 @@ struct format_file {
 	const uint8_t *at; /* the next record */
 	const uint8_t *soft; /* a record that begins here or later needs format_head() first */
 	const uint8_t *end; /* of the window */
-	uint64_t delta; /* the offset of a byte in the capture, less its address */
+	uint64_t delta; /* offset of a byte in the capture minus its address in memory */
 	uint32_t header; /* bytes of a record's header, at least */
 
 	uint32_t link, fcs; /* pcap */

@@ -9,7 +9,7 @@ enum {
 	HEAD = 24,
 	RECORD = 16, /* its header */
 	RECORD_KUZNETSOV = 24,
-	USUAL_MAX = 256 << 10, /* bytes of a packet, as capture programs write at most */
+	USUAL_MAX = 256 << 10, /* bytes; capture programs write no longer packets */
 	YEARS_10 = 315360000, /* seconds */
 	DAY = 86400,
 };

@@ -509,7 +509,10 @@ static void learn_pcapng(struct format_file *file)
 	}
 }
 
-/* The types that are common; a part that begins with another begins a block later. */
+/*
+ * Common block types. If a part begins with a rarer type, its first record is found one block
+ * later.
+ */
 static bool is_common(uint32_t type)
 {
 	return (type && type <= 0xb) || type == TYPE_SHB || type == 0xbad || type == 0x40000bad;

@@ -72,9 +72,9 @@ struct pass_end {
 int pass_run(struct capture *capture, const struct pass *pass, struct pass_end *ret_end);
 
 /*
- * Shows the packets that a reader has left to one visitor: PASS_PACKETS, frames counted from 1.
- * Returns 0, at the end or where the capture breaks off (reader_broken()), or what the visitor
- * returned. For threads that read parts of a capture: calls no fail().
+ * Reads the rest of a reader's packets and shows them to one visitor, with frame numbers from 1
+ * (PASS_PACKETS). Returns 0 at the end, or if the capture breaks off (reader_broken()); else what
+ * the visitor returned. Threads that read parts of a capture may call it: it never calls fail().
  */
 int pass_part(struct reader *reader, const struct pass_visitor *visitor);
 

@@ -56,11 +56,11 @@ const char *reader_broken(const struct reader *reader, uint64_t *ret_offset);
 uint64_t reader_at(const struct reader *reader);
 
 /*
- * A reader for a part of a capture: for the records that begin before `to` and
- * - from 0: where `reader` ended;
- * - else: at the first place from `from` on that looks like a record, which may be wrong if
- *   a packet's payload looks like records, or if sections change before `from`. `reader` stands at
- *   the first record. Only of a mapped capture (else -ESPIPE).
+ * A reader for a part of a capture: the records that begin before `to`. The first one is:
+ * - if `from` is 0: the one where `reader` stands now;
+ * - else: the first place at or after `from` that looks like a record. That is wrong if a packet's
+ *   payload looks like records, or if the section changes before `from`. `reader` must stand at the
+ *   capture's first record, and the capture must be mapped (else -ESPIPE).
  *
  * Threads may make and read parts of one capture at the same time; none of this calls fail().
  * -ENOMEM

@@ -93,13 +93,16 @@ static void add_counts(struct scan_counts *to, const struct scan_counts *from)
 
 /* ---- Damage ---- */
 
-/* Damage that waits for being added to the scan. */
+/* Damage that is not yet added to the scan. */
 struct found_damage {
 	struct scan_damage damage;
 	struct packet_flow flow;
 };
 
-/* Of a datagram in fragments, which is not compared, until set_data(). */
+/*
+ * Describes the damage as that of a fragmented datagram, which is not compared. For other packets,
+ * set_data() corrects the fate.
+ */
 static struct found_damage describe_damaged(uint64_t frame, int64_t time_ns,
 					    const struct packet_judgement *judgement)
 {
@@ -149,8 +152,9 @@ static int count_damage(struct scan *scan, struct scan_damage *damage,
 }
 
 /*
- * Counts damage, and remembers it if there is room; then the scan owns data that is a copy.
- * `before`: packets before the one that damage->frame counts from. -ENOMEM with a sentence.
+ * Counts damage, and remembers it if there is room; then the scan takes over data that is a copy.
+ * `before`: how many packets come before the part in which damage->frame counts. -ENOMEM with a
+ * sentence.
  */
 static int add_damage(struct scan *scan, struct found_damage *found, uint64_t before)
 {

@@ -128,7 +128,7 @@ static int interface_of(struct writer *writer, const struct record *record, uint
 	return 0;
 }
 
-/* The bytes of a comment that fit an option, not cutting a UTF-8 character. */
+/* How many bytes of a comment fit an option without cutting a UTF-8 character. */
 static size_t comment_len(const char *comment)
 {
 	size_t len = comment ? strlen(comment) : 0;

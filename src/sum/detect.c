@@ -62,7 +62,10 @@ bool detect_add(struct detect_damage *damage, size_t offset, const uint8_t *got,
 	return difference % (int64_t)MODULUS != 0;
 }
 
-/* The damage in question: p as two shares a column, and G without its factor 1/packets. */
+/*
+ * The damage to compute for. `up` and `down` are the p of the comment above, one share for each
+ * column and direction. `packets` are the counts that g is made from.
+ */
 struct kind {
 	double up[DETECT_COLUMNS], down[DETECT_COLUMNS]; /* their total is 1 */
 	double packets[DETECT_BITS + 1]; /* by their flips */
@@ -73,7 +76,7 @@ struct kind {
 struct sums {
 	unsigned int count;
 	uint16_t sum[LISTED_SUMS]; /* 0 .. M - 1 */
-	double share[LISTED_SUMS]; /* of the packets with so many flips */
+	double share[LISTED_SUMS]; /* of the packets that have this number of flips */
 };
 
 /* The sums of k flips and of k - 1. */
@@ -111,7 +114,10 @@ static bool add_flip(const struct kind *kind, const struct sums *from, struct su
 	return true;
 }
 
-/* The probability that a sum of one list is the opposite of one of the other. `place` belongs to `other`. */
+/*
+ * The probability that a sum of one list is the opposite of one of the other. `place` belongs to
+ * `other`.
+ */
 static double opposites(const struct sums *sums, const struct sums *other, const uint16_t *place)
 {
 	double share = 0;

@@ -30,7 +30,8 @@
 /* Damage of one kind, as it was found. Starts as zeros. */
 struct detect_damage {
 	uint64_t flips[DETECT_COLUMNS][2]; /* [1]: from 0 to 1 */
-	uint64_t packets[DETECT_BITS + 1]; /* by bits that changed; the last: so many or more */
+	/* by how many bits changed; the last counts that many or more */
+	uint64_t packets[DETECT_BITS + 1];
 	uint64_t missed; /* packets whose damage leaves their checksum right */
 };
 

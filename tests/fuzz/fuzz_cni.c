@@ -2,8 +2,8 @@
 /*
  * Any environment and configuration of a CNI plugin: four lines for CNI_COMMAND, CNI_CONTAINERID,
  * CNI_NETNS and CNI_IFNAME (an empty one: not set), the rest is standard input. Either a request is
- * refused with one of the specification's codes and a message; or its names can be a file's, and
- * every answer can be composed and read again.
+ * refused with one of the specification's codes and a message; or its names are valid file names,
+ * and every answer can be composed and read again.
  */
 #include <stdint.h>
 #include <stdlib.h>

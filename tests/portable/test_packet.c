@@ -17,7 +17,7 @@
 #define LAYERS_MAX 8
 
 struct sum {
-	uint8_t kind, verdict; /* LAYER_KINDS: the last one is before this */
+	uint8_t kind, verdict; /* kind LAYER_KINDS ends the list */
 	uint32_t stored, computed;
 };
 

@@ -63,7 +63,9 @@ static inline void note_start(struct file *file)
 	file->start[file->starts++] = file->len;
 }
 
-/* The packets all files hold: of 0 to 1500 bytes, some cut by a snaplen, one behind 2038. */
+/*
+ * The packets all files hold: of 0 to 1500 bytes, some cut by a snaplen, one after the year 2038.
+ */
 struct packet {
 	uint32_t seconds, micros, captured, len;
 	uint8_t bytes[1504];

@@ -463,7 +463,10 @@ static void test_file_that_shrinks(void **state)
 	assert_shrinks(LEN - 1); /* within the last page: no signal */
 }
 
-/* A SIGBUS that is not about a capture kills as ever, with a capture open and after. */
+/*
+ * A SIGBUS that is not about a capture kills the process as usual, while a capture is open and
+ * after that.
+ */
 static void assert_bus_error_kills(bool sent)
 {
 	int status;

@@ -120,7 +120,7 @@ static void test_runtimes(void **state)
 	}
 }
 
-/* Cut off anywhere, without the newline: nothing is read behind the end, which ASan watches. */
+/* Cut off anywhere, without the newline: nothing is read after the end, which ASan watches. */
 static void test_cut_off(void **state)
 {
 	(void)state;

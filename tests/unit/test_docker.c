@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* net/docker.c: what an engine answers is read, what something else answers in its place does no harm. */
+/*
+ * net/docker.c: what an engine answers is read, what something else answers in its place does no
+ * harm.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>

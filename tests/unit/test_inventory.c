@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * net/inventory.c in a small world of its own: this process moves into fresh network and mount namespaces,
- * where /run is empty, and makes "containers": children in a network and a UTS namespace. All of it is
- * gone with the process.
+ * net/inventory.c in a small world of its own: this process moves into fresh network and mount
+ * namespaces, where /run is empty, and makes "containers": children in a network and a UTS
+ * namespace. All of it is gone with the process.
  *
  *     host ── h0 ═ eth0 (web) ── n0 ═ n0 (db)      br0: h0, h1    mv0 over br0: (db)
  *          └─ h1 ═ b1 (netns blue, no process)     vx4, vx6: VXLAN
@@ -76,7 +76,10 @@ static void write_file(const char *path, const char *text)
 	fclose(file);
 }
 
-/* A child named `comm` in namespace `netns` (-1: a new one), with a hostname and a cgroup of its own. */
+/*
+ * A child named `comm` in namespace `netns` (-1: a new one), with a hostname and a cgroup of its
+ * own.
+ */
 static struct container start(const char *comm, const char *hostname, const char *cgroup, int netns)
 {
 	struct container container = { 0 };
@@ -176,7 +179,8 @@ static int make_world(void **state)
 	world.side = start("side-car", "side", "0::/docker/" SIDE_ID "\n", world.web.netns);
 	world.db = start("db\033[2J", "evil\033[2J", NULL, -1);
 	world.pod = start("pause", "coredns-1", "0::/kubepods/pod" POD_UID "/" POD_ID "\n", -1);
-	world.bare = start("bare", "abcdef012345", "0::/\n", -1); /* its cgroup tells nothing */
+	/* its cgroup names no container */
+	world.bare = start("bare", "abcdef012345", "0::/\n", -1);
 	assert_int_equal(netns_new(&world.blue), 0);
 	mount_netns(world.blue, "/run/netns/blue");
 	mkdir("/run/else where", 0755);
@@ -463,7 +467,7 @@ static void test_engine(void **state)
 	assert_string_equal(fail_text(), "no container 'nginx' (docker runs no such container)");
 }
 
-/* What to call it, where there is more than one name. */
+/* Which name a namespace gets if it has several. */
 static void test_choice_of_name(void **state)
 {
 	static const struct {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * net/inventory.c where it is hard: many namespaces, devices and processes that come and go meanwhile, no
- * privilege, no descriptors, no /proc. In fresh network and mount namespaces, gone with this process; what
- * gives something up for good is done in a child.
+ * net/inventory.c under hard conditions: many namespaces, devices and processes that come and go
+ * meanwhile, no privilege, no descriptors, no /proc. Runs in fresh network and mount namespaces,
+ * which end with this process. A test that gives something up for good runs in a child.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -227,7 +227,7 @@ static void test_while_all_changes(void **state)
 	}
 }
 
-/* Runs `check` in a child; what it returns must be 0, and its sentence is shown else. */
+/* Runs `check` in a child. It must return 0; if it does not, its sentence is shown. */
 static void in_child(int (*check)(void))
 {
 	int status = -1;

@@ -300,7 +300,7 @@ static void lying_lengths(void **state)
 	be16(frame.byte + 16, 39); /* cuts into the TCP header */
 	assert_error(&frame, frame.len, -EBADMSG);
 	be16(frame.byte + 16, 44);
-	frame.byte[46] = 0x40; /* TCP header shorter than one */
+	frame.byte[46] = 0x40; /* TCP header shorter than 20 bytes */
 	assert_error(&frame, frame.len, -EBADMSG);
 	frame.byte[46] = 0x70; /* its options beyond the packet */
 	assert_error(&frame, frame.len, -EBADMSG);

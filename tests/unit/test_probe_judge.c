@@ -166,8 +166,8 @@ static void test_arrivals(void **state)
 }
 
 /*
- * All 4^5 things that may arrive: exactly one of them is "verified", and delivered damage is never
- * called better.
+ * All 4^5 combinations of what may arrive: exactly one is "verified", and delivered damage never
+ * gets a better verdict.
  */
 static void test_every_evidence(void **state)
 {

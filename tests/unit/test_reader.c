@@ -269,7 +269,9 @@ static void test_fcs_of_pcapng(void **state)
 	}
 }
 
-/* Three sections of both byte orders, the first with its length given; interfaces are counted on.
+/*
+ *  Three sections of both byte orders; only the first states its length. The numbers of interfaces
+ *  go on from one section to the next.
  */
 static void test_sections(void **state)
 {

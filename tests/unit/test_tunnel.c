@@ -115,7 +115,7 @@ static void test_layout(void **state)
 	}
 }
 
-/* Both sums see the damage, where there are both. */
+/* If there are both sums, both see the damage. */
 static void test_damage(void **state)
 {
 	(void)state;

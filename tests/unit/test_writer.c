@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What writer.h writes reads back the same, here and in tshark; and nothing half-written stays
- * behind.
+ * What writer.h writes reads back the same, here and in tshark; and no half-written file is left.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -16,7 +16,7 @@
 #define RUN_KEPT 1 /* how many letters stay at the start of a shortened run */
 
 struct plan {
-	int at[MESSAGE_LINE_MAX]; /* a byte's position, or GAP */
+	int at[MESSAGE_LINE_MAX]; /* for each column: position in the line, or GAP */
 	size_t len;
 };
 

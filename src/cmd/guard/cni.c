@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `truesum` as a CNI plugin: the request is in the environment and on standard input, the answer on standard
- * output. guard/start/cni.h parses and composes them, guard/start/start.h acts.
+ * `truesum` as a CNI plugin: the request is in the environment and on standard input, the answer on
+ * standard output. guard/start/cni.h parses and composes them, guard/start/start.h acts.
  */
 #include <errno.h>
 #include <stdio.h>

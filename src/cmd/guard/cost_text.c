@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The report of `truesum guard cost` for people: what the choice costs, the table, what it means. */
+/*
+ * The report of `truesum guard cost` for people: what the choice costs, the table, what it means.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,8 +41,8 @@ static double at_most(const struct cost_measured *one)
 }
 
 /*
- * Of the rows with the mitigation, all or the chosen ones, that which costs most: what is measurable before what
- * only might be. NULL: there is none.
+ * The row of this mitigation that costs most; a measurable cost comes before one that only might be
+ * there. If `chosen`, looks at the chosen rows only. NULL: no such row was measured.
  */
 static const struct cost_measured *worst_of(const struct cost_report *report,
 					    enum mitigation mitigation, bool chosen)
@@ -60,7 +62,7 @@ static const struct cost_measured *worst_of(const struct cost_report *report,
 	return worst;
 }
 
-/* Below 10 a tenth counts, above it the whole; `unit` behind. */
+/* Prints one decimal below 10 and none above it, then `unit`. */
 static const char *percent(char text[16], double change, const char *unit)
 {
 	double value = 100 * change;

@@ -43,7 +43,7 @@ struct guard_revert {
 	bool policy_removed;
 };
 
-/* The verdict first, a row a target, then what to do. */
+/* Prints the verdict, then one row for each target, then what to do. */
 void guard_print_apply(const struct proof_result *result, const struct inventory *inventory);
 void guard_print_status(const struct guard_status *status, const struct inventory *inventory);
 void guard_print_revert(const struct guard_revert *revert, bool dry_run);
@@ -53,7 +53,10 @@ int guard_print_apply_json(const struct proof_result *result, const struct inven
 int guard_print_status_json(const struct guard_status *status, const struct inventory *inventory);
 int guard_print_revert_json(const struct guard_revert *revert);
 
-/* All that is kept is in force: "in-force"; else "drifted", or "unknown" where one could not be looked at. */
+/*
+ * "in-force" if every recorded change is in force; "unknown" if one could not be read; else
+ * "drifted".
+ */
 const char *guard_state(const struct records *records);
 
 #endif

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `truesum guard revert`: puts everything back that guard has changed, and what killed runs left. */
+/*
+ * `truesum guard revert`: puts everything back that guard has changed, and what killed runs left.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,8 @@
  *   command, version, kernel   "lab", truesum's version, uname's release
  *   duration_ms                of the whole run
  *   pattern, seed              the damage
- *   pace_ms, messages          between two messages; {before, during, after}: around and in the damage window
+ *   pace_ms                    between two messages
+ *   messages                   {before, during, after}: around and in the damage window
  *   counts                     {cells, as_known, differing, no_expectation, unknown, skipped}
  *   as_expected                every cell that this kernel can build was judged, and none differs
  *   cells[]                    by topology, family, proto, nic, behaviour, mitigation

@@ -278,7 +278,7 @@ static void on_read(struct live *live, const struct cell_result *result, const s
 			  event->len);
 		return;
 	}
-	/* Of a stream, whole messages are shown; a read may end within one. */
+	/* If it is a stream, only whole messages are shown; a read may end within one. */
 	while (live->shown < result->message_count &&
 	       message_offset(live->shown + 1) <= result->received_len) {
 		uint32_t k = live->shown++;

@@ -241,7 +241,7 @@ static struct cost_estimate differences(const struct samples *samples)
 	return cost_estimate(samples->scratch, samples->count);
 }
 
-/* Sorts the values, so the pairs are lost: ask for differences() before. */
+/* Sorts the values, so the pairs are lost: call differences() first. */
 static struct cost_figure figure_of(const struct samples *samples)
 {
 	struct cost_figure figure = { .pairs = samples->count };

@@ -65,7 +65,7 @@ struct cost_measured {
 	const struct cost_row *row;
 	char skipped[200]; /* why it was not measured; empty: it was */
 	struct cost_figure cpu; /* nanoseconds a KiB, for sender, host and container together */
-	struct cost_figure throughput; /* bytes a second */
+	struct cost_figure throughput; /* bytes per second */
 	struct cost_estimate added; /* nanoseconds a KiB: with - without */
 	double packet_bytes, packet_bytes_with; /* mean size of packets that enter the container */
 };

@@ -87,7 +87,7 @@ static uint32_t wanted(void *owner, const struct kept_device *device, bool is_ho
 	return device->appeared ? catalog_at(AT_END) : device->has;
 }
 
-/* A later policy may name any device of this namespace. */
+/* Whether to watch the device. On the host every device counts, as a later policy may name it. */
 static bool concerns(void *owner, const struct links_device *device, bool is_host)
 {
 	(void)owner;

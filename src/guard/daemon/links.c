@@ -74,7 +74,8 @@ struct links {
 	bool lost; /* events were, since the last list of all devices */
 	uint64_t mounts_read, listed; /* when */
 	uint64_t retry_ns;
-	size_t unreachable; /* namespaces without a way though everything was searched */
+	/* namespaces that could not be opened, although everything was searched */
+	size_t unreachable;
 	int *to_list; /* numbers of namespaces whose devices are still to be listed */
 	size_t to_list_count, to_list_room;
 	struct loop_source *on_events, *on_names, *on_mounts, *tick, *retry, *reread, *stepper;
