@@ -38,8 +38,9 @@
 #define FIRST_PRIORITY 1
 
 /*
- * Features that are off during the run. At egress: those that leave checksums unfinished (the kernel
- * turns TCP segmentation off with them). At ingress: those that merge packets before the hook.
+ * Features that are off during the run. At egress: those that leave checksums unfinished (the
+ * kernel turns TCP segmentation off with them). At ingress: those that merge packets before the
+ * hook.
  */
 static const struct {
 	const char *feature;
