@@ -154,7 +154,7 @@ static void test_writes_nothing_over(void **state)
 	fputs("precious", file);
 	fclose(file);
 	assert_int_equal(writer_close(&writer), -EEXIST);
-	assert_non_null(strstr(fail_text(), "exists already"));
+	assert_non_null(strstr(fail_text(), "another program created it"));
 	assert_int_equal(writer_new(path, &second), -EEXIST);
 	assert_non_null(strstr(fail_text(), path));
 	file = fopen(path, "r");

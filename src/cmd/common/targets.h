@@ -35,7 +35,7 @@ int targets_add_container(const char *value, void *target);
 	  .value = "ID|NAME",                                                                      \
 	  .target = (targets),                                                                     \
 	  .parse = targets_add_container,                                                          \
-	  .help = "a container: its id, the beginning of the id, or its Docker name" },                  \
+	  .help = "a container: its id, the beginning of the id, or its Docker name" },            \
 		{ .type = OPTION_CALL,                                                             \
 		  .name = "pid",                                                                   \
 		  .letter = 'p',                                                                   \
