@@ -19,12 +19,17 @@ copy_sources() {
 }
 
 @test "build: two folders yield the same program, bit by bit" {
-	copy_sources "$WORK/a"
-	copy_sources "$WORK/b/deeper"
-	env -u MAKEFLAGS -u MAKELEVEL make -C "$WORK/a" -j"$(nproc)" all >"$WORK/log.a" 2>&1
-	env -u MAKEFLAGS -u MAKELEVEL make -C "$WORK/b/deeper" -j"$(nproc)" all >"$WORK/log.b" 2>&1
-	cmp "$WORK/a/build/truesum" "$WORK/b/deeper/build/truesum"
-	run ! grep -q "$WORK" "$WORK/a/build/truesum"
+	local other=$TOP/build/truesum
+	copy_sources "$WORK/a/deeper"
+	env -u MAKEFLAGS -u MAKELEVEL make -C "$WORK/a/deeper" -j"$(nproc)" all >"$WORK/log" 2>&1
+	# The program under test was built by the same command, unless it has sanitizers.
+	if [ ! "$TRUESUM" -ef "$other" ]; then
+		copy_sources "$WORK/b"
+		env -u MAKEFLAGS -u MAKELEVEL make -C "$WORK/b" -j"$(nproc)" all >"$WORK/log" 2>&1
+		other=$WORK/b/build/truesum
+	fi
+	cmp "$WORK/a/deeper/build/truesum" "$other"
+	run ! grep -q "$WORK" "$WORK/a/deeper/build/truesum"
 }
 
 @test "build: CPPFLAGS, CFLAGS and LDFLAGS of the user reach the compiler and the linker, beside ours" {
