@@ -327,8 +327,8 @@ static int add_drift(struct audit_drift *drift, const struct audit_change *chang
 }
 
 /*
- * The entry of a list in the baseline to compare with: among all with the same name in namespaces
- * of that name one that is equal, else the first; NULL: none has the name.
+ * The entry of the baseline to compare with. Candidates have the same name and lie in that list of
+ * a namespace with that name. An equal one is best, else the first. NULL: there is none.
  */
 static const json_t *counterpart(const json_t *was, const char *namespace, const char *list,
 				 const json_t *now)

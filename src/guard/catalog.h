@@ -45,7 +45,9 @@ extern const struct catalog_row catalog[MITIGATIONS];
  */
 uint32_t catalog_at(enum catalog_place place);
 
-/* Which mitigation a record belongs to; MITIGATION_NONE: none of its own, e.g. a clsact. */
+/*
+ * Which mitigation a record belongs to; MITIGATION_NONE: it belongs to none, for example a clsact.
+ */
 enum mitigation catalog_of_record(const json_t *record);
 
 /*

@@ -94,8 +94,8 @@ static int add_change(struct records *records, const struct records_change *chan
 }
 
 /*
- * Adds a place's changes. A clsact is none of its own, as it is removed with its filter. -ENODEV:
- * the device is gone.
+ * Adds a place's changes. Does not count a clsact, as it is removed with its filter. -ENODEV: the
+ * device is gone.
  */
 static int add_changes(struct records *records, const struct ledger *ledger,
 		       struct records_place *place)

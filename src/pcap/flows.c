@@ -155,7 +155,7 @@ int flows_add_damaged(struct flows *flows, const struct packet_flow *flow, int64
 	return 0;
 }
 
-/* Whether a is worse than b; of two alike, what came first. */
+/* Whether a is worse than b. If they are equally bad, the one that came first is worse. */
 static bool is_worse(const struct flows *flows, uint32_t a, uint32_t b)
 {
 	const struct flow_row *left = &flows->rows[a], *right = &flows->rows[b];

@@ -371,7 +371,7 @@ static int step_over(struct format_file *file, uint32_t total, bool swapped)
 static int next_block_native(struct format_file *file, struct record *ret_record);
 static int next_block_swapped(struct format_file *file, struct record *ret_record);
 
-/* A section header: its byte order is for itself to say. */
+/* Reads a section header, which says its own byte order. */
 static int begin_section(struct format_file *file)
 {
 	bool swapped = format_32(file->at + BODY, false) != BYTE_ORDER_MAGIC;

@@ -2,9 +2,9 @@
 /*
  * Running a probe: see run.h.
  *
- * Each exchange has a port of the peer's for itself. By the port a frame that comes out of the
- * gate, or a drop that the kernel reports, is known to belong to it, even if NAT changes the
- * target's address. Targets start in order, as long as fewer than EXCHANGES_MAX exchanges are open.
+ * Each exchange has its own port of the peer. The port shows which exchange a frame from the gate,
+ * or a drop that the kernel reports, belongs to, even if NAT changes the target's address. Targets
+ * start in order, as long as fewer than EXCHANGES_MAX exchanges are open.
  */
 #include "probe/run.h"
 

@@ -25,7 +25,7 @@ struct probe_check {
 struct probe_target {
 	size_t space; /* number in the inventory */
 	bool isolated; /* it has no device but lo: nothing enters it, nothing was tried */
-	char vanished[160]; /* why it could not be probed at all; empty */
+	char vanished[160]; /* why it could not be probed at all; empty: it could */
 	unsigned int forwards; /* how many namespaces forward its packets on the way to the gate */
 	char no_v4[160], no_v6[160]; /* why nothing of this family was tried; empty: it was */
 	bool cut_off; /* it has an address of such a family, but no way to the gate */

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Makes containers at a given rate, and measures whether and when the guard protects each:
- *     guard_load latency COUNT one after the other: microseconds from the request that creates a
- *                                          device in a container to the event that says that its rx
- *                                          checksum offload is off; one line for each, in order
- *     guard_load rate PER_SECOND SECONDS that many containers a second, each living LOAD_LIFE_MS
- *     (1000); prints
- *                                          how many were made, and how many not protected at their
- *                                          end
- *     guard_load lifetimes COUNT ALIVE     made and removed, ALIVE at a time, as fast as it goes
+ *
+ *   guard_load latency COUNT            makes one after the other. One line for each, in order:
+ *                                       microseconds from the request that creates a device in a
+ *                                       container to the event that says that its rx checksum
+ *                                       offload is off
+ *   guard_load rate PER_SECOND SECONDS  makes that many containers per second; each lives
+ *                                       LOAD_LIFE_MS (1000). Prints how many were made, and how
+ *                                       many were not protected at their end
+ *   guard_load lifetimes COUNT ALIVE    makes and removes them, ALIVE at a time, as fast as it can
+ *
  * Runs in network and mount namespaces of its own, with a tmpfs on /run. Names are mounted in
  * /run/netns, like `ip netns add` does. LOAD_PROCESS=1: a process in each container instead of a
  * name.

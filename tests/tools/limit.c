@@ -6,9 +6,11 @@
  *   limit memcpy FILE    map it and copy all bytes through a small buffer
  *   limit read FILE      read() all of it into a small buffer
  *   limit run COMMAND... run a command without output; prints "seconds user system peak-KiB
- * exit-code" The peak is that of anonymous memory (RssAnon), read every 0.5 ms. VmHWM and ru_maxrss
- * would include pages of a mapped file, which belong to the page cache: the kernel can free them at
- * any time.
+ *                        exit-code"
+ *
+ * The peak is that of anonymous memory (RssAnon), read every 0.5 ms. VmHWM and ru_maxrss would
+ * include pages of a mapped file, which belong to the page cache: the kernel can free them at any
+ * time.
  */
 #include <fcntl.h>
 #include <spawn.h>

@@ -276,7 +276,8 @@ static void test_damaged(void **state)
 	assert_int_equal(assert_broken(packed, len, 4096, "incorrect data check"), LEN);
 	packed[len - 5] ^= 1;
 	memcpy(packed + len, more, sizeof(more));
-	assert_int_equal(assert_broken(packed, len + 4, 4096, "what follows is not gzip data"), LEN);
+	assert_int_equal(assert_broken(packed, len + 4, 4096, "what follows is not gzip data"),
+			 LEN);
 	len = zstd_frames();
 	memcpy(packed + len, more, sizeof(more));
 	assert_int_equal(assert_broken(packed, len + 4, 4096, "the zstd data is damaged"), LEN);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * net/docker.c: what an engine answers is read, what something else answers in its place does no
- * harm.
- */
+/* net/docker.c: an engine's answer is read; the answer of any other program does no harm. */
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>

@@ -270,8 +270,8 @@ static void test_fcs_of_pcapng(void **state)
 }
 
 /*
- *  Three sections of both byte orders; only the first states its length. The numbers of interfaces
- *  go on from one section to the next.
+ * Three sections of both byte orders; only the first states its length. The numbers of interfaces
+ * go on from one section to the next.
  */
 static void test_sections(void **state)
 {

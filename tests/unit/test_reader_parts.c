@@ -194,7 +194,10 @@ static unsigned int assert_parts(const struct file *file, size_t size)
 	return misfits;
 }
 
-/* Every guess is right. The last part alone may hold the last record's end and none's begin. */
+/*
+ * Every guess is right. Only the last part may be without a guess: it may hold the end of the last
+ * record and no beginning.
+ */
 static void test_usual(void **state)
 {
 	(void)state;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `truesum guard apply`: finds what helps here, leaves it on, and writes the policy for what comes.
+ * `truesum guard apply`: finds which mitigations help here, leaves them on, and writes the policy
+ * for later containers.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `truesum guard hook`: protects the container that an OCI runtime is creating. The runtime hands
- * its state to standard input and waits; what fails here ends the start of the container, for one
- * that runs unprotected is what the hook is there to prevent. What was put on ends with the
- * container; at poststop its records go.
+ * `truesum guard hook`: protects the container that an OCI runtime is creating. The runtime writes
+ * its state to standard input and waits. If the hook fails, the container does not start: it must
+ * not run unprotected. The mitigations end with the container; at poststop the hook removes their
+ * records.
  */
 #include <errno.h>
 #include <stdio.h>

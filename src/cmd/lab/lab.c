@@ -285,7 +285,10 @@ static int run_and_show(const struct lab_options *options, const struct lab_sett
 	return rc ? unknown() : show(options, &run, cells, count);
 }
 
-/* Shows what the original recordings showed: the plain host first, then the container. */
+/*
+ * `lab --live`: shows the cells one after the other, as the first recordings of the fault did:
+ * first the plain host, then the container.
+ */
 static int run_live(const struct lab_settings *settings, struct lab_cell *cells, size_t count)
 {
 	if (!run_room(1) || lab_live(stdout, cells, count, settings))
