@@ -34,15 +34,15 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	state >"$WORK/before"
 	guard apply
 	[ "$status" = 0 ]
-	grep -q '^Nothing to do: every target verifies what it receives, 3 of 3' "$WORK/out"
+	grep -q '^Nothing to do: 3 of 3 targets verify what they receive' "$WORK/out"
 	state | diff "$WORK/before" -
 	apply 0
 	[ "$(json .probes)" = 1 ]
 	[ "$(on policy)" = "" ]
 	guard status
 	[ "$status" = 0 ]
-	grep -q '^Nothing is put on' "$WORK/out"
-	grep -q 'nothing is needed' "$WORK/out"
+	grep -q '^No mitigation is on' "$WORK/out"
+	grep -q 'no mitigation is needed' "$WORK/out"
 	guard revert
 	[ "$status" = 0 ]
 	unchanged
@@ -143,7 +143,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	done
 	[ "$status" = 1 ] || skip "they did not meet, 20 times; tests/unit/test_explain.c has the words"
 	cat "$WORK/out"
-	grep -q '^Cannot protect: 1 of 4 targets delivers damaged data still' "$WORK/out"
+	grep -q '^Cannot protect: 1 of 4 targets still delivers damaged data' "$WORK/out"
 	grep -q '^C cannot be protected: udp-merged v6: packets that GRO merges after a device vouched' "$WORK/out"
 	grep -qE '^C +eth0 +DELIVERS CORRUPT +DELIVERS CORRUPT +reset$' "$WORK/out"
 	guard revert
@@ -187,7 +187,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop flip
 }
 
-@test "guard: a target that cannot be probed gets nothing, unless it is ordered" {
+@test "guard: a target that cannot be probed gets no mitigation, unless one is named" {
 	build routed
 	vouch veth - v0
 	world ip -n C route del default
@@ -215,10 +215,10 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	[ "$(on D)" = reset ]
 	[ "$(on C)" = "" ]
 	guard revert -n C
-	grep -q '^There was nothing to put back' "$WORK/out"
+	grep -q '^There was nothing to undo' "$WORK/out"
 	[ "$(world ip netns exec D tc filter show dev eth0 ingress | grep -c tsum_reset)" -gt 0 ]
 	guard revert -n D
-	grep -q 'D eth0: reset taken off' "$WORK/out"
+	grep -q 'D eth0: reset removed' "$WORK/out"
 	stop veth
 }
 
@@ -244,7 +244,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 
 # ---- Mitigations by name -------------------------------------------------------------------------
 
-@test "guard: mitigations by name are put on, needed or not, and probed" {
+@test "guard: mitigations named on the command line are put on, needed or not, and probed" {
 	build routed
 	state >"$WORK/before"
 	apply 0 -n C --mitigation rx-off,reset
@@ -267,7 +267,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	unchanged
 }
 
-@test "guard: an ordered mitigation that cannot be put on is reported" {
+@test "guard: a named mitigation that cannot be put on is reported" {
 	build routed
 	apply 3 -n C --mitigation rx-off,tx-off --tunnel lo
 	json .problem | grep -q '^tx-off could not be put on lo of host: '
@@ -295,7 +295,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	unchanged
 }
 
-@test "guard: --dry-run says what would be tried, target by target, and changes nothing" {
+@test "guard: --dry-run shows what would be tried, target by target, and changes nothing" {
 	build routed
 	vouch veth - v0
 	state >"$WORK/before"
@@ -311,7 +311,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	state >"$WORK/protected"
 	guard revert --dry-run
 	[ "$status" = 0 ]
-	grep -q 'C eth0: reset would be taken off' "$WORK/out"
+	grep -q 'C eth0: reset would be removed' "$WORK/out"
 	state | diff "$WORK/protected" -
 	guard revert
 	unchanged
@@ -337,7 +337,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	[ "$status" = 0 ]
 	grep -qE '^C +eth0 +rx-off +in force +rx-checksum on$' "$WORK/out"
 	guard revert
-	grep -q 'C eth0: rx-off, rx-checksum is again on' "$WORK/out"
+	grep -q 'C eth0: rx-off undone, rx-checksum is on again' "$WORK/out"
 	unchanged
 }
 
@@ -367,7 +367,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 		wait_for "world find /run/truesum/guard -type f | grep -q ."
 		stop apply "$signal" || true
 		[ "$signal" = KILL ] || {
-			# It takes back by itself what it put on.
+			# By itself it undoes what it did.
 			[ -z "$(world find /run/truesum/guard -type f)" ]
 			state | diff "$WORK/before" -
 		}
@@ -418,10 +418,10 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	world ip netns delete C
 	guard status
 	[ "$status" = 0 ]
-	grep -q '^Nothing is put on' "$WORK/out"
+	grep -q '^No mitigation is on' "$WORK/out"
 	[ -z "$(world find /run/truesum/guard -type f)" ]
 	# The policy stays.
-	grep -q "containers' veth: reset" "$WORK/out"
+	grep -q 'veth devices in containers: reset' "$WORK/out"
 
 	build routed
 	vouch veth - v0
@@ -429,7 +429,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	world bash -c 'sed -i "s/\"boot\":\"[^\"]*\"/\"boot\":\"another\"/" /run/truesum/guard/*'
 	guard revert
 	[ "$status" = 0 ]
-	grep -q 'before the last boot is gone with it' "$WORK/out"
+	grep -q 'before the last reboot is no longer in force' "$WORK/out"
 	[ -z "$(world find /run/truesum/guard /var/lib/truesum -type f)" ]
 	[ "$(world ip netns exec C tc filter show dev eth0 ingress | grep -c tsum_reset)" -gt 0 ]
 	stop veth
@@ -447,7 +447,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	grep -q 'reset' "$WORK/out"
 	guard revert
 	[ "$status" = 0 ]
-	grep -q 'reset taken off' "$WORK/out"
+	grep -q 'reset removed' "$WORK/out"
 	world nsenter "--net=/proc/$(cat "$WORK/holder.pid")/fd/9" tc qdisc show dev eth0 >"$WORK/qdiscs"
 	run -1 grep clsact "$WORK/qdiscs"
 	stop veth

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum guard cost`: every row is measured or says why not; what must cost something does, what
-# should not does not; nothing is left behind. On a shared machine figures drift, so the bounds are
+# `truesum guard cost`: every row is measured, or says why not. Mitigations that must cost something
+# do, the others do not. Nothing is left behind. On a shared machine figures drift, so the bounds are
 # wide.
 # shellcheck disable=SC2016,SC2154 # the scripts expand in the world, not here; bats sets stderr
 
@@ -11,7 +11,7 @@ TOP=$BATS_TEST_DIRNAME/../..
 PAGE=$TOP/man/truesum.1
 export TRUESUM
 
-# Fresh network, mount and PID namespaces show what is left behind, and have no policy.
+# Fresh network, mount and PID namespaces: they have no policy, and show what is left behind.
 IN_WORLD=(unshare -n -m -p -f --mount-proc --kill-child)
 
 world() {
@@ -91,7 +91,7 @@ row() {
 	row vxlan tx-off '.cpu_ns_per_kib.measurable'
 }
 
-@test "guard cost: what the policy chose is marked, and the report begins with it" {
+@test "guard cost: the policy's mitigations are marked, and the report begins with them" {
 	needs_world
 	run world 'mkdir -p /var/lib/truesum
 		echo "{\"version\":1,\"kernel\":\"6.1\",\"proven\":1,\"verdict\":\"verified\",\"containers\":[
@@ -99,7 +99,7 @@ row() {
 		"$TRUESUM" guard cost --pairs 8'
 	echo "$output"
 	[ "$status" -eq 0 ]
-	[[ ${lines[0]} == "Chosen here: reset. It costs "*" CPU per byte"* ]]
+	[[ ${lines[0]} == "Chosen here: reset costs "*" CPU per byte"* ]]
 	[[ ${lines[1]} != *CPU\ per\ byte* ]]
 	[[ $output == *$'\n* wire '* ]]
 	[[ $output == *$'\n  local       tx-off'* ]]
@@ -107,15 +107,15 @@ row() {
 		"$TRUESUM" guard cost --pairs 8'
 	[ "$status" -eq 0 ]
 	[[ $output == *policy.json* ]]
-	[[ $output == *"Nothing is chosen here, "* ]]
+	[[ $output == *"No mitigation is chosen on this host, "* ]]
 }
 
-@test "guard cost: no line is longer than 105 columns, and no escape sequences in a pipe" {
+@test "guard cost: no line is longer than 80 columns, and no escape sequences in a pipe" {
 	needs_world
 	run world '"$TRUESUM" guard cost --pairs 8'
 	[ "$status" -eq 0 ]
 	[[ $output != *$'\033'* ]]
-	awk 'length > 105 { print length ": " $0; bad = 1 } END { exit bad }' <<<"$output"
+	awk 'length > 80 { print length ": " $0; bad = 1 } END { exit bad }' <<<"$output"
 }
 
 @test "guard cost: nothing is left behind, also by SIGINT and SIGKILL" {

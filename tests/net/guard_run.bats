@@ -31,7 +31,7 @@ helpers() {
 			eval "$1" && return 0
 			sleep 0.02
 		done
-		echo "in vain: $1"
+		echo "this did not happen within 15 seconds: $1"
 		cat /run/log
 		return 1
 	}
@@ -75,15 +75,15 @@ world() {
 		rx_is old off && has_reset old
 		container new
 		wait_for "rx_is new off && has_reset new"
-		# Only a process leads there; the device is moved in.
+		# Only a process holds this namespace; the device is moved in.
 		unshare -n sleep 60 & sleeper=$!
 		wait_for "grep -q ^sleep /proc/$sleeper/comm"
 		ip link add hp type veth peer name eth0
 		ip link set eth0 netns $sleeper
 		wait_for "nsenter -t $sleeper -n ethtool -k eth0 | grep -q ^rx-checksumming:.off"
 		wait_for "nsenter -t $sleeper -n tc filter show dev eth0 ingress | grep -q tsum_reset"
-		# A second device, of a kind whose rx checksum offload cannot be turned off: it gets
-		# the rest.
+		# A second device, and one of a kind that cannot turn its rx checksum offload off:
+		# that one gets the reset only.
 		ip link add hnew2 type veth peer name eth1 netns new
 		wait_for "rx_is new off eth1 && has_reset new eth1"
 		ip link add parent type veth peer name wire
@@ -101,7 +101,7 @@ world() {
 	'
 }
 
-@test "guard run: a container in a container is found, too" {
+@test "guard run: a container inside a container is found, too" {
 	world '
 		start --mitigation rx-off
 		ip netns add a
@@ -133,7 +133,7 @@ world() {
 	'
 }
 
-@test "guard run: 100 containers a second, none missed; records go with them" {
+@test "guard run: 100 containers a second, none missed; their records end with them" {
 	world '
 		start --mitigation rx-off
 		# More than a second, as the machine may have other work.
@@ -179,7 +179,7 @@ world() {
 		kill -CONT $guard
 		wait_for "grep -q \"events were lost\" /run/log"
 		for i in $(seq 1 6) $(seq 9 60); do wait_for "rx_is n$i off"; done
-		# Meanwhile other namespaces get the names, numbers and inodes of dead ones.
+		# While it is stopped, new namespaces get the names, numbers and inodes of old ones.
 		kill -STOP $guard
 		for i in $(seq 20 40); do ip netns del n$i; done
 		sleep 1
@@ -209,7 +209,7 @@ world() {
 		grep -q "1-1: line 1 is not a record.* left alone" /run/log
 		rx_is n3 off && rx_is later off && has_reset later
 		ip netns exec n5 tc filter show dev eth0 ingress | diff /run/before -
-		[ "$(records)" = 20 ] # 18, the new one, and the one that is none
+		[ "$(records)" = 20 ] # 18, the new one, and the broken one
 		stop
 	'
 }
@@ -224,7 +224,7 @@ world() {
 		code=0
 		"$TRUESUM" guard revert 2>/run/second || code=$?
 		[ $code = 3 ]
-		grep -q "(pid $guard) and would put it on again" /run/second
+		grep -q "running (pid $guard) and would put everything on again" /run/second
 		stop
 		"$TRUESUM" guard revert
 		start --mitigation rx-off
@@ -232,13 +232,13 @@ world() {
 	'
 }
 
-@test "guard run: the policy; at SIGHUP a new one puts on first, then takes off what it does not want" {
+@test "guard run: at SIGHUP a new policy first puts its mitigations on, then takes others off" {
 	world '
 		container c
 		policy "$(uname -r)" veth "\"rx-off\",\"reset\""
 		start
 		rx_is c off && has_reset c
-		# The monitor would see any moment without the reset.
+		# The monitor shows if the reset is ever removed.
 		ip netns exec c tc monitor >/run/monitor 3>&- & monitor=$!
 		policy "$(uname -r)" veth "\"reset\""
 		kill -HUP $guard
@@ -266,7 +266,7 @@ world() {
 	'
 }
 
-@test "guard run: --dry-run says what would be put where, and changes nothing" {
+@test "guard run: --dry-run shows what would be put where, and changes nothing" {
 	world '
 		container c
 		"$TRUESUM" guard run --dry-run >/run/plan
@@ -302,7 +302,7 @@ world() {
 	'
 }
 
-@test "guard run: it gives up privileges that it does not need" {
+@test "guard run: it gives up the privileges that it does not need" {
 	world '
 		start --mitigation rx-off,reset
 		status() { sed -n "s/^$1:[[:space:]]*//p" /proc/$guard/status; }
@@ -357,7 +357,7 @@ routed() {
 		kill -USR1 $guard
 		wait_for "[ \$(grep -c \"proven in\" /run/log) -ge 3 ]"
 		! grep -q "cannot" /run/log
-		# Containers verify here anyway: nothing is put on.
+		# Containers on this kernel verify by themselves: no mitigation is put on.
 		[ "$(records)" = 0 ]
 		routed d 2
 		sleep 0.5
@@ -375,7 +375,7 @@ routed() {
 		container new
 		wait_for "rx_is new off && has_reset new"
 		wait_for "grep -qE \"nothing (was|could be) proven\" /run/log"
-		# A container that was there before stays as it was: the proof needs it.
+		# The existing container stays as it was: the proof needs it.
 		rx_is old on
 		rx_is new off && has_reset new
 		stop
@@ -392,7 +392,7 @@ routed() {
 		wait_for "rx_is new off && has_reset new || [ -e /var/lib/truesum/policy.json ]"
 		kill -KILL $guard
 		wait $guard || true
-		# Its child ends with it, and does not hold the lock.
+		# Its child ends with it, and does not keep the lock.
 		wait_for "! pgrep -x truesum"
 		start --mitigation rx-off
 		stop

@@ -123,5 +123,5 @@ veth_of() { json ".targets[] | select(.name == \"$1\") | .interfaces[0].other_en
 	docker kill web >/dev/null
 	guard status
 	[ "$status" = 0 ]
-	grep -q '^Nothing is put on' "$WORK/out"
+	grep -q '^No mitigation is on' "$WORK/out"
 }

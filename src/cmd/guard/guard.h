@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What every subcommand of `guard` is: a row in guard.c's table. As in command.h. */
+/*
+ * The subcommands of `truesum guard` that have a file of their own; guard.c's table has them all.
+ * argv[0] is the subcommand's name. Each returns an exit code, or -errno with a sentence, which
+ * guard.c prints before it ends with EXIT_UNKNOWN.
+ */
 #ifndef TRUESUM_CMD_GUARD_GUARD_H
 #define TRUESUM_CMD_GUARD_GUARD_H
 
@@ -7,7 +11,6 @@ int cmd_guard_apply(int argc, char **argv);
 int cmd_guard_status(int argc, char **argv);
 int cmd_guard_revert(int argc, char **argv);
 int cmd_guard_run(int argc, char **argv);
-int cmd_guard_hook(int argc, char **argv);
 int cmd_guard_cost(int argc, char **argv);
 
 #endif

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `truesum guard apply`, `status` and `revert` print. */
+/* The reports of `truesum guard apply`, `status` and `revert`, as text and JSON. */
 #ifndef TRUESUM_CMD_GUARD_REPORT_H
 #define TRUESUM_CMD_GUARD_REPORT_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "guard/records.h"
 #include "guard/policy.h"
+#include "guard/records.h"
 
 struct inventory; /* net/inventory.h */
 struct proof_result; /* guard/proof.h */
 
-/* An end of a container that has not got what the policy says. */
+/* A container's device without a mitigation that the policy says. */
 struct guard_bare {
-	size_t space;
+	size_t space; /* number in the inventory */
 	char device[IFNAMSIZ];
 	uint32_t lacks; /* MITIGATION_BIT()s */
 };
@@ -23,40 +25,36 @@ struct guard_status {
 	struct records records;
 	bool has_policy;
 	struct policy policy;
-	char kernel[65]; /* the one that runs */
+	char kernel[65]; /* release of the running kernel */
 	struct guard_bare *bare;
 	size_t bare_count;
 };
 
-/* What was done to a place. */
+/* What revert did at a place. */
 struct guard_reverted {
 	struct records_place place; /* a copy; `records` owns what it points to */
-	char why[300]; /* why it could not be undone; empty: it was */
+	char why[300]; /* why it could not be undone; empty if it was */
 };
 
 struct guard_revert {
 	struct records records;
+	bool dry_run;
 	struct guard_reverted *reverted;
 	size_t count, failed;
-	unsigned int recovered,
-		lost; /* left by killed runs: changes undone, devices out of reach */
+	/* of killed runs: changes undone, devices out of reach */
+	unsigned int recovered, lost;
 	bool policy_removed;
 };
 
-/* Prints the verdict, then one row for each target, then what to do. */
-void guard_print_apply(const struct proof_result *result, const struct inventory *inventory);
-void guard_print_status(const struct guard_status *status, const struct inventory *inventory);
-void guard_print_revert(const struct guard_revert *revert, bool dry_run);
+/* Of the three subcommands the one that ran is set, the others are NULL. */
+struct guard_report {
+	const struct inventory *inventory;
+	const struct proof_result *apply;
+	const struct guard_status *status;
+	const struct guard_revert *revert;
+};
 
-/* One JSON object each. -ENOMEM with a sentence. */
-int guard_print_apply_json(const struct proof_result *result, const struct inventory *inventory);
-int guard_print_status_json(const struct guard_status *status, const struct inventory *inventory);
-int guard_print_revert_json(const struct guard_revert *revert);
-
-/*
- * "in-force" if every recorded change is in force; "unknown" if one could not be read; else
- * "drifted".
- */
-const char *guard_state(const struct records *records);
+/* Prints the report to standard output: as text, or as one JSON object. -ENOMEM with a sentence. */
+int guard_print(const struct guard_report *report, bool json);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `truesum guard run`: the daemon's options, its log, and what it would do. */
+/* `truesum guard run`: the daemon's options, its log as text or JSON, and --dry-run. */
 #include <errno.h>
 #include <jansson.h>
 #include <net/if.h>
@@ -13,10 +13,10 @@
 #include "base/fail.h"
 #include "base/options.h"
 #include "base/term.h"
-#include "cmd/guard/guard.h"
 #include "cmd/common/command.h"
-#include "guard/daemon/daemon.h"
+#include "cmd/guard/guard.h"
 #include "guard/catalog.h"
+#include "guard/daemon/daemon.h"
 #include "guard/policy.h"
 #include "net/inventory.h"
 
@@ -26,14 +26,14 @@
 #define BUFFER_BYTES (32 << 20)
 #define BUFFER_MAX (1 << 30)
 
-struct request {
+struct run_request {
 	struct daemon_settings daemon;
 	uint64_t buffer;
 	bool dry_run, json;
-	bool has_levels; /* the log's reader knows sd-daemon(3)'s prefixes */
+	bool has_levels; /* whoever reads the log knows the prefixes of sd-daemon(3) */
 };
 
-/* The mitigations that are not for the host as a whole. */
+/* The mitigations for devices, as a mask: all but those for the host as a whole. */
 static uint32_t mask_of_devices(void)
 {
 	uint32_t mask = 0;
@@ -63,7 +63,7 @@ static int parse_mitigations(const char *value, void *target)
 	return rc;
 }
 
-static int parse_options(int argc, char **argv, struct request *request)
+static int parse_run(int argc, char **argv, struct run_request *request)
 {
 	/* clang-format off */
 	const struct option_row rows[] = {
@@ -74,23 +74,25 @@ static int parse_options(int argc, char **argv, struct request *request)
 			  "(default: what the policy says)" },
 		{ .type = OPTION_DURATION, .name = "prove-every", .value = "TIME",
 		  .target = &request->daemon.prove_every_ns, .min = SECOND_NS, .max = PROVE_EVERY_MAX_NS,
-		  .help = "prove anew what helps, on all containers (1h)" },
+		  .help = "how often to prove again, on all containers, what helps (1h)" },
 		{ .type = OPTION_NUMBER, .name = "receive-buffer", .value = "BYTES",
 		  .target = &request->buffer, .min = 4096, .max = BUFFER_MAX,
-		  .help = "for netlink events; what is lost in a flood is looked up (33554432)" },
+		  .help = "for netlink events; if it overflows, all devices are listed again\n"
+			  "(33554432)" },
 		{ .type = OPTION_FLAG, .name = "dry-run", .target = &request->dry_run,
-		  .help = "say what would be put where now, and end" },
+		  .help = "show what would be put where now, and exit" },
 		{ .type = OPTION_FLAG, .name = "json", .target = &request->json,
-		  .help = "log JSON Lines to standard output: one object for each event" },
+		  .help = "log JSON Lines to standard output, one object for each event" },
 	};
 	/* clang-format on */
 	const struct option_table table = {
 		.command = "guard run",
 		.synopsis = "[OPTION]...",
 		.about =
-			"Protects every container's devices, and every new one's as they come, with what the policy\n"
-			"of `truesum guard apply` says, or what a proof of its own finds. Runs until SIGTERM or\n"
-			"SIGINT and leaves the protection on. SIGHUP reads the policy anew; SIGUSR1 proves it.",
+			"Protects the devices of every container, and each new device as soon as it appears, with\n"
+			"the mitigations in the policy, which `truesum guard apply` or a proof of the daemon's own\n"
+			"writes. Runs until SIGTERM or SIGINT, and leaves the protection on. SIGHUP makes it read\n"
+			"the policy again, SIGUSR1 makes it prove the policy again.",
 		.epilog = "Examples:\n"
 			  "  truesum guard run --dry-run\n"
 			  "  systemctl enable --now truesum-guard",
@@ -103,8 +105,9 @@ static int parse_options(int argc, char **argv, struct request *request)
 
 /* ---- The log ---- */
 
-static const char *const kinds[GUARD_EVENTS] = { "protected", "restored", "taken-off", "summary",
-						 "trouble",   "proof",	  "state" };
+static const char *const event_names[GUARD_EVENTS] = { "protected", "restored", "taken-off",
+						       "summary",   "trouble",	"proof",
+						       "state" };
 
 static const char *level_name(int level)
 {
@@ -114,7 +117,7 @@ static const char *level_name(int level)
 				      : "info";
 }
 
-/* json_string() refuses what is not UTF-8: then the sentence, which is printable, has to do. */
+/* null if `text` is empty or not UTF-8: the event's sentence is always printable. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
 	json_t *value = text && *text ? json_string(text) : NULL;
@@ -122,9 +125,9 @@ static void set_text(json_t *object, const char *key, const char *text)
 	json_object_set_new(object, key, value ? value : json_null());
 }
 
-static void print_json(const struct guard_event *event)
+static void print_event(const struct guard_event *event)
 {
-	json_t *object = json_pack("{s:s, s:s}", "event", kinds[event->kind], "level",
+	json_t *object = json_pack("{s:s, s:s}", "event", event_names[event->kind], "level",
 				   level_name(event->level));
 
 	set_text(object, "namespace", event->netns);
@@ -141,25 +144,19 @@ static void print_json(const struct guard_event *event)
 
 static void log_line(void *owner, const struct guard_event *event)
 {
-	const struct request *request = owner;
+	const struct run_request *request = owner;
 
 	if (request->json)
-		print_json(event);
+		print_event(event);
 	else if (request->has_levels)
 		fprintf(stderr, "<%d>%s\n", event->level, event->sentence);
 	else
 		fprintf(stderr, "%s\n", event->sentence);
 }
 
-/* ---- What would be done ---- */
+/* ---- --dry-run ---- */
 
-static int could_not(void)
-{
-	fprintf(stderr, "truesum guard run: %s\n", fail_text());
-	return EXIT_UNKNOWN;
-}
-
-static void print_device(const struct space *space, const struct device *device, uint32_t mask)
+static void print_device_plan(const struct space *space, const struct device *device, uint32_t mask)
 {
 	char name[IFNAMSIZ], words[96];
 
@@ -168,7 +165,7 @@ static void print_device(const struct space *space, const struct device *device,
 	printf("  %s of %s: %s\n", name, space->name, words);
 }
 
-static int print_plan(const struct request *request)
+static int print_run_plan(const struct run_request *request)
 {
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	struct policy policy = { 0 };
@@ -176,17 +173,19 @@ static int print_plan(const struct request *request)
 	int unproven =
 		ordered ? 0 : policy_read(request->daemon.policy, POLICY_THIS_KERNEL, &policy);
 	char why[400], words[96];
+	int rc;
 
 	snprintf(why, sizeof(why), "%s", fail_text());
-	if (inventory_take(NULL, &inventory))
-		return could_not();
+	rc = inventory_take(NULL, &inventory);
+	if (rc)
+		return rc;
 	catalog_words(catalog_at(AT_END), " and ", "", words, sizeof(words));
 	if (unproven)
-		printf("%s.\nThis would be proven at the start; until then containers that are there "
-		       "would stay as they\nare, and new ones get %s:\n",
+		printf("%s.\nThe daemon would first prove what helps. Until then it would leave existing\n"
+		       "containers as they are, and put %s on new ones:\n",
 		       why, words);
 	else
-		printf("This would be put on%s:\n", ordered ? ", as ordered" : ", by the policy");
+		printf("This would put on, %s:\n", ordered ? "as ordered" : "by the policy");
 	for (size_t i = 0; i < inventory.space_count; i++) {
 		const struct space *space = &inventory.space[i];
 
@@ -195,9 +194,9 @@ static int print_plan(const struct request *request)
 
 			if (device->flags & IFF_LOOPBACK || !policy_is_end(device->kind))
 				continue;
-			print_device(space, device,
-				     ordered ? ordered
-					     : policy_get(&policy, POLICY_KIND, device->kind));
+			print_device_plan(space, device,
+					  ordered ? ordered
+						  : policy_get(&policy, POLICY_KIND, device->kind));
 		}
 	}
 	printf("Nothing was changed.\n");
@@ -206,7 +205,7 @@ static int print_plan(const struct request *request)
 
 int cmd_guard_run(int argc, char **argv)
 {
-	struct request request = {
+	struct run_request request = {
 		.daemon = { .policy = POLICY_FILE,
 			    .prove_every_ns = PROVE_EVERY_NS,
 			    .log = log_line,
@@ -214,12 +213,13 @@ int cmd_guard_run(int argc, char **argv)
 		.buffer = BUFFER_BYTES,
 		.has_levels = getenv("JOURNAL_STREAM") || getenv("NOTIFY_SOCKET"),
 	};
-	int rc = parse_options(argc, argv, &request);
+	int rc = parse_run(argc, argv, &request);
 
 	if (rc < 0)
 		return options_exit(rc);
 	if (request.dry_run)
-		return print_plan(&request);
+		return print_run_plan(&request);
 	request.daemon.buffer = request.buffer;
-	return daemon_run(&request.daemon) ? could_not() : EXIT_NOTHING_WRONG;
+	rc = daemon_run(&request.daemon);
+	return rc ? rc : EXIT_NOTHING_WRONG;
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `truesum guard status`: what is put on, and whether it is in force still. Changes nothing. */
+/*
+ * `truesum guard status`: shows which mitigations are on, and whether they are still in force.
+ * Changes nothing, except that it removes the records of containers that are gone.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,25 +12,19 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/options.h"
+#include "cmd/common/command.h"
 #include "cmd/guard/guard.h"
 #include "cmd/guard/report.h"
-#include "cmd/common/command.h"
 #include "guard/proof.h"
 #include "net/inventory.h"
 
-static int could_not(void)
-{
-	fprintf(stderr, "truesum guard status: %s\n", fail_text());
-	return EXIT_UNKNOWN;
-}
-
-static void release(struct guard_status *status)
+static void release_status(struct guard_status *status)
 {
 	records_release(&status->records);
 	free(status->bare);
 }
 
-static int parse_options(int argc, char **argv, bool *json)
+static int parse_status(int argc, char **argv, bool *json)
 {
 	const struct option_row rows[] = {
 		{ .type = OPTION_FLAG, .name = "json", .target = json, .help = "one JSON object" },
@@ -36,9 +33,9 @@ static int parse_options(int argc, char **argv, bool *json)
 		.command = "guard status",
 		.synopsis = "[OPTION]...",
 		.about =
-			"Says what `truesum guard` has put on containers and the host, the values that were there\n"
-			"before, whether all of it is in force still, and the policy for new containers.\n\n"
-			"Exit codes: 0 all is in force; 1 something is not; 3 it could not be found out.",
+			"Shows the mitigations that `truesum guard` has put on containers and the host, the values\n"
+			"before, whether each is still in force, and the policy for new containers.\n\n"
+			"Exit codes: 0 everything is in force; 1 something is not; 3 could not find out.",
 		.rows = rows,
 		.row_count = ARRAY_SIZE(rows),
 	};
@@ -46,7 +43,7 @@ static int parse_options(int argc, char **argv, bool *json)
 	return options_parse(&table, argc, argv);
 }
 
-/* Which mitigations are recorded on a device, in force or not. */
+/* The mitigations that are recorded for a device, in force or not. */
 static uint32_t recorded_on(const struct records *records, const struct device *device)
 {
 	uint32_t mask = 0;
@@ -60,25 +57,27 @@ static uint32_t recorded_on(const struct records *records, const struct device *
 	return mask;
 }
 
-static void note_bare(struct guard_status *status, const struct inventory *inventory, size_t space,
-		      const char *name)
+static void add_if_bare(struct guard_status *status, const struct inventory *inventory,
+			size_t number, const char *name)
 {
-	const struct space *here = &inventory->space[space];
+	const struct space *space = &inventory->space[number];
 	struct guard_bare *bare = &status->bare[status->bare_count];
 
-	for (size_t i = 0; *name && i < here->device_count; i++)
-		if (!strcmp(here->device[i].name, name) && policy_is_end(here->device[i].kind)) {
-			bare->space = space;
-			snprintf(bare->device, sizeof(bare->device), "%s", name);
-			bare->lacks =
-				policy_get(&status->policy, POLICY_KIND, here->device[i].kind) &
-				~recorded_on(&status->records, &here->device[i]);
-			status->bare_count += bare->lacks != 0;
-			return;
-		}
+	for (size_t i = 0; *name && i < space->device_count; i++) {
+		const struct device *device = &space->device[i];
+
+		if (strcmp(device->name, name) != 0 || !policy_is_end(device->kind))
+			continue;
+		bare->space = number;
+		snprintf(bare->device, sizeof(bare->device), "%s", name);
+		bare->lacks = policy_get(&status->policy, POLICY_KIND, device->kind) &
+			      ~recorded_on(&status->records, device);
+		status->bare_count += bare->lacks != 0;
+		return;
+	}
 }
 
-/* Began since then, or were proven not to need it. */
+/* Finds containers' devices that are newer than the policy, or were proven to need nothing. */
 static int find_bare(struct guard_status *status, const struct inventory *inventory)
 {
 	static const struct proof_settings settings;
@@ -91,13 +90,13 @@ static int find_bare(struct guard_status *status, const struct inventory *invent
 		if (inventory->space[i].own)
 			continue;
 		proof_plan(&settings, inventory, i, &plan);
-		note_bare(status, inventory, i, plan.device);
-		note_bare(status, inventory, i, plan.device_v6);
+		add_if_bare(status, inventory, i, plan.device);
+		add_if_bare(status, inventory, i, plan.device_v6);
 	}
 	return 0;
 }
 
-static int take(struct guard_status *status, const struct inventory *inventory)
+static int take_status(struct guard_status *status, const struct inventory *inventory)
 {
 	struct utsname name;
 	int rc = records_read(inventory, true, &status->records);
@@ -116,24 +115,20 @@ static int take(struct guard_status *status, const struct inventory *inventory)
 int cmd_guard_status(int argc, char **argv)
 {
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
-	_cleanup_(release) struct guard_status status = { 0 };
+	_cleanup_(release_status) struct guard_status status = { 0 };
+	const struct guard_report report = { .inventory = &inventory, .status = &status };
 	bool json = false;
-	int rc = parse_options(argc, argv, &json);
+	int rc = parse_status(argc, argv, &json);
 
 	if (rc < 0)
 		return options_exit(rc);
 	rc = inventory_take(NULL, &inventory);
-	rc = rc ? rc : take(&status, &inventory);
+	rc = rc ? rc : take_status(&status, &inventory);
+	rc = rc ? rc : guard_print(&report, json);
 	if (rc)
-		return could_not();
-	if (json)
-		rc = guard_print_status_json(&status, &inventory);
-	else
-		guard_print_status(&status, &inventory);
+		return rc;
 	if (status.records.error)
-		rc = fail(status.records.error, "%s", status.records.why);
-	if (rc)
-		return could_not();
+		return fail(status.records.error, "%s", status.records.why);
 	return status.records.holding < status.records.change_count ? EXIT_FOUND
 								    : EXIT_NOTHING_WRONG;
 }
