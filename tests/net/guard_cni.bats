@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# truesum as a chained CNI plugin after the reference plugins, called as a runtime calls them.
+# truesum as a CNI plugin, chained after the reference plugins; the tests call it as a runtime does.
 # STARTS: how many containers start while damaged packets arrive, with and without truesum
 # (tests/bench.d/guard_starts: 200).
 
@@ -24,8 +24,8 @@ ours() {
 	output=$(in_world plugin "$1" truesum "${2:-c1}" 2>"$WORK/said") || status=$?
 }
 
-# made TYPE KEYS|"": makes container c1 with that plugin's interface; sets $previous to the plugin's
-# result
+# made TYPE KEYS|"": makes container c1 with an interface by that plugin; sets $previous to the
+# plugin's result
 made() {
 	if world test -e /run/netns/c1; then world ip netns del c1; fi
 	cni_config "$1" "$2" | in_world plugin DEL "$1" c1
@@ -33,7 +33,7 @@ made() {
 	previous=$(cni_config "$1" "$2" | in_world plugin ADD "$1" c1)
 }
 
-# error CODE PATTERN: the last call answered that error, in the CNI's form
+# error CODE PATTERN: the last call answered with that error, in the form that CNI demands
 error() {
 	[ "$status" -ne 0 ]
 	jq -e --argjson code "$1" --arg pattern "$2" '.code == $code and (.msg | test($pattern)) and
@@ -95,7 +95,7 @@ protected() {
 	diff <(jq -S . <<<"$previous") <(jq -S . <<<"$output")
 }
 
-@test "without a policy rx-off and reset are put on, with a message; a name means just that; a policy goes by kind of device" {
+@test "ADD without a policy puts on rx-off and reset, and says so; with a name only that; a policy decides by kind of device" {
 	made ptp ""
 	ours ADD < <(truesum_config "$previous")
 	grep -q "no policy yet .* new containers get rx-off and reset" "$WORK/said"
@@ -127,7 +127,7 @@ protected() {
 	ours ADD < <(truesum_config "$previous")
 	[ "$status" = 0 ]
 	protected off yes
-	# Another kernel's policy does not count.
+	# A policy of another kernel does not count.
 	world ip netns del c1
 	policy '[]' 6.1
 	made ptp ""
@@ -144,7 +144,7 @@ policy() {
 		"containers": [{"kind": "veth", "mitigations": '"$1"'}], "devices": [], "host": []}'
 }
 
-@test "CHECK: good after ADD; fails when protection was removed, and says what and what to do" {
+@test "CHECK succeeds after ADD; fails if protection was removed, and says which and what to do" {
 	made bridge "$BRIDGE"
 	truesum_config "$previous" >"$WORK/config"
 	ours CHECK <"$WORK/config"
@@ -163,7 +163,7 @@ policy() {
 	world tc -n c1 filter del dev eth0 ingress
 	ours CHECK <"$WORK/config"
 	error 100 "^eth0 is no longer protected: reset"
-	# Somebody else's filter in its place does not count.
+	# Also if the whole clsact was removed.
 	ours ADD <"$WORK/config"
 	ours CHECK <"$WORK/config"
 	[ "$status" = 0 ]
@@ -175,7 +175,7 @@ policy() {
 	error 100 "eth0 is gone"
 }
 
-@test "CHECK: a policy that has changed since is no error" {
+@test "CHECK: a policy that has changed since ADD is not an error" {
 	policy '["reset"]'
 	made ptp ""
 	truesum_config "$previous" >"$WORK/config"
@@ -192,7 +192,7 @@ policy() {
 	error 100 reset
 }
 
-@test "DEL: twice, without prevResult, without the namespace, without its name, with nothing recorded" {
+@test "DEL succeeds twice, without prevResult, without the namespace or its name, without a record" {
 	ours DEL c9 < <(truesum_config null)
 	[ "$status" = 0 ]
 	made ptp ""
@@ -226,7 +226,7 @@ policy() {
 	[ -z "$(kept)" ]
 }
 
-@test "GC removes attachments that are no longer valid, of its own network only; STATUS" {
+@test "GC removes invalid attachments of its own network only; STATUS says whether ADD would work" {
 	made ptp ""
 	ours ADD < <(truesum_config "$previous")
 	truesum_config null '"cni.dev/valid-attachments": [{"containerID": "c1", "ifname": "eth0"}]' >"$WORK/valid"
@@ -252,7 +252,7 @@ policy() {
 	error 50 "cannot write"
 }
 
-@test "errors: the specification's codes, and nothing is changed" {
+@test "errors have the codes of the specification, and change nothing" {
 	made ptp ""
 	truesum_config "$previous" >"$WORK/config"
 	ours ADD < <(sed 's/"1.0.0", "name"/"0.2.0", "name"/' "$WORK/config")
@@ -301,7 +301,7 @@ policy() {
 	[ -z "$(kept)" ]
 }
 
-@test "an ADD that fails half way takes back what it put on" {
+@test "an ADD that fails half way undoes what it did" {
 	made ptp ""
 	world mkdir -p /run/truesum/attached
 	world mount -t tmpfs -o ro none /run/truesum/attached
@@ -342,8 +342,8 @@ policy() {
 		[ -z "$(find /run/truesum -type f)" ]' "$GUARD_FILE" "$BRIDGE"
 }
 
-# starts TYPE KEYS|"" yes|"": starts $STARTS containers, one after the other; counts go to
-# $WORK/starts
+# starts TYPE KEYS|"" yes|"": starts $STARTS containers, one after another, with truesum or without;
+# their counts go to $WORK/starts
 starts() {
 	local i
 	for ((i = 0; i < STARTS; i++)); do
@@ -355,7 +355,7 @@ starts() {
 	[ "$intact" = $((STARTS * READ_COUNT)) ]
 }
 
-@test "damage on the wire from before the container exists: delivered without it, not one byte with it" {
+@test "damage on the wire before the container exists: delivered without truesum, not one byte with it" {
 	local address plugin
 	for address in 10.11.0.2 fd11::2; do
 		downpour "$address"

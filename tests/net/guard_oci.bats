@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum guard hook`: called by Docker through contrib/docker's wrapper of runc, by runc alone,
-# and by hand.
+# `truesum guard hook`, called by Docker through contrib/docker's wrapper of runc, by runc alone,
+# and directly by a test ("by hand").
 # STARTS: how many containers start while damaged packets arrive, with and without the hook
 # (tests/bench.d/guard_starts: 200).
 
@@ -33,13 +33,13 @@ teardown() {
 	remove_groups
 }
 
-# Starts the engine, with the wrapper as runtime "truesum", and a network "rain" that IPv6 is routed
-# to.
+# Starts the engine, with the wrapper as runtime "truesum", and a network "rain" to which IPv6 is
+# routed.
 with_docker() {
 	start_docker "$WORK/truesum-runc" || skip "oci: the engine does not start: $(tail -n 1 "$WORK/engine.err")"
 }
 
-# hook PID [OPTION...]: calls it as a runtime would; sets $status; stderr goes to $WORK/said
+# hook PID [OPTION...]: calls the hook as a runtime does; sets $status; stderr goes to $WORK/said
 hook() {
 	local pid=$1
 	shift
@@ -49,7 +49,7 @@ hook() {
 	[ ! -s "$WORK/out" ]
 }
 
-# protected NETNS yes|no: whether its eth0 is
+# protected NETNS yes|no: its eth0 has rx-off and one reset, or neither
 protected() {
 	local rx=on resets=0
 	[ "$2" = no ] || { rx=off resets=1; }
@@ -57,7 +57,7 @@ protected() {
 	[ "$(world tc -n "$1" filter show dev eth0 ingress | grep -c 'handle.*tsum_reset')" = "$resets" ]
 }
 
-@test "by hand: a container's devices, once; loopback and devices that do not lead outside are left alone" {
+@test "by hand: it protects a container's devices, once; not loopback, nor devices that do not lead outside" {
 	build routed
 	world ip -n C link add v1 type veth peer name eth1
 	world ip -n C link add br1 type bridge
@@ -75,7 +75,7 @@ protected() {
 	[ -z "$(world tc -n C filter show dev br1 ingress)$(world tc -n C filter show dev lo ingress)" ]
 }
 
-@test "by hand: the host's own network is left alone; a missing network is reported; bad input is refused" {
+@test "by hand: it leaves the host's network alone, reports a missing network, and refuses bad input" {
 	hook 1 --mitigation reset
 	[ "$status" = 0 ]
 	[ -z "$(world tc filter show dev nic ingress)$(world find /run/truesum -type f 2>/dev/null)" ]
@@ -96,20 +96,20 @@ protected() {
 	hook x
 	[ "$status" = 3 ]
 	grep -q "no container's state" "$WORK/said"
-	for list in nonsense '' reset, tx-off all; do
+	for list in nonsense '' 'reset,' tx-off all; do
 		run -2 world "$TRUESUM" guard hook --mitigation "$list" </dev/null
 		[[ "$output" == *"'$list'; known: rx-off, reset, auto"* ]]
 	done
 }
 
-@test "by hand: at poststop, when the namespace is gone, the container's records are removed" {
+@test "by hand: at poststop, when the namespace is gone, it removes the container's records" {
 	in_world space c
 	world ip link add v9 type veth peer name eth0 netns c
 	start box ip netns exec c sleep 60
 	wait_for "[ \$(world ip netns pids c | wc -l) = 1 ]"
 	hook "$(world ip netns pids c)"
 	[ "$(world find /run/truesum -type f | wc -l)" = 2 ]
-	# Another container of the same pod lives on when the first ends.
+	# When a second container of the same pod ends, the records of the first one stay.
 	world "$TRUESUM" guard hook <<<"{\"ociVersion\": \"1.0.2\", \"id\": \"beef\", \"status\": \"creating\",
 		\"pid\": $(world ip netns pids c), \"bundle\": \"/\"}"
 	[ "$(world find /run/truesum -type f | wc -l)" = 3 ]
@@ -168,7 +168,7 @@ protected() {
 	docker run --rm --runtime open box /bin/sleep 0
 }
 
-@test "docker: without network, in the host's, and in another container's" {
+@test "docker: no network, the host's network, and another container's network" {
 	with_docker
 	docker run --rm --runtime truesum --network none box /bin/sleep 0
 	docker run --rm --runtime truesum --network host box /bin/sleep 0
@@ -186,7 +186,7 @@ protected() {
 	wait_for "[ -z \"\$(world find /run/truesum -type f)\" ]"
 }
 
-@test "docker: damage on the wire from before the container exists: delivered by runc, not one byte with the hook" {
+@test "docker: damage on the wire before the container exists: delivered with runc, not one byte with the hook" {
 	with_docker
 	downpour fd11::2
 	local runtime
@@ -208,7 +208,7 @@ protected() {
 	[ -z "$(world find /run/truesum/guard /run/truesum/attached -type f)" ]
 }
 
-@test "the examples are valid for the programs that read them" {
+@test "the examples in contrib are valid for the programs that read them" {
 	jq -e '.version == "1.0.0" and (.hook.path | startswith("/")) and .hook.args[1:] == ["guard", "hook"] and
 		.when.always and .stages == ["createRuntime", "poststop"]' "$CONTRIB/oci-hooks.d/truesum.json"
 	jq -e '.cniVersion and .name and (.plugins | map(.type) == ["bridge", "truesum"])' "$CONTRIB/cni/10-bridge-truesum.conflist"
