@@ -10,16 +10,19 @@ bats_require_minimum_version 1.5.0
 source "$BATS_TEST_DIRNAME/rain_world.bash"
 # shellcheck source=tests/net/docker_world.bash
 source "$BATS_TEST_DIRNAME/docker_world.bash"
+# shellcheck source=tests/skip.bash
+source "$BATS_TEST_DIRNAME/../skip.bash"
 
 STARTS=${STARTS:-10}
 CONTRIB=$BATS_TEST_DIRNAME/../../contrib
 
 setup_file() {
 	local said
-	said=$(fetch_engine) || skip "oci: $(tail -n 1 <<<"$said")"
+	said=$(fetch_engine) || skip_file "oci: $(tail -n 1 <<<"$said")"
 }
 
 setup() {
+	skip_if_file_skips
 	start_world 180
 	in_world own_state
 	use_engine

@@ -7,20 +7,27 @@ bats_require_minimum_version 1.5.0
 TRUESUM=${TRUESUM:-build/truesum}
 CACHE=build/kernel
 
+# shellcheck source=tests/skip.bash
+source "$BATS_TEST_DIRNAME/../skip.bash"
+
 setup_file() {
-	[ "$(uname -m)" = x86_64 ] || skip "kernel-lab: only for x86-64 so far"
-	[ "$(id -u)" = 0 ] || skip "kernel-lab: needs root"
+	[ "$(uname -m)" = x86_64 ] || { skip_file "kernel-lab: only for x86-64 so far" && return; }
+	[ "$(id -u)" = 0 ] || { skip_file "kernel-lab: needs root" && return; }
 	# A sanitizer's run time makes the guest several times slower, and finds nothing there that the lab's own tests do not.
-	[[ $TRUESUM != */san/* ]] || skip "kernel-lab: run with the plain build"
+	[[ $TRUESUM != */san/* ]] || { skip_file "kernel-lab: run with the plain build" && return; }
 	local packages said code=0
 	read -ra packages <<<"$(make -s kernel-lab-packages)"
 	said=$(tools/install-packages "${packages[@]}" 2>&1) ||
-		skip "kernel-lab: no packages: $(tail -n 1 <<<"$said")"
+		{ skip_file "kernel-lab: no packages: $(tail -n 1 <<<"$said")" && return; }
 	# 3: the kernel's packages can't be had. Anything else that goes wrong is a failure.
 	said=$(kernel/lab --prepare 2>&1) || code=$?
-	[ "$code" != 3 ] || skip "$(tail -n 1 <<<"$said")"
+	[ "$code" != 3 ] || { skip_file "$(tail -n 1 <<<"$said")" && return; }
 	echo "$said"
 	[ "$code" = 0 ]
+}
+
+setup() {
+	skip_if_file_skips
 }
 
 @test "kernel-lab: the emulation agrees with real kernels, with and without the statement, in every way in" {

@@ -14,6 +14,8 @@ bats_require_minimum_version 1.5.0
 source "$BATS_TEST_DIRNAME/guard_world.bash"
 # shellcheck source=tests/net/docker_world.bash
 source "$BATS_TEST_DIRNAME/docker_world.bash"
+# shellcheck source=tests/skip.bash
+source "$BATS_TEST_DIRNAME/../skip.bash"
 
 V4='select(.family == 4)'
 V6='select(.family == 6)'
@@ -21,10 +23,11 @@ WHOLE='select(.shape != "fragments")'
 
 setup_file() {
 	local said
-	said=$(fetch_engine) || skip "docker: $(tail -n 1 <<<"$said")"
+	said=$(fetch_engine) || skip_file "docker: $(tail -n 1 <<<"$said")"
 }
 
 setup() {
+	skip_if_file_skips
 	use_engine
 	start_guard_world 60
 	mount_for_containers || skip "docker: no cgroups or overlays here: $(tail -n 1 "$WORK/mounts")"
