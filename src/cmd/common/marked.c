@@ -12,7 +12,7 @@
 
 #include "base/term.h"
 
-#define GAP (-1) /* in a plan: letters are left out here */
+#define GAP (-1) /* in a plan: some bytes are left out here */
 #define RUN_KEPT 1 /* how many letters stay at the start of a shortened run */
 
 struct plan {

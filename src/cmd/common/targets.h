@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Targets as the command line names them: containers, processes, namespaces, or all there are. */
+/* Targets as the command line names them: containers, processes, namespaces, or all of them. */
 #ifndef TRUESUM_CMD_COMMON_TARGETS_H
 #define TRUESUM_CMD_COMMON_TARGETS_H
 

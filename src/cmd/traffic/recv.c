@@ -358,7 +358,7 @@ static int print_outcome_json(const struct recv_outcome *outcome)
 }
 
 struct recv_options {
-	uint64_t idle_ns, for_ns; /* for_ns 0: until the peer ends it */
+	uint64_t idle_ns, for_ns; /* for_ns 0: until the peer closes */
 	const char *bind;
 	bool udp, quiet, json;
 };
@@ -366,14 +366,14 @@ struct recv_options {
 struct receiver {
 	struct recv_options options;
 	struct endpoint endpoint;
-	int listen_fd; /* with UDP the socket */
+	int listen_fd; /* for UDP: the socket */
 	int fd; /* the connection */
 	struct loop *loop;
 	struct loop_source *listener, *connection, *idle, *limit;
 	struct check *check;
 	struct recv_printer printer;
 	char peer[ENDPOINT_NAME];
-	struct sockaddr_storage address; /* UDP: of the flow, once known */
+	struct sockaddr_storage address; /* UDP: the peer of the flow, once it is known */
 	uint64_t first_ns, last_ns; /* when bytes arrived */
 	uint64_t other_datagrams;
 	const char *ended_by;
@@ -446,7 +446,7 @@ static int on_readable(void *owner, uint32_t events)
 		drop_connection(receiver);
 		return 0;
 	}
-	if (!receiver->first_ns && receiver->listen_fd >= 0) { /* the sender is here */
+	if (!receiver->first_ns && receiver->listen_fd >= 0) { /* the sender has connected */
 		loop_remove(&receiver->listener);
 		close(receiver->listen_fd);
 		receiver->listen_fd = -1;
@@ -556,7 +556,7 @@ static uint64_t csum_errors(const struct receiver *receiver, const struct counte
 	return receiver->options.udp ? counters->udp_in_csum_errors : counters->tcp_in_csum_errors;
 }
 
-/* Listens, receives, judges, prints; returns an exit code, or -errno. */
+/* Listens, receives and prints the result. Returns an exit code, or -errno. */
 static int receive(struct receiver *receiver)
 {
 	struct counters before = { 0 }, after = { 0 };

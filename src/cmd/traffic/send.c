@@ -3,8 +3,8 @@
  * `truesum send`: the client of the original experiment. One connection (or UDP flow), one numbered
  * line at a time, each handed to the network by itself.
  *
- * At the end it waits until the receiver's TCP has acknowledged everything: what was sent while
- * packets were damaged is still on its way then, and leaving early would leave that open.
+ * At the end it waits until the receiver's TCP has acknowledged everything. Messages that were sent
+ * while packets were damaged may still be on their way: TCP sends them again.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -43,11 +43,11 @@ struct sender {
 	struct loop_source *pace, *socket, *end;
 	uint64_t start_ns, end_ns;
 	uint32_t sent;
-	char rest[MESSAGE_MAX]; /* what the socket did not take of the latest message */
+	char rest[MESSAGE_MAX]; /* of the latest message: what the socket did not accept yet */
 	size_t rest_len;
 	const char *ended_by; /* "count", "signal", "receiver", "error", "patience" */
 	int unacknowledged; /* bytes */
-	bool told; /* that it waits for them */
+	bool announced; /* printed that it waits for them */
 };
 
 static void quit(struct sender *sender, const char *ended_by)
@@ -71,8 +71,8 @@ static int check_acknowledged(void *owner)
 	uint64_t waited_ns = clock_ns() - sender->end_ns;
 
 	sender->unacknowledged = unacknowledged(sender->fd);
-	if (sender->unacknowledged && !sender->told && waited_ns > SECOND) {
-		sender->told = true;
+	if (sender->unacknowledged && !sender->announced && waited_ns > SECOND) {
+		sender->announced = true;
 		fprintf(stderr,
 			"truesum send: waiting up to %d s for the receiver's TCP to acknowledge the "
 			"rest (^C: leave)\n",
@@ -94,7 +94,7 @@ static int on_refusal_wait_over(void *owner)
 	return 0;
 }
 
-/* Sends no more, and stays until what was sent has arrived. */
+/* Stops sending, and waits until everything has arrived. */
 static int finish(struct sender *sender, const char *ended_by)
 {
 	sender->ended_by = ended_by;
@@ -134,7 +134,7 @@ static void print_line(const struct sender *sender, const char *text, size_t len
 	fflush(stdout);
 }
 
-/* Hands the rest of the latest message to the socket; a full socket buffer leaves some of it. */
+/* Writes the rest of the latest message; some of it stays if the socket buffer is full. */
 static int push(struct sender *sender)
 {
 	ssize_t n = send(sender->fd, sender->rest, sender->rest_len, MSG_NOSIGNAL);
@@ -170,7 +170,7 @@ static int on_pace(void *owner)
 	return 0;
 }
 
-/* The receiver says nothing; what is readable is its close or an error. */
+/* The receiver sends nothing: if the socket is readable, it was closed or failed. */
 static int on_socket(void *owner, uint32_t events)
 {
 	struct sender *sender = owner;
@@ -183,7 +183,7 @@ static int on_socket(void *owner, uint32_t events)
 	if (n || sender->options.udp)
 		return 0;
 	loop_remove(&sender->socket);
-	if (sender->ended_by) /* we had finished: it has read everything */
+	if (sender->ended_by) /* all is sent, and the receiver has read it */
 		return check_acknowledged(sender);
 	fprintf(stderr, "truesum send: %s closed the connection after %" PRIu32 " messages\n",
 		sender->peer, sender->sent);
@@ -191,7 +191,7 @@ static int on_socket(void *owner, uint32_t events)
 	return 0;
 }
 
-/* The first asks to end well, the second to end now. */
+/* The first signal ends the run in order, the second at once. */
 static int on_signal(void *owner, int signo)
 {
 	struct sender *sender = owner;
@@ -259,7 +259,7 @@ static int print_summary(const struct sender *sender)
 	       sender->sent == 1 ? "" : "s", sender->peer,
 	       (double)(sender->end_ns - sender->start_ns) / 1e9);
 	if (sender->unacknowledged)
-		printf("%d bytes of them are not acknowledged: the receiver's TCP did not take them\n",
+		printf("%d bytes of them are not acknowledged: the receiver's TCP did not accept them\n",
 		       sender->unacknowledged);
 	return 0;
 }
