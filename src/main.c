@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* truesum: runs the command that is named (cmd/common/command.h lists them), nothing else. */
+/* truesum: the table of commands and dispatch, nothing else. */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,9 +15,17 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-#define COMMAND_ROW(name, help) { #name, cmd_##name, help },
-	COMMANDS(COMMAND_ROW)
-#undef COMMAND_ROW
+	{ "lab", command_lab, "what happens to damaged packets on every way into a container" },
+	{ "probe", command_probe, "does this running container verify what it receives?" },
+	{ "audit", command_audit,
+	  "which offloads, sysctls and kernels decide that, and what is wrong" },
+	{ "guard", command_guard,
+	  "protect every container from its first packet on, at a stated cost" },
+	{ "corrupt", command_corrupt, "damage chosen packets on a device, and stop cleanly" },
+	{ "send", command_send, "send numbered lines to another machine" },
+	{ "recv", command_recv, "receive them and check every byte" },
+	{ "pcap", command_pcap, "which packets of a capture are damaged, and which only look so" },
+	{ "clean", command_clean, "undo what a killed run left behind" },
 };
 
 static void print_help(void)
@@ -65,7 +73,7 @@ int main(int argc, char **argv)
 
 	fill_standard_descriptors();
 	if (argc == 1 && getenv("CNI_COMMAND"))
-		return finish(cmd_cni());
+		return finish(command_cni());
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(name, commands[i].name))
 			return finish(commands[i].run(argc - 1, argv + 1));

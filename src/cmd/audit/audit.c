@@ -109,7 +109,7 @@ static int print_report(const struct audit_report *report, const struct options 
 	return 0;
 }
 
-int cmd_audit(int argc, char **argv)
+int command_audit(int argc, char **argv)
 {
 	_cleanup_(release_report) struct audit_report report = { 0 };
 	json_auto_t *was = NULL;

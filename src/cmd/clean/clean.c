@@ -15,7 +15,7 @@ static void say(enum journal_news news, const char *sentence)
 		printf("%s\n", sentence);
 }
 
-int cmd_clean(int argc, char **argv)
+int command_clean(int argc, char **argv)
 {
 	static const struct option_table table = {
 		.command = "clean",

@@ -221,7 +221,7 @@ static int prove_and_report(struct apply_request *request, struct inventory *inv
 	return rc ? rc : code;
 }
 
-int cmd_guard_apply(int argc, char **argv)
+int guard_command_apply(int argc, char **argv)
 {
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	_cleanup_free_ size_t *spaces = NULL;

@@ -386,7 +386,7 @@ static void read_chosen_policy(struct cost_report *report)
 		fprintf(stderr, "truesum guard cost: %s\n", fail_text());
 }
 
-int cmd_guard_cost(int argc, char **argv)
+int guard_command_cost(int argc, char **argv)
 {
 	struct cost_report report = { 0 };
 	struct cost_options options = { .pairs = COST_PAIRS_DEFAULT };

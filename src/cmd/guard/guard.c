@@ -170,7 +170,7 @@ static int answer_success(const struct cni_request *request)
 	return print_answer(cni_compose(request, NULL));
 }
 
-int cmd_cni(void)
+int command_cni(void)
 {
 	const struct cni_environment environment = { .command = getenv("CNI_COMMAND"),
 						     .container_id = getenv("CNI_CONTAINERID"),
@@ -199,14 +199,14 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } subcommands[] = {
-	{ "apply", cmd_guard_apply,
+	{ "apply", guard_command_apply,
 	  "find the narrowest mitigation that is proven to help, and put it on" },
-	{ "status", cmd_guard_status,
+	{ "status", guard_command_status,
 	  "show which mitigations are on, and whether they are still in force" },
-	{ "revert", cmd_guard_revert, "put everything back as it was" },
-	{ "run", cmd_guard_run, "the daemon: protect all containers, new ones at once" },
+	{ "revert", guard_command_revert, "put everything back as it was" },
+	{ "run", guard_command_run, "the daemon: protect all containers, new ones at once" },
 	{ "hook", protect_by_hook, "protect a container that an OCI runtime is creating" },
-	{ "cost", cmd_guard_cost, "measure what each mitigation costs on this host" },
+	{ "cost", guard_command_cost, "measure what each mitigation costs on this host" },
 };
 
 static void print_guard_help(void)
@@ -222,7 +222,7 @@ static void print_guard_help(void)
 	       "protects the new container.\n");
 }
 
-int cmd_guard(int argc, char **argv)
+int command_guard(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "--help";
 

@@ -7,10 +7,10 @@
 #ifndef TRUESUM_CMD_GUARD_GUARD_H
 #define TRUESUM_CMD_GUARD_GUARD_H
 
-int cmd_guard_apply(int argc, char **argv);
-int cmd_guard_status(int argc, char **argv);
-int cmd_guard_revert(int argc, char **argv);
-int cmd_guard_run(int argc, char **argv);
-int cmd_guard_cost(int argc, char **argv);
+int guard_command_apply(int argc, char **argv);
+int guard_command_status(int argc, char **argv);
+int guard_command_revert(int argc, char **argv);
+int guard_command_run(int argc, char **argv);
+int guard_command_cost(int argc, char **argv);
 
 #endif

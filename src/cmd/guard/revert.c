@@ -169,7 +169,7 @@ static int revert_all(const struct revert_options *options, const struct invento
 	return revert->failed ? fail(-EIO, "not everything could be undone: see above") : 0;
 }
 
-int cmd_guard_revert(int argc, char **argv)
+int guard_command_revert(int argc, char **argv)
 {
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	_cleanup_(release_revert) struct guard_revert revert = { 0 };

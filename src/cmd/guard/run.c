@@ -203,7 +203,7 @@ static int print_run_plan(const struct run_request *request)
 	return EXIT_NOTHING_WRONG;
 }
 
-int cmd_guard_run(int argc, char **argv)
+int guard_command_run(int argc, char **argv)
 {
 	struct run_request request = {
 		.daemon = { .policy = POLICY_FILE,

@@ -112,7 +112,7 @@ static int take_status(struct guard_status *status, const struct inventory *inve
 	return find_bare(status, inventory);
 }
 
-int cmd_guard_status(int argc, char **argv)
+int guard_command_status(int argc, char **argv)
 {
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	_cleanup_(release_status) struct guard_status status = { 0 };

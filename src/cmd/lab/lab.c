@@ -419,7 +419,7 @@ static int parse_options(int argc, char **argv, struct lab_options *options)
 	return options_parse(&table, argc, argv);
 }
 
-int cmd_lab(int argc, char **argv)
+int command_lab(int argc, char **argv)
 {
 	const char *topology_names[TOPOLOGIES_MAX + 1] = { NULL };
 	struct lab_options options = { .topology_names = topology_names,

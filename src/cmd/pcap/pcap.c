@@ -451,7 +451,7 @@ static int parse_options(int argc, char **argv, struct run *run)
 	return -EINVAL;
 }
 
-int cmd_pcap(int argc, char **argv)
+int command_pcap(int argc, char **argv)
 {
 	struct run run = { 0 };
 	int count = parse_options(argc, argv, &run);

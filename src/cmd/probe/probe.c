@@ -176,7 +176,7 @@ static int probe_and_print(const struct request *request, const struct inventory
 	return rc ? print_failure() : code;
 }
 
-int cmd_probe(int argc, char **argv)
+int command_probe(int argc, char **argv)
 {
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	_cleanup_free_ size_t *spaces = NULL;

@@ -526,7 +526,7 @@ static int could_not(int rc)
 	return EXIT_UNKNOWN;
 }
 
-int cmd_corrupt(int argc, char **argv)
+int command_corrupt(int argc, char **argv)
 {
 	_cleanup_(cleanup_run) struct run run = { .netns_fd = -1 };
 	struct corrupt_outcome outcome = { 0 };

@@ -669,7 +669,7 @@ static void cleanup_receiver(struct receiver **receiver)
 	free(*receiver);
 }
 
-int cmd_recv(int argc, char **argv)
+int command_recv(int argc, char **argv)
 {
 	_cleanup_(cleanup_receiver) struct receiver *receiver = calloc(1, sizeof(*receiver));
 	int rc;

@@ -323,7 +323,7 @@ static int parse(int argc, char **argv, struct sender *sender)
 	return 0;
 }
 
-int cmd_send(int argc, char **argv)
+int command_send(int argc, char **argv)
 {
 	struct sender sender = { .options = { .interval_ns = SECOND }, .fd = -1 };
 	_cleanup_close_ int fd = -1;
