@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# truesum: build, lab, tests. `make help` lists the targets. V=1 shows commands, SAN=1 adds ASan+UBSan.
+# truesum: build, lab, tests. `make help` lists the targets. V=1 shows commands, SAN=1 adds
+# ASan+UBSan.
 
 VERSION   := 0.1.0
 PREFIX    ?= /usr/local
@@ -110,19 +111,19 @@ deps:
 deps-test: deps
 	$(Q)tools/install-packages $(PACKAGES_TEST)
 
-# The second make starts when the packages are there: pkg-config is asked while it reads the Makefile.
+# A second make, after the packages are installed: make runs pkg-config while it reads the Makefile.
 lab: deps
 	$(Q)$(MAKE) -j$(CPUS) all
 	$(Q)$(SUDO) $(PROG) lab
 
-# The checks of form take what the tests leave of the processors, while these wait.
+# lint runs at idle priority while the tests run, which often wait.
 test: deps-test
 	$(Q)$(MAKE) -j$(CPUS) all tests portable toolbox fuzzers
 	$(Q){ chrt --idle 0 tests/lint $(LINTFLAGS); echo "exit code $$?"; } 2>&1 | $(SUDO) tests/run $(BUILD) -
 
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
-# Everything but main() in one thin archive: it names the objects and copies nothing.
+# A thin archive of everything except main(): it refers to the objects instead of copying them.
 PARTS   := $(BUILD)/truesum.a
 
 $(PARTS): $(filter-out $(BUILD)/obj/main.o,$(OBJS))
@@ -142,7 +143,8 @@ $(BUILD)/unit/%: $(BUILD)/unit/%.o $(PARTS)
 	$(say) TEST $@
 	$(Q)$(CC) $(ALLLDFLAGS) -pthread -o $@ $(filter %.o %.a,$^) $(PKGLIBS) -lcmocka -lm
 
-# src/sum and src/packet for other processors too: little-endian arm64 and big-endian s390x under qemu-user.
+# src/sum and src/packet for other processors too: little-endian arm64 and big-endian s390x under
+# qemu-user.
 PURE     := $(wildcard src/packet/*.c src/sum/*.c) src/base/fail.c src/base/options.c src/base/trace.c
 MACHINES := native aarch64 s390x
 PORTABLE := $(foreach to,$(MACHINES),$(patsubst tests/portable/%.c,$(BUILD)/portable/$(to)/%,$(wildcard \
@@ -166,7 +168,7 @@ $(BUILD)/portable/$1/test_%: tests/portable/test_%.c $(PURE:src/%.c=$(BUILD)/por
 endef
 $(foreach machine,$(MACHINES),$(eval $(call portable_rules,$(machine))))
 
-# Parsers alone, built with their own sanitizers and coverage.
+# Only the parsers, built with sanitizers and coverage.
 FUZZED    := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(PURE) $(wildcard src/pcap/*.c src/diff/*.c) \
 	     $(addprefix src/guard/,start/cni.c start/oci.c catalog.c) $(addprefix src/base/,term.c array.c vocabulary.c))
 FUZZ_SAN  := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -200,7 +202,8 @@ lint: $(SKELS) $(BUILD)/gen/page_css.h
 	@echo "lint"
 	$(Q)tests/lint $(LINTFLAGS)
 
-# Programs for tests and measurements: a packet generator that shares no code with src/, and what judges by it.
+# Programs for tests and measurements: a packet generator that shares no code with src/, programs
+# that compare its packets with truesum's verdicts, and others.
 GENERATOR := $(patsubst %,tests/tools/%.c,packets pieces headers transports hurt plain_sum)
 TOOLBOX   := $(patsubst %,$(BUILD)/tools/%,generate mass layers limit libpcap_loop guard_load downpour mark \
 	     manual-lists)
@@ -221,7 +224,7 @@ $(BUILD)/tools/%: tests/tools/%.c $(GENERATOR) tests/tools/packets.h tests/tools
 	$(say) TOOL $@
 	$(Q)$(CC) $(ALLCFLAGS) $(ALLLDFLAGS) -o $@ $< $(WITH) -lm
 
-# For containers that have nothing else.
+# Static, for containers that contain nothing else.
 $(BUILD)/tools/downpour: tests/tools/downpour.c
 	@mkdir -p $(@D)
 	$(say) TOOL $@
@@ -275,7 +278,7 @@ clean:
 -include $(UNITS:=.d) $(BENCHES:=.d) $(PORTABLE:=.d) $(FUZZERS:=.d) $(FUZZED:.o=.d)
 -include $(foreach machine,$(MACHINES),$(PURE:src/%.c=$(BUILD)/portable/$(machine)/obj/%.d))
 
-# ---- The real kernel: kernel/ and docs/kernel.md -------------------------------------------------------------
+# ---- Real kernels: kernel/ and docs/kernel.md --------------------------------------------------
 PACKAGES_KERNEL  := qemu-system-x86 kmod gcc-12 make patch xz-utils jq netcat-openbsd tcpdump iproute2 ethtool nftables
 KERNEL_LAB_FLAGS ?=
 

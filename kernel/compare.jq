@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The comparison as one object: $host, $unfixed, $fixed hold the lab's objects, $original original.jq's, $host_end
-# the lab's with rx off on the host's end, $guard what guard did on the unfixed and the fixed kernel.
+# Makes the comparison, one object. Inputs: $host, $unfixed, $fixed: the lab's objects; $original:
+# those of original.jq; $host_end: the lab's with rx off on the host's end; $guard: what guard did
+# on the unfixed and the fixed kernel. Output:
 #
-#   rows[]      a way in: topology, family, proto, nic; what happened there without and with rx-off in
-#               the container {none, rx_off}: emulated (host, veth-2016), unfixed, host (as it is), fixed;
-#               result: agree, differ, not-here (one of the kernels lacks it), unknown
+#   rows[]      a way in: topology, family, proto, nic; what happened on it without and with rx-off in
+#               the container {none, rx_off}: emulated (host, veth-2016), unfixed, host (native),
+#               fixed; result: agree, differ, not-here (one of the kernels lacks it), unknown
 #   host_end[]  routed, rx off on the host's end of the veth: it must change nothing
-#   guard[]     what guard found of a routed container, what it put on, what was found then, the container's rx
-#               offload meanwhile: on the unfixed kernel rx-off must be chosen, on the fixed one nothing
+#   guard[]     a routed container: the verdict before, what guard put on, the verdict after, and the
+#               container's rx offload at each step. guard must choose rx-off on the unfixed kernel,
+#               and nothing on the fixed one
 #   original[]  see original.jq
-#   exit_code   0 all agree, 1 not, 3 something was not found out
+#   exit_code   0: all agree, 1: something differs, 3: something is unknown
 
-# "DELIVERED", who caught the damage, or why there is no answer.
+# "DELIVERED", or who caught the damage, or why there is no answer.
 def word:
 	if . == null then "unknown" elif .skipped then "not here" elif .verdict == "delivers-corrupt" then "DELIVERED"
 	elif .verdict == "verified" then .caught_by else .verdict end;
 
 def key: [.topology, .family, .proto, .nic] | join(" ");
 
-# Judged cells win over those of a first, too busy run.
+# Cells that the second run judged replace those of the first, too busy run.
 def by_key($runs; $behaviour):
 	reduce ($runs[].cells[] | select(.behaviour == $behaviour)) as $cell ({};
 		($cell | key) as $key

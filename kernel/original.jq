@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# One case of the original experiment, out of the files that guest/original leaves, as an object. Times are
-# seconds since the guest's boot; "held" are the lines sent while the wire damaged everything.
+# Makes an object of one case of the original experiment, from the files that guest/original writes.
+# Times are seconds since the guest's boot; "held" are the lines sent while the wire damaged
+# everything.
 
 def rows: split("\n") | map(select(. != ""));
 
@@ -25,7 +26,8 @@ def rows: split("\n") | map(select(. != ""));
 	csum_errors: {host: $host, container: $container},
 	lines: [$received[] | .text as $text | . + {damaged: (($lines | index($text)) == null)}]
 }
-# An unfixed kernel hands damaged lines to a container. Everywhere else nothing comes until the damage ends, then all.
+# An unfixed kernel delivers damaged lines to a container. In all other cases no line arrives until
+# the damage ends, and then all do.
 | .as_described = if .kernel == "unfixed" and .case == "container" then .damaged_lines > 0
 	else .damaged_lines == 0 and .intact == .sent and .seconds_after > -0.2 and .sent_meanwhile > 0 and
 		.csum_errors.host + .csum_errors.container > 0 end

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# compare.jq's object for reading.
+# Prints compare.jq's object as text.
 
 def pad($width): . + (" " * ([$width - length, 0] | max));
 def line($widths): [., $widths] | transpose | map(.[1] as $width | .[0] | pad($width)) | join("  ") | sub(" +$"; "");
@@ -9,7 +9,7 @@ def agreement: {agree: "yes", differ: "NO", "not-here": "not here", unknown: "un
 def answers: [(.emulated, .unfixed, .host, .fixed | answer), (.result | agreement)];
 def seconds: . * 100 | round / 100 | tostring;
 
-# Rows of one topology: one for both families where they say the same.
+# The rows of one topology: a single row for both families if they are the same.
 def rows: group_by([.topology]) | map(group_by(answers)[] | .[0] as $first
 	| [$first.topology + (if length == 1 then " v\($first.family)" else "" end)] + ($first | answers)) | .[];
 

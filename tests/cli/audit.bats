@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in a subshell of its own, and sets stderr
+# shellcheck disable=SC2030,SC2031,SC2154 # bats runs each test in its own subshell, and sets stderr
 #
 # `truesum audit` on a small host of its own: a bridge br0 with three containers c1 to c3 on it, and
 # a routed one, r. It has its own network, mount and process namespaces, so that nothing else is
@@ -202,7 +202,7 @@ start_reader() {
 	[ "$(jq -r .verdict "$WORK/out")" = danger ]
 }
 
-@test "audit: a kernel version that does not tell is a note, if there is a veth" {
+@test "audit: a kernel version that says nothing about veth is a note, if there is a veth" {
 	command -v setarch >/dev/null || skip "no setarch"
 	host setarch --uname-2.6 "$TRUESUM" audit --json >"$WORK/out"
 	[ "$(found)" = "veth-version note host -" ]
@@ -220,7 +220,7 @@ start_reader() {
 	remedy_cures
 }
 
-@test "audit: a container that differs from the others on its bridge is a note; one that is alone is none" {
+@test "audit: a container that differs from the others on its bridge is a note; a single one is not" {
 	in_ns c2 ethtool -K eth0 tx off
 	in_ns r ethtool -K eth0 tx off
 	expect 0 "bridge-uneven note c2 eth0"

@@ -1,20 +1,21 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck disable=SC2030,SC2031 # bats runs each test in a subshell of its own, on purpose
+# shellcheck disable=SC2030,SC2031 # bats runs each test in a subshell of its own
 #
 # `truesum corrupt` on the live veth pair of world.bash.
 
 LINE=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 
-# The filter whose survival is checked, of a kind and name that is not ours.
+# A filter of another program, which must survive.
 FOREIGN="filter add dev va egress prio 1 protocol ip u32 match ip dport 9 0xffff flowid 1:1"
 
 load world
 
-# counter TcpInCsumErrors: the receiver's
+# counter NAME: prints a counter of the receiver, as TcpInCsumErrors
 counter() { in_b nstat -az "$1" | awk -v name="$1" '$1 == name { print $2 }'; }
 
-# send_lines N ADDRESS: numbered lines over one TCP connection, what arrives in $WORK/got
+# send_lines N ADDRESS: sends N numbered lines over one TCP connection; B writes what arrives to
+# $WORK/got
 send_lines() {
 	"${IN_WORLD[@]}" ip netns exec B timeout 30 nc -l "$2" 5555 >"$WORK/got" 3>&- &
 	server=$!
@@ -28,7 +29,7 @@ send_lines() {
 
 expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 
-@test "corrupt: what makes no sense is refused in one line, exit 2" {
+@test "corrupt: wrong usage is refused in one line, exit 2" {
 	local args
 	while read -r args; do
 		eval "run world $TRUESUM corrupt $args"
@@ -61,7 +62,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	END
 }
 
-@test "corrupt: a device or namespace that is not there is named, exit 3" {
+@test "corrupt: names a device or namespace that does not exist, exit 3" {
 	run world "$TRUESUM" corrupt --dev nosuch0
 	[ "$status" = 3 ]
 	[ "${#lines[@]}" = 1 ]
@@ -82,7 +83,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	done
 }
 
-@test "corrupt: on an ingress qdisc egress is refused, and ingress works" {
+@test "corrupt: if the device has an ingress qdisc, egress is refused and ingress works" {
 	local dry
 	in_a tc qdisc add dev va ingress
 	state >"$WORK/before"
@@ -119,7 +120,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	state | diff "$WORK/before" -
 }
 
-@test "corrupt: damage at egress arrives under the original's checksum and is caught" {
+@test "corrupt: damage at egress arrives with the original checksum and is caught" {
 	local address before
 	state >"$WORK/before"
 	in_a ethtool -k va | grep -q 'tx-checksumming: on'
@@ -163,7 +164,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	done
 }
 
-@test "corrupt: where somebody vouches on the way, the damage is delivered" {
+@test "corrupt: if a device on the way vouches, the damage is delivered" {
 	local before vouch
 	before=$(counter TcpInCsumErrors)
 	"${IN_WORLD[@]}" "$TRUESUM" corrupt --netns B --dev vb --direction ingress --vouch --json \
@@ -180,7 +181,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	[ "$(expected_lines 50 | diff - "$WORK/got" | grep -c '^>')" -ge 45 ]
 }
 
-@test "corrupt: a vouching device does not cover damage done behind it" {
+@test "corrupt: damage done after a vouching device is caught" {
 	local vouch
 	"${IN_WORLD[@]}" "$TRUESUM" corrupt --netns B --dev vb --direction ingress --vouch 3>&- >/dev/null &
 	vouch=$!
@@ -212,7 +213,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	expected_lines 20 | diff - "$WORK/got"
 }
 
-@test "corrupt: UDP, only what matches, never more than --count, the same by seed" {
+@test "corrupt: UDP: only matching packets, never more than --count, the same ones for the same seed" {
 	local run tcpdump
 	for run in 1 2; do
 		"${IN_WORLD[@]}" ip netns exec B timeout 20 tcpdump -Uni vb -w "$WORK/pcap$run" \
@@ -273,7 +274,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	state | diff "$WORK/before" -
 }
 
-@test "corrupt: others' clsact and filters survive, whichever way it ends" {
+@test "corrupt: other programs' clsact and filters survive, however it ends" {
 	local signal
 	in_a tc qdisc add dev va clsact
 	# shellcheck disable=SC2086 # a command line
@@ -287,7 +288,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 		world "$TRUESUM" clean
 		state | diff "$WORK/before" -
 	done
-	# A filter that somebody adds to our clsact keeps it.
+	# If another program adds a filter to our clsact, the clsact stays.
 	in_a tc qdisc delete dev va clsact
 	start_corrupt
 	# shellcheck disable=SC2086
@@ -319,7 +320,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	[ "$(json .damaged)" -gt 10 ]
 }
 
-@test "corrupt: a device that goes away ends it" {
+@test "corrupt: it ends if the device disappears" {
 	start_corrupt
 	world ip -n A link delete va
 	wait "$CORRUPT" || status=$?
@@ -327,7 +328,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	grep -q 'va disappeared' "$WORK/err"
 }
 
-@test "corrupt: a device that is renamed meanwhile goes on being damaged, and is put back" {
+@test "corrupt: if the device is renamed, it still damages its packets, and restores it at the end" {
 	local before
 	before=$(counter TcpInCsumErrors)
 	state >"$WORK/before"
@@ -362,7 +363,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	local before how
 	for how in '' --vouch; do
 		start_corrupt --match 'tcp dst port 5555' $how
-		# As long as it lives it damages, two seconds and more.
+		# The filter still damages after more than two seconds if the run is alive.
 		sleep 2.5
 		if [ -z "$how" ]; then
 			before=$(counter TcpInCsumErrors)
@@ -385,7 +386,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	done
 }
 
-@test "corrupt: one at a time damages a device in a direction; other runs share it" {
+@test "corrupt: only one run at a time damages a device in a direction; other runs share the device" {
 	local other order
 	state >"$WORK/before"
 	for order in first second; do
@@ -416,8 +417,8 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	done
 }
 
-@test "corrupt: what cannot be recorded is not done" {
-	# One page for all records: the first line takes nearly all of it.
+@test "corrupt: if a change cannot be recorded, it is not made" {
+	# There is one page for all records, and the first line fills nearly all of it.
 	local path
 	state >"$WORK/before"
 	world mkdir /run/truesum

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2030,SC2031,SC2317 # each test is a subshell of its own; state() calls in_a()
 #
-# What killed runs of `truesum corrupt` leave in /run/truesum, and what `truesum clean` makes of it, on the
-# live veth pair of world.bash.
+# What killed runs of `truesum corrupt` leave in /run/truesum, and what `truesum clean` does with
+# it, on the live veth pair of world.bash.
 
 load world
 
@@ -16,10 +16,10 @@ kill_corrupt() {
 clean() { world "$TRUESUM" clean; }
 journals() { world find /run/truesum -name '*.journal'; }
 
-@test "journal: a namespace that only a mount leads to is put back, at the end and by clean" {
+@test "journal: a namespace that only a mount refers to is restored, at the end and by clean" {
 	local signal where
 	state >"$WORK/before"
-	# With what mountinfo escapes in its name.
+	# The name contains characters that mountinfo escapes.
 	where="$WORK/my ns\\1"
 	world touch "$where"
 	world mount --bind /run/netns/A "$where"
@@ -39,7 +39,7 @@ journals() { world find /run/truesum -name '*.journal'; }
 	done
 }
 
-@test "journal: a namespace that loses its name during the run is put back at the end" {
+@test "journal: a namespace that loses its name during the run is restored at the end" {
 	state >"$WORK/before"
 	start_corrupt
 	"${IN_WORLD[@]}" nsenter --net=/run/netns/A sleep 60 3>&- &
@@ -53,8 +53,8 @@ journals() { world find /run/truesum -name '*.journal'; }
 	kill "$holder"
 }
 
-# found_by PATH COMMAND...: clean finds A where only COMMAND, which ends as a sleep, leads to it, by the PATH
-# below its /proc folder.
+# found_by PATH COMMAND...: clean finds namespace A if only COMMAND, which ends as a sleep, refers
+# to it, by PATH in its /proc folder.
 found_by() {
 	local path=$1 holder
 	shift
@@ -77,11 +77,11 @@ found_by() {
 	found_by fd/9 bash -c 'exec 9</run/netns/A; exec sleep 60'
 }
 
-@test "journal: a namespace that is mounted in another mount namespace only is found" {
+@test "journal: a namespace that is only mounted in another mount namespace is found" {
 	found_by root/run/netns/A unshare -m --propagation private sleep 60
 }
 
-@test "journal: what remains where nothing leads any more is told once" {
+@test "journal: changes in a namespace that nothing refers to any more are reported once" {
 	kill_corrupt
 	world ip netns delete A
 	run clean
@@ -94,7 +94,7 @@ found_by() {
 	[ "$output" = "nothing was left behind" ]
 }
 
-@test "journal: the next run tells it too, and runs" {
+@test "journal: the next run reports them, too, and then runs" {
 	kill_corrupt
 	world ip netns delete A
 	run world "$TRUESUM" corrupt --netns B --dev lo --vouch --for 10ms
@@ -104,7 +104,7 @@ found_by() {
 	[ -z "$(journals)" ]
 }
 
-@test "journal: another namespace that got a dead one's number is left alone" {
+@test "journal: a new namespace with the number of a dead one is left alone" {
 	kill_corrupt
 	world bash -c 'sed -i "s/\"cookie\":[0-9]*/\"cookie\":1/" /run/truesum/*.journal'
 	run clean
@@ -113,7 +113,7 @@ found_by() {
 	[ "$(filters va A)" = 1 ]
 }
 
-@test "journal: what is gone already is no change" {
+@test "journal: something that is already gone does not count as a change" {
 	kill_corrupt
 	in_a tc filter delete dev va egress
 	in_a ethtool -K va tx on >/dev/null
@@ -129,7 +129,7 @@ found_by() {
 	[ -z "$(journals)" ]
 }
 
-@test "journal: a file that cannot be understood is named and kept, the rest of it undone" {
+@test "journal: a file with an invalid line is named and kept, and its other lines are undone" {
 	local line
 	state >"$WORK/before"
 	for line in garbage '{"kind":"unheard-of"}' '{"kind":"feature"}' '[]'; do
@@ -151,7 +151,7 @@ found_by() {
 	[[ $output == *"/run/truesum/odd.journal: "* ]]
 }
 
-@test "journal: a last line that was cut off was not acted upon" {
+@test "journal: a last line that was cut off is ignored: its change was never made" {
 	state >"$WORK/before"
 	kill_corrupt
 	world bash -c "printf '{\"kind\":\"fea' >>$(journals)"
@@ -164,7 +164,7 @@ found_by() {
 	[ -z "$(journals)" ]
 }
 
-@test "journal: processes of one number in two PID namespaces do not share a file" {
+@test "journal: processes with the same number in two PID namespaces do not share a file" {
 	local first second
 	unshare -p true 2>/dev/null || skip "needs PID namespaces"
 	state >"$WORK/before"

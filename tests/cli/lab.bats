@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum lab`: its answers against what real kernels did, its output, and its manners.
+# `truesum lab`: its verdicts against those of real kernels, its output, and its behaviour on
+# errors.
 # shellcheck disable=SC2154,SC2016 # bats sets stderr; scripts expand in their own shell
 
 bats_require_minimum_version 1.5.0
@@ -13,7 +14,8 @@ setup() {
 	[ "$BATS_TEST_NUMBER" -eq 1 ] || [ -e "$BATS_FILE_TMPDIR/begun" ] || begin_slow
 }
 
-# Runs that mostly wait, beside other tests: `slow NAME` waits for one; $status and $output are as after `run`.
+# Starts runs that mostly wait, while other tests run. `slow NAME` waits for one, and sets $status
+# and $output like `run`.
 begin_slow() {
 	: >"$BATS_FILE_TMPDIR/begun"
 	in_background original "$TRUESUM" lab --json -t routed --family 4 --behaviour native --pace original
@@ -42,7 +44,7 @@ slow() {
 	output=$(cat "$out")
 }
 
-# One clear line on standard error, nothing else, and the exit code.
+# refused EXIT ARG...: expects one line on standard error, no other output, and the exit code
 refused() {
 	local code=$1
 	shift
@@ -52,13 +54,15 @@ refused() {
 	[ "$(wc -l <<<"$stderr")" -eq 1 ]
 }
 
-# Cells of a JSON run that have a verdict, as a table: topology family proto nic behaviour mitigation verdict.
+# judged FILE: prints the cells of a JSON run that have a verdict, as a table: topology family proto
+# nic behaviour mitigation verdict.
 judged() {
 	jq -r '.cells[] | select(.verdict != "unknown")
 		| [.topology, .family, .proto, .nic, .behaviour, .mitigation, .verdict] | @tsv' "$1"
 }
 
-# Every judged cell that the oracle knows must have its verdict; prints those that do not.
+# against_oracle FILE COUNT: each judged cell that the oracle knows must have the oracle's verdict,
+# and at least COUNT must be known. Prints the cells that differ.
 against_oracle() {
 	judged "$1" | awk -F'\t' -v oracle="$DATA/oracle.tsv" '
 		BEGIN { while ((getline line < oracle) > 0) if (line !~ /^#/) rows[++n] = line }
@@ -84,7 +88,8 @@ against_oracle() {
 	echo "took $seconds s, $kilobytes KB"
 	[ "${seconds%.*}" -lt 20 ]
 	[[ $TRUESUM == */san/* ]] || [ "$kilobytes" -le 65536 ]
-	# Each topology has four cells a family: native, veth-2016, and veth-2016 with each mitigation. mesos has no IPv6.
+	# Each topology has four cells a family: native, veth-2016, and veth-2016 with each
+	# mitigation. mesos has no IPv6.
 	topologies=$("$TRUESUM" lab -t nosuch 2>&1 | sed -n 's/.*known: \(.*\), all (see .*/\1/p' | tr -d ' ')
 	jq -e --arg topologies "$topologies" '.command == "lab" and .as_expected
 		and (.version | length > 0) and (.kernel | length > 0)
@@ -100,7 +105,7 @@ against_oracle() {
 	against_oracle "$BATS_TEST_TMPDIR/nic.json" 60
 }
 
-@test "every combination of topology, NIC model and protocol is as its expectation argues" {
+@test "every combination of topology, NIC model and protocol is as expected" {
 	"$TRUESUM" lab --json --jobs 60 --nic all --proto all >"$BATS_TEST_TMPDIR/all.json"
 	jq -e '.as_expected and (.cells | length > 1200)' "$BATS_TEST_TMPDIR/all.json"
 }
@@ -115,19 +120,20 @@ against_oracle() {
 		"$BATS_TEST_TMPDIR/keys.json"
 }
 
-@test "what the container's TCP catches, its counter shows: one error a damaged segment" {
+@test "the container's counter shows what its TCP catches: one error for each damaged segment" {
 	"$TRUESUM" lab --json --proto tcp,udp >"$BATS_TEST_TMPDIR/counters.json"
 	jq -e '[.cells[] | select(.caught_by == "container")] | length > 60 and
 		all(.damaged_on_wire > 0 and .in_csum_errors.container == .damaged_on_wire)' \
 		"$BATS_TEST_TMPDIR/counters.json"
-	# Every damaged segment that nobody caught is in the application's data, but for one whose bytes
-	# a retransmission had brought before: never more messages than segments.
+	# Every damaged segment that nothing caught is in the application's data, unless a
+	# retransmission brought its bytes earlier. So there are never more damaged messages than
+	# segments.
 	jq -e '[.cells[] | select(.verdict == "delivers-corrupt" and .proto == "tcp")] | length > 20 and
 		all(.delivered_damaged > 0 and .delivered_damaged <= .damaged_on_wire)' \
 		"$BATS_TEST_TMPDIR/counters.json"
 }
 
-@test "compensating flips and swapped words are delivered everywhere, whatever is done" {
+@test "compensating flips and swapped words are delivered everywhere, with every mitigation" {
 	for pattern in compensate swap16; do
 		"$TRUESUM" lab --json --pattern "$pattern" >"$BATS_TEST_TMPDIR/unseen.json"
 		jq -e '[.cells[] | select(.reason == null or .reason == "")] | length > 100 and
@@ -157,14 +163,14 @@ against_oracle() {
 	done
 }
 
-@test "a stuck bit that has its value already proves nothing: unknown, exit 3" {
+@test "a stuck bit that changes no byte proves nothing: unknown, exit 3" {
 	# The bad switch's bit is 0 in every 'a'.
 	run "$TRUESUM" lab --json -t routed --family 4 --pattern stuck0 --stride 16 --phase 7 --bit 2
 	[ "$status" -eq 3 ]
 	jq -e '.cells | all(.verdict == "unknown" and (.reason | test("changed no bit")))' <<<"$output"
 }
 
-@test "headers are damaged only when asked; what then happens is judged, but nothing is known of it" {
+@test "headers are damaged only on request; such cells are judged, but have no expectation" {
 	for where in transport network; do
 		run "$TRUESUM" lab --json -t bare,routed --behaviour native --where $where
 		[ "$status" -eq 0 ]
@@ -180,7 +186,7 @@ against_oracle() {
 	against_oracle <(echo "$output") 60
 }
 
-@test "the original pace on a verifying host: nothing for the window, then all at once" {
+@test "the original pace on a verifying host: nothing arrives during the damage, then all at once" {
 	slow original
 	[ "$status" -eq 0 ]
 	jq -e '.cells[0] | .verdict == "verified" and .delivered == .sent and .longest_delay_ms > 9000' \
@@ -197,7 +203,7 @@ against_oracle() {
 	awk 'length > 100 { exit 1 }' <<<"$output"
 }
 
-@test "a missing kernel part is named, counted as skipped, and no failure" {
+@test "a missing kernel feature is named and counted as skipped, and is no failure" {
 	run "$TRUESUM" lab -t ipvlan,routed
 	[ "$status" -eq 0 ]
 	grep -q '^ipvlan' <<<"$output"
@@ -262,7 +268,7 @@ against_oracle() {
 	[[ $output == *"run as root"* ]]
 }
 
-@test "few open files: fewer cells at a time, or one clear line; never another verdict" {
+@test "with few open files: fewer cells at a time, or one clear line, but the same verdicts" {
 	for limit in 200 1024; do
 		(ulimit -n $limit && "$TRUESUM" lab --json) >"$BATS_TEST_TMPDIR/limited.json"
 		jq -e '.as_expected' "$BATS_TEST_TMPDIR/limited.json"
@@ -281,13 +287,13 @@ against_oracle() {
 	jq -e '.as_expected and ([.cells[].not_delivered] | add == 0)' <<<"$output"
 }
 
-@test "UDP: a counter damaged into another number is a damaged message, not a strange one" {
+@test "UDP: a message whose counter became another number counts as damaged, not as unknown traffic" {
 	run "$TRUESUM" lab --json --proto udp -t routed --behaviour veth-2016 --family 4 --offset 58 --bit 3
 	[ "$status" -eq 0 ]
 	jq -e '.cells[0] | .verdict == "delivers-corrupt" and .delivered_damaged == 16' <<<"$output"
 }
 
-@test "no output, no claim: a full disk or a missing folder gives exit 3; closed descriptors do no harm" {
+@test "if the output cannot be written, the exit code is 3; closed descriptors do no harm" {
 	run bash -c '"$1" lab -t bare --family 4 --behaviour native >/dev/full' - "$TRUESUM"
 	[ "$status" -eq 3 ]
 	[[ $output == *"cannot write the output"* ]]
@@ -295,7 +301,7 @@ against_oracle() {
 	[ "$status" -eq 0 ]
 }
 
-@test "without /dev/net/tun nothing is claimed: unknown with the reason, exit 3, also live" {
+@test "without /dev/net/tun everything is unknown, with the reason, exit 3, also live" {
 	for view in "" "--live routed --pace quick"; do
 		run unshare -m --propagation private bash -c \
 			'mount -t tmpfs tsum /dev/net; "$1" lab ${2:--t bare}' - "$TRUESUM" "$view"

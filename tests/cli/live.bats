@@ -34,7 +34,7 @@ live() {
 	done <<<"$output"
 }
 
-@test "UDP: the damaged lines are missing for good" {
+@test "UDP: the damaged lines never arrive" {
 	live routed --proto udp --behaviour native --window 3
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"3 lines never arrived"* ]]

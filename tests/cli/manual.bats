@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The man page, the help texts and the completions say the same, and what the program does.
+# The man page, the help texts and the completions agree with each other and with the program.
 # shellcheck disable=SC2154 # bats sets stderr
 
 bats_require_minimum_version 1.5.0
@@ -13,12 +13,13 @@ needs_mandoc() {
 	command -v mandoc >/dev/null || skip "no mandoc"
 }
 
-# The page as a reader sees it, without bold and underline, each paragraph one line.
+# Prints the page as a reader sees it, without bold and underline, each paragraph on one line.
 rendered() {
 	mandoc -T ascii -O width=900 "$1" | sed 's/.\x08//g'
 }
 
-# section PAGE HEADING: the lines below a heading, up to the next of its kind or above.
+# section PAGE HEADING: prints the lines after a heading, up to the next one of the same or a higher
+# level.
 section() {
 	rendered "$1" | awk -v heading="$2" '
 		/^[A-Z]/ || /^   [^ ]/ { if (on && (/^[A-Z]/ || deep)) exit }
@@ -30,12 +31,12 @@ commands() {
 	"$TRUESUM" --help | awk '/^Commands:/ { on = 1; next } on && !NF { exit } on { print $1 }'
 }
 
-# subcommands COMMAND: of it; most have none
+# subcommands COMMAND: prints them; most commands have none
 subcommands() {
 	"$TRUESUM" "$1" --help | awk '/^Subcommands:/ { on = 1; next } on && !NF { exit } on { print $1 }'
 }
 
-# Those and the subcommands: "guard apply".
+# Prints the commands and their subcommands, as "guard apply".
 all_commands() {
 	local command subcommand
 	for command in $(commands); do
@@ -46,8 +47,9 @@ all_commands() {
 	done
 }
 
-# Options as "-t, --topology list", one a line, sorted; from a help text on standard input. Descriptions
-# begin in column 31, behind two blanks at least, or on the next line. --help is the last option.
+# Prints the options in a help text on standard input as "-t, --topology list", one on each line,
+# sorted. Descriptions begin in column 31, after at least two blanks, or on the next line. --help is
+# the last option.
 options_of_help() {
 	awk '/^  (-[A-Za-z],|   ) --[a-z]/ {
 			line = tolower(substr($0, 29, 2) == "  " ? substr($0, 1, 28) : $0)
@@ -57,23 +59,23 @@ options_of_help() {
 		/ --help / { exit }' | sort
 }
 
-# The same from a page: its items in the command's section.
+# options_of_page PAGE COMMAND: the same from a page: the items in the command's section
 options_of_page() {
 	section "$1" "truesum $2" | grep -E '^ {5}(-[A-Za-z], )?--[a-z]' |
 		sed -E 's/^ +//; s/ \| /|/g; s/ {2,}.*//' | sort
 }
 
-# same_options PAGE COMMAND HELP_TEXT: prints what is in one only
+# same_options PAGE COMMAND HELP_TEXT: prints the options that only one of the two has
 same_options() {
 	diff <(options_of_help <<<"$3") <(options_of_page "$1" "$2")
 }
 
-# Every --option that a text names anywhere.
+# Prints every --option that a text mentions anywhere.
 mentions() {
 	grep -oE -- '(^|[^-[:alnum:]])--[a-z][a-z-]*' | grep -oE -- '--[a-z-]+' | sort -u
 }
 
-# complete_words WORD...: what is offered for the last of them
+# complete_words WORD...: prints the completions of the last word
 complete_words() {
 	bash -c '
 		. "$1"
@@ -84,12 +86,12 @@ complete_words() {
 		complete "$COMPLETIONS" "$TRUESUM" "$@"
 }
 
-# What the program itself says it knows, when it is given a name it does not know.
+# known ARG...: prints the names that the program lists if an argument contains an unknown name
 known() {
 	"$TRUESUM" "$@" 2>&1 | sed -n 's/.*known: \(.*\) (see .*/\1/p' | sed 's/, /\n/g'
 }
 
-@test "mandoc finds nothing to complain of" {
+@test "mandoc -T lint finds nothing" {
 	needs_mandoc
 	run mandoc -T lint -W warning "$PAGE"
 	echo "$output"
@@ -129,7 +131,7 @@ known() {
 	done < <(all_commands)
 }
 
-@test "that comparison notices an option that either side lacks, and another short form or value" {
+@test "that comparison notices an option that one side lacks, and a different short form or value" {
 	needs_mandoc
 	local help other=$BATS_TEST_TMPDIR/truesum.1
 	help=$("$TRUESUM" lab --help)
@@ -195,20 +197,20 @@ known() {
 	done
 }
 
-# check_keys TABLE: the JSON objects on standard input have the keys of the table (src/cmd/TABLE.keys), each of a
-# type that is said there, and no other.
+# check_keys TABLE: the JSON objects on standard input have exactly the keys in the table
+# (src/cmd/TABLE.keys), with the types given there
 check_keys() {
 	"$TOP/tools/json-keys" check --all "$TOP/src/cmd/$1.keys"
 }
 
-@test "the page has what its tables say: make man changes nothing" {
+@test "the page agrees with its tables: make man changes nothing" {
 	local build
 	build=$(cd "$(dirname "$TRUESUM")" && pwd)
 	[ -x "$build/tools/manual-lists" ] || skip "needs tools/manual-lists (make toolbox)"
 	diff "$PAGE" <(BUILD=$build "$TOP/tools/manual")
 }
 
-@test "a key or type that a table lacks is noticed, and a row that no object has" {
+@test "a key or type that a table lacks is noticed, and so is a row that no object has" {
 	local table=$BATS_TEST_TMPDIR/a.keys
 	printf '@\t.\tOne object:\na\tnumber\tone\nb[].c\tstring|null\ttwo\nd\tobject\tall\nd.*\tobject\teach\nd.*.e\tnumber\tthree\n' >"$table"
 	check() { "$TOP/tools/json-keys" check --all "$table" <<<"$1"; }
@@ -233,14 +235,16 @@ check_keys() {
 		"$TRUESUM" corrupt --dev lo --json --dry-run
 		"$TRUESUM" corrupt --dev lo --json --for 10ms
 		"$TRUESUM" corrupt --dev lo --json --for 10ms --vouch' | check_keys traffic/corrupt
-	# Its own PID namespace: the targets are those that are visible in /proc.
+	# In a PID namespace of its own, because the targets are the namespaces that are visible in
+	# /proc.
 	# shellcheck disable=SC2016
 	unshare -n -m -p -f --mount-proc bash -ec 'mount -t tmpfs tsum-test /run
 		ip link set lo up
 		ip link add v0 type veth peer name v1
 		"$TRUESUM" probe --json
 		"$TRUESUM" probe --json --as-if lying-nic || true' | check_keys probe/probe
-	# One container gets what the policy says then, the other does not.
+	# apply names one of the two containers: it gets the policy's mitigations, the other does
+	# not.
 	# shellcheck disable=SC2016
 	unshare -n -m -p -f --mount-proc bash -ec 'mount -t tmpfs tsum-test /run
 		mount -t tmpfs tsum-test /var/lib
@@ -321,7 +325,7 @@ check_keys() {
 		<(known guard hook --mitigation nosuch)
 }
 
-@test "completion within lists, behind '=', of devices and files" {
+@test "completion within lists, after '=', of devices and files" {
 	[ "$(complete_words lab -t routed,na | xargs)" = "routed,nat routed,nat-nocsum" ]
 	[ "$(complete_words lab -t nat,na | xargs)" = nat,nat-nocsum ]
 	[ "$(complete_words lab --nic = ly)" = lying ]

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Opens an HTML file in headless Chromium, without a network where that can be had, and prints the
-# document as the browser understood it. Fails, with the messages, if the page wrote to the console:
-# scripts that fail, resources that are missing or refused, violations of its content policy.
+# Opens an HTML file in headless Chromium, without a network if possible, and prints the document as
+# the browser understood it. If the page wrote to the console (failed scripts, missing or refused
+# resources, violations of its content policy), prints these messages and fails.
 set -euo pipefail
 
 [ $# = 1 ] || { echo "usage: page-check.sh FILE.html" >&2; exit 2; }

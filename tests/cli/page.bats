@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# `truesum lab --report`: the page, opened in Chromium, holds every cell of the run and nothing that
-# upsets the browser.
+# `truesum lab --report`: the page, opened in Chromium, contains every cell of the run and causes no
+# message of the browser.
 
 bats_require_minimum_version 1.5.0
 
@@ -26,7 +26,7 @@ dom() {
 	cat "$BATS_FILE_TMPDIR/dom"
 }
 
-@test "the browser has nothing to say on its console" {
+@test "the browser writes nothing to its console" {
 	[ -s "$PAGE" ]
 	cat "$BATS_FILE_TMPDIR/console"
 	[ ! -e "$BATS_FILE_TMPDIR/failed" ]
@@ -43,7 +43,7 @@ dom() {
 	[ "$count" -ge 24 ]
 }
 
-@test "the matrix tells the verdicts of the run" {
+@test "the matrix shows the verdicts of the run" {
 	delivered=$(jq '[.cells[] | select(.verdict == "delivers-corrupt")] | length' "$BATS_FILE_TMPDIR/lab.json")
 	[ "$delivered" -gt 0 ]
 	[ "$(dom | grep -c '<span class="badge bad">')" -ge "$delivered" ]
@@ -51,18 +51,18 @@ dom() {
 	dom | grep -q '</span> verified'
 }
 
-@test "each cell that ran has a timeline, each that delivers its damaged lines" {
+@test "each cell that ran has a timeline; each that delivers damage shows its damaged lines" {
 	ran=$(jq '[.cells[] | select(.sent > 0)] | length' "$BATS_FILE_TMPDIR/lab.json")
 	[ "$(dom | grep -c '<svg class="timeline" ')" -ge "$ran" ]
 	dom | grep -q '<mark>'
 	dom | grep -qE '[0-9]+ damaged messages? read</text>'
 }
 
-@test "the page needs nothing but itself and runs no script" {
+@test "the page loads no other file and runs no script" {
 	run ! grep -qiE '<script|src=|@import|url\((https?:|//)|href="(https?:|//)' "$PAGE"
 }
 
-@test "a report that cannot be written is one clear line" {
+@test "if the report cannot be written, it says so in one line" {
 	run "$TRUESUM" lab --topology bare --family 4 --report /nonexistent/page.html
 	[ "$status" = 3 ]
 	[[ "$output" == *"/nonexistent/page.html"* ]]

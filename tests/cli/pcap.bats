@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What `truesum pcap` says of captures, most of them made by hand.
+# What `truesum pcap` says about captures, most of them made by hand.
 # shellcheck disable=SC2154 # bats sets stderr
 
 bats_require_minimum_version 1.5.0
@@ -33,7 +33,7 @@ damaged_once() {
 		"$(tcp 1128 "$PAYLOAD")" "$(tcp 1064 "$PAYLOAD" good 77)"
 }
 
-@test "pcap: nothing damaged: exit 0, the verdict first, a table of what occurs" {
+@test "pcap: nothing damaged: exit 0, the verdict first, a table of the layers that occur" {
 	capture "$(tcp 1 "$PAYLOAD")" "$(udp 616263)" "$(udp6 6162)" >good.pcap
 	pcap good.pcap
 	[ "$status" = 0 ]
@@ -46,7 +46,7 @@ damaged_once() {
 	[ -z "$stderr" ]
 }
 
-@test "pcap: a damaged packet: exit 1, its flow, its rate, and the bit by the retransmission" {
+@test "pcap: a damaged packet: exit 1, its flow, its rate, and the bit, found by the retransmission" {
 	damaged_once >bad.pcap
 	pcap bad.pcap
 	[ "$status" = 1 ]
@@ -59,7 +59,7 @@ damaged_once() {
 	[[ $output == *"truesum pcap --packets bad.pcap"* ]]
 }
 
-@test "pcap: without a copy it says so, and what a single flip would have been" {
+@test "pcap: without a copy it says so, and names the single flip that would explain the sum" {
 	capture "$(tcp 1000 "$PAYLOAD")" "$(flip "$(tcp 1064 "$PAYLOAD")" $((HEADERS + 22)) 0x10)" >bad.pcap
 	pcap bad.pcap
 	[ "$status" = 1 ]
@@ -67,7 +67,7 @@ damaged_once() {
 	[[ $output == *"1 without an undamaged copy"* ]]
 }
 
-@test "pcap: unfinished sums are no damage" {
+@test "pcap: unfinished sums do not count as damage" {
 	capture "$(tcp 1 "$PAYLOAD" artefact)" "$(udp 616263 artefact)" "$(tcp 65 "$PAYLOAD")" >offload.pcap
 	pcap offload.pcap
 	[ "$status" = 0 ]
@@ -78,7 +78,7 @@ damaged_once() {
 		.layers.tcp.bad == 0 and .damage == null and .flows == []' <<<"$output"
 }
 
-@test "pcap: a bad data line is recognised, and not when it is none" {
+@test "pcap: recognises a bad data line, and only a bad data line" {
 	local packet at args=()
 	for at in 7 23 39 55; do
 		packet=$(tcp $((1000 + at)) "$PAYLOAD")
@@ -103,7 +103,8 @@ damaged_once() {
 
 @test "pcap: when the flipped bits are known, it says how much of such damage a TCP checksum lets through" {
 	local down up
-	# Two flips 1→0 in the first packet; two 0→1 in the second, in the same column: one of each would cancel out.
+	# Two flips 1→0 in the first packet, two flips 0→1 in the second, in the same column: one of
+	# each kind would cancel out.
 	down=$(tcp 1000 "$PAYLOAD")
 	up=$(tcp 1064 "${PAYLOAD//61/41}")
 	capture "$down" "$(flip "$(flip "$down" $HEADERS 0x20)" $((HEADERS + 8)) 0x20)" >down.pcap
@@ -117,13 +118,13 @@ damaged_once() {
 	[[ $output == *"  A TCP checksum lets about 1 in 2 packets with damage of this kind through."* ]]
 	pcap --json both.pcap
 	[[ $output != *"TCP checksum"* ]]
-	# Without a copy nothing is known of the bits.
+	# Without a copy the changed bits are unknown.
 	capture "$(tcp 1000 "$PAYLOAD")" "$(flip "$(tcp 1064 "$PAYLOAD")" $((HEADERS + 22)) 0x10)" >bad.pcap
 	pcap bad.pcap
 	[[ $output != *"TCP checksum"* ]]
 }
 
-@test "pcap: UDP is compared with its duplicate, captured before or behind, and not with its like" {
+@test "pcap: UDP is compared with its duplicate, captured before or after it, not with similar packets" {
 	local packet other
 	packet=$(udp "$PAYLOAD" good 7)
 	other=$(udp "${PAYLOAD:2}62" good 8)
@@ -144,7 +145,7 @@ damaged_once() {
 	[[ $output == *"1 damaged in the IP header"* ]]
 }
 
-@test "pcap: a datagram in fragments is judged when it is whole" {
+@test "pcap: a datagram in fragments is judged when it is complete" {
 	local whole body first second
 	whole=$(udp "$PAYLOAD")
 	body=${whole:40}
@@ -188,7 +189,7 @@ damaged_once() {
 	[[ ${lines[0]} == "nothing could be judged: too little of each packet was kept" ]]
 }
 
-@test "pcap: a file that breaks off is judged up to there, and says where" {
+@test "pcap: a file that breaks off is judged up to there, and it says where" {
 	damaged_once >bad.pcap
 	head -c 400 bad.pcap >part.pcap
 	pcap part.pcap
@@ -203,7 +204,7 @@ damaged_once() {
 	[[ ${lines[0]} == "nothing could be judged: the capture breaks off before its first packet" ]]
 }
 
-@test "pcap: gzip, zstd and pipes say the same as the file" {
+@test "pcap: gzip, zstd and pipes give the same result as the file" {
 	damaged_once >bad.pcap
 	gzip -c bad.pcap >bad.pcap.gz
 	pcap --json bad.pcap
@@ -227,7 +228,7 @@ damaged_once() {
 	done
 }
 
-@test "pcap: what is no capture is named in one line, exit 3" {
+@test "pcap: a file that is no capture is named in one line, exit 3" {
 	: >empty
 	echo "no capture at all" >text
 	pcap_head 101 >header
@@ -287,7 +288,7 @@ damaged_once() {
 	[ -z "$stderr" ]
 }
 
-@test "pcap --write: the damaged packets, with what is wrong, as Wireshark shows it" {
+@test "pcap --write: the damaged packets, with comments that Wireshark shows" {
 	damaged_once >bad.pcap
 	capture "$(udp 6162)" >good.pcap
 	pcap --write out.pcapng good.pcap bad.pcap
@@ -301,7 +302,7 @@ damaged_once() {
 	[ ! -e none.pcapng ]
 	pcap --packets out.pcapng
 	[ "${#lines[@]}" = 1 ]
-	# Of a stream the same.
+	# The same from a stream.
 	run bash -c 'gzip -c bad.pcap | "$1" pcap --json --write stream.pcapng -' bash "$TRUESUM"
 	[ "$status" = 1 ]
 	run "$TRUESUM" pcap --packets stream.pcapng
@@ -318,7 +319,7 @@ damaged_once() {
 	one=$(tcp 1000 "$PAYLOAD")
 	two=$(tcp 1064 "$PAYLOAD")
 	capture "$one" "$two" >before.pcap
-	# Two flips of one column, up and down: 61 61 -> 60 and 62 -> 63 would do; here bit 0 of bytes 4 and 6.
+	# Two flips of the same column, one up and one down: bit 0 of bytes 4 and 6.
 	capture "$one" "$(flip "$(flip "$two" $((HEADERS + 4)) 1)" $((HEADERS + 6)) 2)" >seen.pcap
 	two=$(tcp 1064 "6160${PAYLOAD:4}")
 	capture "$one" "$two" >before2.pcap
@@ -345,7 +346,7 @@ damaged_once() {
 	[[ $stderr == *nosuch.pcap* ]]
 }
 
-@test "pcap: what contradicts itself is a usage error of one line" {
+@test "pcap: options that contradict each other are a usage error of one line" {
 	damaged_once >bad.pcap
 	while read -r arguments; do
 		# shellcheck disable=SC2086
@@ -386,8 +387,9 @@ damaged_once() {
 	gzip -1 -c large.pcap | "$TRUESUM" pcap --json - | jq -e '.damaged_packets == 32768 and .damage.bits == 32768'
 }
 
-@test "pcap: a capture within a capture does not mislead" {
-	# Its packets look like records, whole and at the right distance, wherever a thread begins to look.
+@test "pcap: a capture inside a capture does not mislead it" {
+	# The inner packets look like complete records at the right distance, wherever a thread
+	# begins to look.
 	local inner
 	damaged_once >inner
 	inner=$(od -An -v -tx1 inner | tr -d ' \n')
@@ -413,7 +415,7 @@ damaged_once() {
 	[[ $output != *$'\033'* ]]
 	pcap bad.pcap
 	[[ $output != *$'\033'* ]]
-	# A pipe that comes slowly: a progress line, which is removed.
+	# A slow pipe gives a progress line, which is removed at the end.
 	run env TERM=xterm script -qec "{ cat bad.pcap; sleep 1.3; tail -c +25 bad.pcap; } | $TRUESUM pcap - >report" /dev/null </dev/null
 	echo "$output" | cat -v
 	[[ $output == *"standard input: "*"/s, "*"damaged"*$'\r\033[K' ]]
@@ -456,7 +458,7 @@ damaged_once() {
 	[ "$(jq .damaged_packets <<<"$output")" = "$(json .damaged)" ]
 	jq -e '.damaged_flows == 1 and .flows[0].dst_port == 5555 and .flows[0].src == "10.9.0.1" and
 		.layers.tcp.artefact > 10 and .layers.ipv4.bad == 0' <<<"$output"
-	# The offset of the line is known, and TCP sent all of it again.
+	# The bad line's offset is known, and TCP retransmitted everything.
 	jq -e '.damage.compared == .damaged_packets and .damage.bits_0_to_1 == 0 and
 		.damage.by_offset_mod_16[7] == .damage.bits and .damage.bits > 0' <<<"$output"
 }

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# Captures made by hand: packets are strings of hexadecimal digits, and checksums are computed here, by the
-# plain loop of RFC 1071, not by what is tested.
+# Captures made by hand: packets are strings of hexadecimal digits. The checksums are computed here,
+# by the plain loop of RFC 1071, not by the code under test.
 
-# One's complement sum of a hexadecimal string's 16-bit words.
+# Prints the one's complement sum of a hexadecimal string's 16-bit words.
 csum() {
 	local hex=$1 sum=0 i
 	((${#hex} % 4)) && hex+=00
@@ -17,15 +17,16 @@ csum() {
 	echo "$sum"
 }
 
-# ipv4 PROTO SRC DST BODY [ID [FRAGMENT]]: addresses as 8 digits; FRAGMENT is the flags' and offset's word
+# ipv4 PROTO SRC DST BODY [ID [FRAGMENT]]: addresses as 8 digits; FRAGMENT is the word with the
+# flags and the offset
 ipv4() {
 	local head
 	head=$(printf '4500%04x%04x%04x40%02x' $((20 + ${#4} / 2)) "${5:-1}" "${6:-0x4000}" "$1")
 	printf '%s%04x%s%s%s' "$head" $((0xffff ^ $(csum "$head$2$3"))) "$2" "$3" "$4"
 }
 
-# transport PROTO SRC DST BEFORE BEHIND [KIND]: what is before and behind the checksum field. KIND: good;
-# artefact (the field is the pseudo-header's sum); none (0).
+# transport PROTO SRC DST BEFORE AFTER [KIND]: BEFORE and AFTER are the bytes around the checksum
+# field. KIND: good; artefact (the field is the pseudo-header's sum); none (0).
 transport() {
 	local pseudo field
 	pseudo=$(printf '%s%s00%02x%04x' "$2" "$3" "$1" $(((${#4} + ${#5}) / 2 + 2)))
@@ -56,13 +57,13 @@ udp6() {
 		"$(transport 17 $src $dst "$(printf '03e807d0%04x' $((8 + ${#1} / 2)))" "$1" "${2:-good}")"
 }
 
-# flip PACKET OFFSET MASK: damage
+# flip PACKET OFFSET MASK: flips the bits of MASK in one byte
 flip() {
 	printf '%s%02x%s' "${1:0:$2 * 2}" $((16#${1:$2 * 2:2} ^ $3)) "${1:$2 * 2 + 2}"
 }
 
 raw() {
-	# shellcheck disable=SC2059,SC2001 # the escapes are meant; bash alone is slow at it
+	# shellcheck disable=SC2059,SC2001 # printf expands the escapes; bash alone would be slow
 	printf "$(sed 's/../\\x&/g' <<<"$1")"
 }
 
@@ -70,18 +71,18 @@ le32() {
 	printf '%02x%02x%02x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255))
 }
 
-# pcap_head LINK: a file's; link type 101 is IP
+# pcap_head LINK: a file header; link type 101 is IP
 pcap_head() {
 	raw "d4c3b2a1020004000000000000000000ffff0000$(le32 "$1")"
 }
 
-# record SECONDS PACKET [KEPT]: as it is in a pcap file, with KEPT bytes of it
+# record SECONDS PACKET [KEPT]: a record of a pcap file, with the first KEPT bytes of the packet
 record() {
 	local len=$((${#2} / 2))
 	raw "$(le32 $((1700000000 + $1)))$(le32 123456)$(le32 "${3:-$len}")$(le32 $len)${2:0:${3:-$len} * 2}"
 }
 
-# capture PACKET...: a second between two
+# capture PACKET...: a capture with a packet each second
 capture() {
 	local n=0 packet
 	pcap_head 101

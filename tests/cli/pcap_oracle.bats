@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# `truesum pcap` beside what is known of the packets: generated ones, whose truth their generator tells, and
-# captures of all kinds, on which tshark and tcpdump have their say. The programs come from tests/tools.
+# Compares `truesum pcap` with the truth about generated packets, which their generator writes, and
+# with tshark and tcpdump on captures of all kinds. The programs come from tests/tools.
 
 TRUESUM=${TRUESUM:-$BATS_TEST_DIRNAME/../../build/truesum}
 TOOLS=${TOOLS:-${TRUESUM%/*}/tools}
 HERE=$BATS_TEST_DIRNAME/..
 WORK=$BATS_TEST_TMPDIR
 
-# Fetched once, kept for the next run.
+# Downloaded once and kept for the next run.
 CAPTURES=$HERE/../build/captures
 
 need() {
@@ -26,7 +26,7 @@ need() {
 	[ "$status" = 0 ]
 }
 
-@test "pcap: the command's verdict on each packet is the one it was made with" {
+@test "pcap: the command's verdict on each generated packet is the right one" {
 	need jq
 	local format swap link seed=10
 	while read -r format swap link; do
@@ -36,7 +36,8 @@ need() {
 			${link:+--link "$link"} --truth "$WORK/truth" "$WORK/made"
 		run "$TRUESUM" pcap "$WORK/made" --packets=all --json
 		[ "$status" = 1 ]
-		# Frame by frame: bad where it must be, and where nothing was hurt the worst of its layers' verdicts.
+		# Each frame that must be bad is bad. Each undamaged frame has the worst verdict of
+		# its layers.
 		jq -r 'select(.frame) | [.frame, .verdict] | @tsv' <<<"$output" |
 			awk -F'\t' '
 				FNR == NR { is[$1] = $2; next }
@@ -86,7 +87,7 @@ need() {
 	echo "$output"
 	[ "$status" = 0 ]
 	[[ $output != *"left out"* ]]
-	# The cases in which the others are wrong are among them.
+	# These include cases in which the other tools are wrong.
 	for why in CHECKSUM_PARTIAL "without the length" csum_not_inet "(LCO" "longer than any frame" "RFC 6935" \
 		"RFC 8200" "RFC 8754" "RFC 2236" "does not put fragments together" "TCP header length"; do
 		[[ $output == *"truesum right: "*"$why"* ]] || { echo "not met: $why"; return 1; }
@@ -96,7 +97,7 @@ need() {
 @test "pcap: tshark and tcpdump on the captures in Debian packages: every difference is explained" {
 	need tshark tcpdump mergecap capinfos
 	local why files
-	why=$("$HERE/tools/fetch_captures" "$CAPTURES") || skip "the captures cannot be had: $why"
+	why=$("$HERE/tools/fetch_captures" "$CAPTURES") || skip "cannot get the captures: $why"
 	mapfile -t files < <(find "$CAPTURES/files" -type f | sort)
 	echo "# ${#files[@]} captures${why:+; $why}" >&3
 	run "$HERE/tools/oracle" "$TOOLS/layers" "${files[@]}"
@@ -107,7 +108,7 @@ need() {
 @test "pcap: an unexplained difference fails the comparison" {
 	need tshark tcpdump mergecap capinfos
 	"$TOOLS/generate" --count 200 --hurt 0 "$WORK/made"
-	# A judge that calls every good TCP sum bad.
+	# A wrapper that calls every good TCP sum bad.
 	printf '#!/bin/bash\n"%s" "$@" | sed s/tcp=good/tcp=bad/\n' "$TOOLS/layers" >"$WORK/liar"
 	chmod +x "$WORK/liar"
 	run "$HERE/tools/oracle" "$WORK/liar" "$WORK/made"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2034 # what is set here, tests use
 #
-# A live veth pair for `truesum corrupt`: a sender (namespace A, device va) and a receiver (B, vb). Both, and
-# /run with the journal in it, lie in namespaces of one process that ends with the test.
+# A live veth pair for `truesum corrupt`: a sender (namespace A, device va) and a receiver (B, vb).
+# Both, and a /run for the journal, are in namespaces of one process that ends with the test.
 
 TRUESUM=${TRUESUM:-$BATS_TEST_DIRNAME/../../build/truesum}
 WORK=$BATS_TEST_TMPDIR
@@ -36,7 +36,7 @@ teardown() {
 	[ -z "$WORLD" ] || kill "$WORLD" 2>/dev/null || true
 }
 
-# Until the command succeeds, at most ten seconds.
+# Waits until the command succeeds, at most ten seconds.
 wait_for() {
 	for _ in $(seq 500); do
 		eval "$1" && return 0
@@ -45,12 +45,13 @@ wait_for() {
 	return 1
 }
 
-# In the background use "${IN_WORLD[@]}" itself: a function's $! would be a shell's, not the program's.
+# Runs a command in the world. In the background use "${IN_WORLD[@]}" instead: after a function, $!
+# is the number of a shell, not of the program.
 world() { "${IN_WORLD[@]}" "$@"; }
 in_a() { world ip netns exec A "$@"; }
 in_b() { world ip netns exec B "$@"; }
 
-# All that corrupt changes on the sender's device.
+# Prints everything that corrupt changes on the sender's device.
 state() {
 	in_a ethtool -k va
 	in_a tc qdisc show dev va
@@ -58,7 +59,8 @@ state() {
 	in_a tc filter show dev va egress
 }
 
-# start_corrupt ARG...: in A, in the background; returns once its filter is there. Output: $WORK/out
+# start_corrupt ARG...: starts it in A, in the background; returns when its filter exists. Its
+# output goes to $WORK/out
 start_corrupt() {
 	"${IN_WORLD[@]}" "$TRUESUM" corrupt --netns A --dev va "$@" >"$WORK/out" 2>"$WORK/err" 3>&- &
 	CORRUPT=$!
@@ -72,5 +74,5 @@ filters() {
 	} | grep -c tsum_corrupt || true
 }
 
-# json KEY: from the output of the last run
+# json KEY: prints it from the output of the last run
 json() { jq -r "$1" "$WORK/out"; }

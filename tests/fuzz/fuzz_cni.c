@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Any environment and configuration of a CNI plugin: four lines for CNI_COMMAND, CNI_CONTAINERID,
- * CNI_NETNS and CNI_IFNAME (an empty one: not set), the rest is standard input. Either a request is
- * refused with one of the specification's codes and a message; or its names are valid file names,
- * and every answer can be composed and read again.
+ * CNI_NETNS and CNI_IFNAME (an empty one: not set), the rest is standard input. A request is either
+ * refused, with one of the specification's codes and a message; or its names are safe as file
+ * names, and every answer can be composed and read again.
  */
 #include <stdint.h>
 #include <stdlib.h>

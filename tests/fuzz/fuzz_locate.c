@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Any frame, any damage: the first bytes are a damage_spec, the rest is the frame. The headers
- * found must lie in the frame, and damaging the payload must leave all bytes around it alone.
+ * found must be in the frame, and damaging the payload must not change any other byte.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The reader of pcapng files: see reader_oracle.h. Nothing else is tried. */
+/* The reader of pcapng files: see reader_oracle.h. Skips inputs of any other format. */
 #include "reader_oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

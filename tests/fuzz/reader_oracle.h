@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What must be true of any bytes taken for a capture: reading them as a stream through a small
- * buffer, and in parts, gives what reading them in one go gives, up to the same end with the same
- * words; and every byte of a packet can be read.
+ * What must be true of any bytes that are read as a capture: reading them as a stream through a
+ * small buffer, in parts, and in one go gives the same packets and ends in the same place with the
+ * same message; and every byte of a packet is readable.
  */
 #ifndef TRUESUM_FUZZ_READER_ORACLE_H
 #define TRUESUM_FUZZ_READER_ORACLE_H
@@ -58,7 +58,7 @@ static inline void must_agree(const struct reading *a, const struct reading *b)
 		abort();
 }
 
-/* All of it, mapped (room 0) or as a stream. Whether it has a capture's head. */
+/* Reads everything, mapped (room 0) or as a stream. Returns whether it has a capture's header. */
 static inline bool read_whole(const uint8_t *data, size_t len, size_t room,
 			      struct reading *ret_reading)
 {
@@ -136,7 +136,7 @@ static inline void reader_oracle(const uint8_t *bytes, size_t len)
 	control = bytes + len;
 	room = 1 + control[0] * 4U;
 	size = 1 + (control[1] | control[2] << 8) + len / PARTS_MAX;
-	data = malloc(len ? len : 1); /* exactly as long: one byte more is out of bounds */
+	data = malloc(len ? len : 1); /* of just this size: one more byte is out of bounds */
 	if (!data)
 		abort();
 	memcpy(data, bytes, len);

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2016 # the scripts expand in the world, not here
 #
-# A Docker engine, Debian's, unpacked (an installed one would be started on the machine itself), with its own root
-# and socket in a test's world. On top of probe_world.bash.
+# Debian's Docker engine, with a root and socket of its own in a test's world. It is only unpacked:
+# an installed engine would start on the machine itself. On top of probe_world.bash.
 
-GROUP=tsum-docker-$$ # cgroups are the machine's
+GROUP=tsum-docker-$$ # unique: all worlds share the machine's cgroups
 ENGINE=$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../../build/engine
 
-# Says why where there is none to be had.
+# Prints the reason if there is no engine.
 fetch_engine() {
 	[ "$(id -u)" = 0 ] || { echo "needs root"; return 1; }
 	[ -x /bin/busybox ] || { echo "no /bin/busybox for an image (Debian: busybox-static)"; return 1; }
@@ -22,7 +22,8 @@ use_engine() {
 	LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-gnu):$(echo "$root"/lib/*-linux-gnu)
 }
 
-# What a container needs of the world: /sys, cgroups, and an overlay for what the engine keeps in /etc.
+# Mounts what a container needs in the world: /sys, cgroups, and an overlay for the engine's files
+# in /etc.
 mount_for_containers() {
 	world bash -euc '
 		mount -t sysfs sys /sys
@@ -39,7 +40,8 @@ mount_for_containers() {
 		cp /bin/busybox /run/engine/root/bin/sleep' >"$WORK/mounts" 2>&1
 }
 
-# start_engine [OPTION...]: of dockerd. What is in /run/engine/root becomes the image "box".
+# start_engine [OPTION...]: starts dockerd with these options. /run/engine/root becomes the image
+# "box".
 start_engine() {
 	start engine dockerd --data-root /run/engine/data --exec-root /run/engine/exec --pidfile /run/engine/pid \
 		--cgroup-parent "/$GROUP" --storage-driver vfs -H unix:///run/docker.sock "$@"
@@ -50,7 +52,8 @@ start_engine() {
 
 docker() { world env DOCKER_HOST=unix:///run/docker.sock docker "$@"; }
 
-# The world's end ends the engine and its containers; their cgroups are left, empty.
+# When the world ends, so do the engine and its containers. Removes their cgroups, which stay,
+# empty.
 remove_groups() {
 	local controller
 	for controller in /sys/fs/cgroup /sys/fs/cgroup/*; do

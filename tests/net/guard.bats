@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # `truesum guard apply`, `status` and `revert`: for an emulated defect they find a mitigation that
 # works, or say why there is none; with it everything verifies; and revert restores every byte.
-# shellcheck disable=SC2016,SC2030,SC2031 # $status is one test's; the scripts expand in the world, not here
+# shellcheck disable=SC2016,SC2030,SC2031 # scripts expand in the world; each test has its $status
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/net/guard_world.bash

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck disable=SC2016,SC2034,SC2317 # the tests' scripts and what they call run in the world, not here
+# shellcheck disable=SC2016,SC2034,SC2317 # scripts, and functions that they call, run in the world
 #
 # `truesum guard run`, each test in fresh network, mount and PID namespaces with a /run and
 # /var/lib/truesum of their own. ethtool and tc show what it keeps, not truesum.

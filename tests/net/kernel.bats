@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The lab's emulation against two real kernels under QEMU (kernel/, docs/kernel.md). Where QEMU or Debian's packages
-# can't be had, that is a skip with its reason; where they can, nothing but agreement passes.
+# Compares the lab's emulation with two real kernels under QEMU (kernel/, docs/kernel.md). If QEMU
+# or Debian's packages are not available, the tests are skipped with the reason. Otherwise
+# everything must agree.
 
 bats_require_minimum_version 1.5.0
 TRUESUM=${TRUESUM:-build/truesum}
@@ -39,12 +40,13 @@ setup() {
 	jq -r '.rows[] | select(.result != "agree" and .result != "not-here") | tojson' <<<"$output"
 	jq -r '(.host_end[] | tojson), (.original[] | del(.lines) | tojson)' <<<"$output"
 	[ "$status" -eq 0 ]
-	# Not by default of questions: routed over veth is there on every host that runs this, for both families.
+	# Make sure that something was compared: routing over veth works on every host, for both
+	# families.
 	jq -e '[.rows[] | select(.topology == "routed" and .proto == "tcp" and .nic == "plain" and .result == "agree"
 		and .unfixed == {none: "DELIVERED", rx_off: "container"}
 		and .fixed == {none: "container", rx_off: "container"})] | length == 2' <<<"$output"
 	jq -c '.guard[]' <<<"$output"
-	# guard finds the cure of 2016 on the one, and nothing to cure on the other.
+	# guard finds the remedy of 2016 on the unfixed kernel, and nothing to do on the fixed one.
 	jq -e '[.guard[] | [.kernel, .before, (.mitigations | join(",")), .after, .rx.protected, .rx.after, .result]] ==
 		[["unfixed", "delivers-corrupt", "rx-off", "verified", "off", "on", "agree"],
 		 ["fixed", "verified", "", "verified", "on", "on", "agree"]]' <<<"$output"
@@ -71,18 +73,19 @@ setup() {
 		echo "$capture: $(jq -c '[.damaged_packets, .layers.tcp]' <<<"$output")"
 		if [[ $capture == */client.pcap ]]; then
 			[ "$status" -eq 0 ]
-			# Its own packets' sums are unfinished there: no damage.
+			# The sums of packets that this end sends are unfinished: that is no damage.
 			jq -e '.damaged_packets == 0 and .layers.tcp.bad == 0 and .layers.tcp.artefact > 0' <<<"$output"
 		else
 			[ "$status" -eq 1 ]
-			# netem's flips hit Ethernet and IP headers, too, so that the packet never gets here.
+			# netem also flips bits in Ethernet and IP headers; such packets never get
+			# here.
 			jq -e '.damaged_packets >= 1 and .layers.tcp.good > 0
 				and (.flows | max_by(.damaged)).src == "192.0.2.1"' <<<"$output"
 		fi
 	done
 }
 
-@test "kernel-lab: what goes wrong is said, and ends" {
+@test "kernel-lab: reports errors, and ends" {
 	run kernel/lab --nonesuch
 	[ "$status" -eq 2 ]
 	[[ $output == *"unknown option"* ]]
@@ -101,12 +104,12 @@ setup() {
 		[ "$SECONDS" -le 20 ]
 	) >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
 	endless=$!
-	# Meanwhile one that powers off without a result.
+	# At the same time a guest that powers off without a result.
 	printf '#!/bin/sh\npoweroff -f\n' >"$BATS_TEST_TMPDIR/root/init"
 	(cd "$BATS_TEST_TMPDIR/root" && find . | "$made/busybox" cpio -o -H newc 2>/dev/null) >"$BATS_TEST_TMPDIR/other"
 	run kernel/boot "$made/vmlinuz" "$BATS_TEST_TMPDIR/other" "$BATS_TEST_TMPDIR/out" 60 fixed
 	[ "$status" -eq 3 ]
-	[[ $output == *"sent nothing whole"* ]]
+	[[ $output == *"sent no complete result"* ]]
 	wait "$endless"
 	cat "$BATS_TEST_TMPDIR/said"
 	grep -q "did not end within 8 s" "$BATS_TEST_TMPDIR/said"

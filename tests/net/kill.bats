@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# SIGKILL at random moments: nothing of the host's may be different afterwards. A fresh network and
-# mount namespace plays the host, with a device of its own for `corrupt`.
+# SIGKILL at random moments: the host must be the same afterwards. The host is a fresh network and
+# mount namespace, with a device of its own for `corrupt`.
 # shellcheck disable=SC2016 # the scripts expand in the namespace, not here
 
 TRUESUM=${TRUESUM:-build/truesum}
@@ -12,9 +12,9 @@ setup() {
 	command -v bpftool >/dev/null || PATH=$PATH:/usr/sbin
 }
 
-# Everything that a run could leave behind, as text: links with their features, addresses, routes, rules,
-# qdiscs, filters, sysctls, records; on the whole machine processes and BPF programs (every namespace with
-# a filter in it holds one).
+# Prints functions for a script. state() prints everything that a run could leave behind: links with
+# their features, addresses, routes, rules, qdiscs, filters, sysctls, records; programs() the BPF
+# programs on the whole machine (every namespace with a filter holds one).
 world() {
 	cat <<'END'
 state() {
@@ -31,7 +31,7 @@ state() {
 	ls /run/truesum 2>/dev/null || true
 	pgrep -x nc || true
 }
-# Our BPF programs on the whole machine; those of an earlier run may be about to go.
+# Our BPF programs on the whole machine. Some may belong to an earlier run and disappear soon.
 programs() {
 	bpftool prog show | grep -E " name tsum" | sort
 }
@@ -39,7 +39,8 @@ remember() {
 	programs >"$1.programs"
 	state >"$1"
 }
-# Namespaces die in the kernel's background: what holds a BPF program is not dead yet.
+# The kernel removes namespaces, and the BPF programs that they hold, in the background: wait for
+# it.
 settled() {
 	for _ in $(seq 200); do
 		state >"$1"

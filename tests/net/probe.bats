@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # `truesum probe` on ways to connect a container: it agrees with the lab, names what blocks it,
 # leaves nothing behind, and sends nothing to anybody else.
-# shellcheck disable=SC2016,SC2030,SC2031 # $status is one test's; the scripts expand in the world, not here
+# shellcheck disable=SC2016,SC2030,SC2031 # scripts expand in the world; each test has its $status
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/net/probe_world.bash
@@ -309,7 +309,7 @@ it has no route to the outside" ]
 	blocked '(a firewall rule in the target drops|it is not permitted to send)'
 }
 
-@test "probe: blocked by rp_filter, for the family it is of" {
+@test "probe: blocked by rp_filter, for IPv4 only" {
 	build routed
 	# First let the neighbours learn each other: rp_filter leaves the container's ARP
 	# unanswered, too.
@@ -475,7 +475,7 @@ refuses() {
 	[ "$status" = 0 ]
 }
 
-@test "probe: a second one at the same time says why it cannot run" {
+@test "probe: a second probe at the same time says why it cannot run" {
 	build routed
 	world sysctl -qw net.ipv4.ip_forward=0 # so that the first takes a while
 	start first "$TRUESUM" probe -n C --json

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2034 # what is set here, tests use
 #
-# A host for `truesum probe` to look at: fresh network, mount and PID namespaces (the probe finds every
-# namespace in /proc, and the machine's own shall not be among its targets). It has an uplink `nic` to a
-# router, in namespace R, and whatever containers a test attaches. All of it ends with the test.
+# A host for `truesum probe`: fresh network, mount and PID namespaces. (The probe finds every
+# namespace in /proc, and must not find the machine's own.) The host has an uplink `nic` to a router
+# in namespace R, and the containers that a test attaches. All of it ends with the test.
 
 WORLD_FILE=${BASH_SOURCE[0]}
 TRUESUM=${TRUESUM:-$(dirname "$WORLD_FILE")/../../build/truesum}
 WORK=${BATS_TEST_TMPDIR:-${WORK:-}}
 export TRUESUM WORK
 
-# ---- In the world: build NAME... calls these -------------------------------------------------------------
+# ---- In the world: build NAME... calls these -----------------------------------------------------
 
-# addresses NS|- DEV N HOST: 10.N.0.HOST/24 and fdN::HOST/64, and the device up
+# addresses NS|- DEV N HOST: adds 10.N.0.HOST/24 and fd0N::HOST/64, and sets the device up
 addresses() {
 	local at=()
 	[ "$1" = - ] || at=(-n "$1")
@@ -21,13 +21,14 @@ addresses() {
 	ip "${at[@]}" link set "$2" up
 }
 
-# gateway NS N HOST: its default routes
+# gateway NS N HOST: sets the default routes of NS
 gateway() {
 	ip -n "$1" route add default via "10.$2.0.$3"
 	ip -n "$1" -6 route add default via "fd0$2::$3"
 }
 
-# Devices of what network namespace this is run in may send at once: no duplicate to wait for, no router.
+# Devices of the current network namespace may send at once: they do not look for duplicates or
+# routers.
 at_once() {
 	local name
 	for name in all default; do
@@ -95,7 +96,7 @@ l2bridge() {
 	gateway C 5 1
 }
 
-# Container C behind container M: v0 on the host, w0 in M.
+# Container C inside container M: v0 on the host, w0 in M.
 nested() {
 	space M
 	ip link add v0 type veth peer name eth0 netns M
@@ -122,7 +123,7 @@ conntrack_drop() {
 	sysctl -qw net.netfilter.nf_conntrack_checksum=1
 }
 
-# As Docker does it: the way out is masqueraded, a published port is translated.
+# As in Docker: outgoing packets are masqueraded, a published port is translated.
 nat() {
 	nft 'table inet t {
 		chain pre { type nat hook prerouting priority -100;
@@ -134,7 +135,7 @@ nat() {
 	sysctl -qw "net.netfilter.nf_conntrack_checksum=$1"
 }
 
-# The container has the host's address and MAC; its ports come and go by tc (Mesos' port mapping).
+# The container has the host's address and MAC; tc redirects its ports (Mesos' port mapping).
 mesos() {
 	local mac router
 	mac=$(ip -j link show nic | jq -r '.[0].address')
@@ -156,8 +157,8 @@ mesos() {
 		action mirred egress redirect dev nic
 }
 
-# vxlan on|off [4|6 [ARG...]]: packets come by an overlay whose other VTEP is R. The outer checksum; the family of the
-# outer packets; what else `ip link` shall know.
+# vxlan on|off [4|6 [ARG...]]: packets arrive over an overlay whose other VTEP is R. on|off is the
+# outer checksum, 4|6 the family of the outer packets; ARG... go to `ip link add`.
 vxlan() {
 	local csum=() here=10.5.0.2 there=10.5.0.1
 	case $1${2:-4} in
@@ -176,7 +177,7 @@ vxlan() {
 	ip -6 route replace default via fd08::1
 }
 
-# Container D is the neighbour of R's end of the overlay, by a bridge.
+# Container D is the neighbour of R's end of the overlay, through a bridge.
 bridged_vxlan() {
 	ip addr flush dev vx0
 	beside_vxlan
@@ -191,7 +192,7 @@ bridged_vxlan() {
 	gateway D 8 1
 }
 
-# Only what is for the overlay goes there.
+# Only packets for the overlay's own addresses use it.
 beside_vxlan() {
 	ip route replace default via 10.5.0.1
 	ip -6 route replace default via fd05::1
@@ -207,7 +208,7 @@ stacked() {
 	gateway C 5 1
 }
 
-# ---- In the test -------------------------------------------------------------------------------------------
+# ---- In the test ---------------------------------------------------------------------------------
 
 setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
@@ -215,7 +216,7 @@ setup() {
 	start_world 120
 }
 
-# start_world SECONDS: it ends by itself then
+# start_world SECONDS: the world ends by itself after that time
 start_world() {
 	rm -f "$WORK/ready"
 	unshare -n -m -p -f --mount-proc --kill-child bash -euc \
@@ -227,7 +228,8 @@ start_world() {
 	IN_WORLD=(nsenter -t "$WORLD" -n -m -p -r -w)
 }
 
-# With its first process everything in the PID namespace ends. unshare itself takes no notice of signals.
+# Kills the world's first process, and so everything in the PID namespace. unshare itself ignores
+# signals.
 end_world() {
 	[ -z "$WORLD" ] || kill -KILL "$WORLD" 2>/dev/null || true
 	[ -z "$UNSHARE" ] || wait "$UNSHARE" 2>/dev/null || true
@@ -235,7 +237,7 @@ end_world() {
 
 teardown() { end_world; }
 
-# Until the command succeeds, at most ten seconds.
+# Waits until the command succeeds, at most ten seconds.
 wait_for() {
 	for _ in $(seq 500); do
 		eval "$1" && return 0
@@ -246,14 +248,15 @@ wait_for() {
 
 world() { "${IN_WORLD[@]}" "$@"; }
 
-# build TOPOLOGY [ARG...]: one of the functions above, in the world
+# build TOPOLOGY [ARG...]: calls one of the functions above in the world
 build() {
 	# shellcheck disable=SC2016 # expands in the world
 	world bash -euc '. "$0"; "$@"' "$WORLD_FILE" "$@"
 }
 
 declare -gA JOB # bats reads this in a function
-# start NAME COMMAND...: in the world, in the background; stop NAME ends it and takes its exit code.
+# start NAME COMMAND...: starts it in the world, in the background.
+# stop NAME [SIGNAL]: ends it, and returns its exit code.
 start() {
 	local name=$1
 	shift
@@ -267,7 +270,7 @@ stop() {
 	wait "${JOB[$1]}"
 }
 
-# vouch NAME NS|- DEV: from now on the veth end does what veth did before Linux 4.4, until stop NAME.
+# vouch NAME NS|- DEV: the veth end does what veth did before Linux 4.4, until stop NAME.
 vouch() {
 	local at=() in=()
 	[ "$2" = - ] || { at=(-n "$2") in=(--netns "$2"); }
@@ -276,23 +279,23 @@ vouch() {
 		{ cat "$WORK/$1.err"; return 1; }
 }
 
-# probe ARG...: the JSON goes to $WORK/out, what is said to $WORK/err, the exit code to $status.
+# probe ARG...: stdout (JSON) goes to $WORK/out, stderr to $WORK/err, the exit code to $status.
 probe() {
 	status=0
 	world "$TRUESUM" probe --json "$@" >"$WORK/out" 2>"$WORK/err" || status=$?
 }
 
-# json FILTER: from the last probe's output
+# json FILTER: prints the filter's result on the last probe's output
 json() { jq -r "$1" "$WORK/out"; }
 
-# The verdicts of a target's checks, each once: verdicts FILTER, as `verdicts 'select(.proto == "tcp")'`.
-# What UDP without checksum must deliver is left out.
+# verdicts [FILTER]: prints the verdicts of the targets' checks, each once, as in
+# `verdicts 'select(.proto == "tcp")'`. Leaves out UDP without checksum, which must deliver damage.
 verdicts() {
 	json "[.targets[].checks[] | select(.direction == \"in\" and (.inherent | not)) | ${1:-.} |
 		.verdict + (if .verdict == \"verified\" then \":\" + .by else \"\" end)] | unique | join(\" \")"
 }
 
-# expect EXIT VERDICTS [FILTER]: of the last probe; shows what there is where it differs.
+# expect EXIT VERDICTS [FILTER]: checks the last probe; if it differs, prints what it has.
 expect() {
 	local got
 	got=$(verdicts "${3:-.}")

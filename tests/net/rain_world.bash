@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2034 # what is set here, tests use
 #
-# What tests of the ways into a container have in common, on top of probe_world.bash: a sender beyond the host
-# whose datagrams are damaged from before there is a container, a NIC that vouches for them, and containers that
-# read from their first instruction on.
+# For tests of containers that start while damaged packets arrive, on top of probe_world.bash: a
+# sender outside the host whose datagrams are damaged before the container exists, a NIC that
+# vouches for them, and containers that read from their first instruction on.
 
 # shellcheck source=tests/net/probe_world.bash
 source "$(dirname "${BASH_SOURCE[0]}")/probe_world.bash"
@@ -16,13 +16,14 @@ for PLUGINS in /usr/lib/cni /opt/cni/bin; do
 	[ -x "$PLUGINS/host-local" ] && break
 done
 READ_PORT=5555
-READ_COUNT=20 # intact datagrams a container waits for: about as many damaged ones come with them
+READ_COUNT=20 # intact datagrams that a container waits for; about as many damaged ones also arrive
 READ_MS=5000
 export TOOLS PLUGINS READ_PORT READ_COUNT READ_MS
 
-# ---- In the world ------------------------------------------------------------------------------------------
+# ---- In the world --------------------------------------------------------------------------------
 
-# quick_neighbours DEV: they are asked for every 10 ms, not every second: a container is there for less
+# quick_neighbours DEV: repeat neighbour requests every 10 ms, not every second: a container lives
+# for less than that
 quick_neighbours() {
 	sysctl -qw "net.ipv4.neigh.$1.retrans_time_ms=10" "net.ipv6.neigh.$1.retrans_time_ms=10"
 }
@@ -36,8 +37,8 @@ own_state() {
 	quick_neighbours cni0
 }
 
-# cni_config TYPE [KEYS]: of a plugin that makes the interface, on standard output; KEYS are JSON members. With
-# ONLY set every container gets the same addresses.
+# cni_config TYPE [KEYS]: prints the configuration of a plugin that makes the interface; KEYS are
+# JSON members. If ONLY is set, every container gets the same addresses.
 cni_config() {
 	local only4="" only6=""
 	if [ -n "${ONLY:-}" ]; then
@@ -59,22 +60,22 @@ cni_config() {
 	END
 }
 
-# plugin COMMAND TYPE CONTAINER <CONFIG: TYPE "truesum" is ours
+# plugin COMMAND TYPE CONTAINER <CONFIG: calls a plugin; TYPE "truesum" is ours
 plugin() {
 	local program=$PLUGINS/$2
 	[ "$2" != truesum ] || program=$TRUESUM
 	CNI_COMMAND=$1 CNI_CONTAINERID=$3 CNI_NETNS=/run/netns/$3 CNI_IFNAME=eth0 CNI_PATH=$PLUGINS "$program"
 }
 
-# truesum_config PREVRESULT [KEYS]: of ours in that chain
+# truesum_config PREVRESULT [KEYS]: prints the configuration of our plugin in that chain
 truesum_config() {
 	printf '{"cniVersion": "%s", "name": "net", "type": "truesum" %s, "prevResult": %s}\n' \
 		"${CNI_VERSION:-1.0.0}" "${2:+, $2}" "$1"
 }
 
-# cni_start NAME TYPE KEYS|"" [OURS]: one container's whole life by that chain, with OURS (yes) behind it; prints
-# what its first instruction read (intact, damaged, wrong bytes), and the microseconds of the first plugin's
-# ADD and of ours.
+# cni_start NAME TYPE KEYS|"" [OURS]: runs a container with that plugin, then ours if OURS is "yes",
+# from its start to its end; prints what its first process read (intact, damaged, wrong bytes), and
+# the microseconds of the first plugin's ADD and of ours.
 cni_start() {
 	local config result said start middle end
 	space "$1"
@@ -95,13 +96,13 @@ cni_start() {
 	echo "$said $((middle - start)) $((end - middle))"
 }
 
-# What Docker's image "box" has beside sleep.
+# Adds downpour to Docker's image "box", which otherwise only contains sleep.
 fill_image() {
 	cp "$TOOLS/downpour" /run/engine/root/bin/
 }
 
-# docker_start RUNTIME: one container's whole life; prints what its first instruction read, and the microseconds
-# of `docker run` without what it took to read.
+# docker_start RUNTIME: runs a container from its start to its end; prints what its first process
+# read, and the microseconds of `docker create` and `docker start`.
 docker_start() {
 	local said start end
 	export DOCKER_HOST=unix:///run/docker.sock
@@ -116,7 +117,7 @@ docker_start() {
 	echo "$said $((end - start))"
 }
 
-# One container with a veth, and the hook: its microseconds.
+# Runs the hook on a container with a veth; prints the hook's microseconds.
 hook_once() {
 	local pid start end
 	ip netns add hooked
@@ -136,16 +137,16 @@ hook_once() {
 	echo $((end - start))
 }
 
-# ---- In the test -------------------------------------------------------------------------------------------
+# ---- In the test ---------------------------------------------------------------------------------
 
-# in_world FUNCTION [ARG...]: one of the functions above or of probe_world.bash, in the world
+# in_world FUNCTION [ARG...]: calls one of the functions above, or of probe_world.bash, in the world
 in_world() {
 	# shellcheck disable=SC2016 # expands in the world
 	world bash -euc '. "$0"; "$@"' "$GUARD_FILE" "$@"
 }
 
-# downpour ADDRESS...: from now on there are datagrams to that address, half of them damaged, and vouched for
-# where they come in.
+# downpour ADDRESS...: starts to send datagrams to these addresses; half of them are damaged, and
+# the NIC vouches for all.
 downpour() {
 	local address
 	start vouch "$TRUESUM" corrupt --dev nic --direction ingress --vouch
@@ -157,13 +158,13 @@ downpour() {
 	done
 }
 
-# sums FILE: of lines "intact damaged bytes ...": "starts intact damaged bytes"
+# sums FILE: adds up lines "intact damaged bytes ..."; prints "starts intact damaged bytes"
 sums() {
 	awk '{ n++; intact += $1; damaged += $2; bytes += $3 } END { print n + 0, intact + 0, damaged + 0, bytes + 0 }' "$1"
 }
 
-# start_docker WRAPPER [OPTION...]: the engine, with the wrapper as a runtime by the name of truesum, and a network "rain" that
-# IPv6 is routed to. On top of docker_world.bash.
+# start_docker WRAPPER [OPTION...]: starts the engine, with the wrapper as a runtime named truesum,
+# and a network "rain" to which IPv6 is routed. On top of docker_world.bash.
 start_docker() {
 	local wrapper=$1
 	shift

@@ -343,7 +343,7 @@ static bool row_is_right(const struct row *row, const uint8_t *bytes, size_t len
 	return right && judgement.layer_count == count && judgement.verdict == row->verdict;
 }
 
-/* At any address: on some processors that matters. */
+/* Judges each packet at 16 addresses: some processors need aligned data. */
 static void judge_rows(void)
 {
 	uint8_t bytes[BYTES_MAX + 16];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Compares the sums with loops too simple to be wrong, for every processor that this is built for.
+ * Compares the sums with very simple loops, for every processor that this is built for.
  * Prints TAP. Buffers end where a page without access begins, so that a read past the end crashes.
  * Sampling ends after a fixed time, also under an emulator.
  */
@@ -312,7 +312,7 @@ static struct copies copies_of(size_t size, size_t times, int pattern)
 	return copies;
 }
 
-/* All in one call: a variant that adds in lanes of 32 bits, or loses carries, would overflow. */
+/* Sums all in one call: a variant with lanes of 32 bits, or that loses carries, would overflow. */
 static void sum_copies(const struct csum_variant *variant, const struct copies *copies)
 {
 	uint16_t want = copies->sum_cut;

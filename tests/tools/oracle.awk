@@ -2,9 +2,10 @@
 # Compares verdicts layer by layer:
 #   awk -f oracle.awk RULES LAYERS TOOL=tshark TSHARK
 #   awk -f oracle.awk RULES LAYERS TOOL=tcpdump TCPDUMP
-# RULES explain what differs (tests/data/disagreements.tsv). LAYERS is what tests/tools/layers prints,
-# TSHARK what tests/tools/oracle asks of tshark, TCPDUMP the output of tcpdump -vv -n -#, one or both.
-# Prints a table; what no rule explains is printed packet by packet, and the exit code is 1.
+# RULES explain known differences (tests/data/disagreements.tsv). LAYERS is the output of
+# tests/tools/layers, TSHARK the fields that tests/tools/oracle gets from tshark, TCPDUMP the output
+# of tcpdump -vv -n -#. Prints a table. If no rule explains a difference, prints the packet, and the
+# exit code is 1.
 
 BEGIN {
 	FS = "\t"
@@ -15,7 +16,7 @@ BEGIN {
 
 FNR == 1 { file++ }
 
-# ---- the rules -------------------------------------------------------------------------------
+# ---- Rules -----------------------------------------------------------------------------------
 file == 1 {
 	if ($0 ~ /^(#|$)/)
 		next
@@ -27,7 +28,7 @@ file == 1 {
 	next
 }
 
-# ---- what truesum says -----------------------------------------------------------------------
+# ---- Verdicts of truesum ---------------------------------------------------------------------
 file == 2 {
 	if ($1 == "#") {
 		before[$3] = $2
@@ -40,7 +41,7 @@ file == 2 {
 	next
 }
 
-# The i-th layer of a kind in a packet: its verdict, with the reason if there is one.
+# Sets ours[] to the verdicts of a packet's layers of one kind, each with its reason if it has one.
 function unpack(frame, k,    n, i, part, side) {
 	delete ours
 	ours_n = 0
@@ -48,7 +49,7 @@ function unpack(frame, k,    n, i, part, side) {
 	for (i = 1; i <= n; i++) {
 		split(part[i], side, "=")
 		if (side[1] == "udplite")
-			side[1] = "udp" # tshark's fields for both are the same
+			side[1] = "udp" # tshark uses the same fields for UDP and UDP-Lite
 		if (side[1] == k) {
 			sub(/:$/, "", side[2])
 			ours[++ours_n] = side[2]
@@ -56,7 +57,7 @@ function unpack(frame, k,    n, i, part, side) {
 	}
 }
 
-# Both zeros of one's complement are good.
+# One's complement has two zeros; both are good.
 function agree(a, b) {
 	sub(/:ffff$/, "", a)
 	return a == b
@@ -93,7 +94,7 @@ TOOL == "tshark" {
 	next
 }
 
-# ---- tcpdump: a packet's text begins with its number; before each file a line "#, name" -------
+# ---- tcpdump: a packet's text begins with its number; a line "#, name" precedes each file -----
 TOOL == "tcpdump" && $1 == "#" {
 	finish_tcpdump()
 	now = 0
@@ -108,7 +109,7 @@ TOOL == "tcpdump" && /^ *[0-9]+  / {
 }
 TOOL == "tcpdump" { text = text " " $0 }
 
-# Every match of a pattern in the text, in order: bad, or good where the words say so.
+# Notes each match of a pattern in the text, in order, as bad or good, whichever its words say.
 function words(pattern_of, k,    rest, n, said, i) {
 	rest = text
 	n = 0
@@ -121,14 +122,14 @@ function words(pattern_of, k,    rest, n, said, i) {
 	return n
 }
 
-# Both speak of every such layer; what tcpdump says nothing of, it did not look at.
+# For layers that tcpdump always mentions: if it does not mention one, it did not check it.
 function both(pattern_of, k,    n, i) {
 	n = words(pattern_of, k)
 	for (i = 1; i <= n || i <= ours_n; i++)
 		judge("tcpdump", now, k, i <= ours_n ? ours[i] : "absent", i <= n ? their[i] : "silent", walk[now] " " text)
 }
 
-# Of these tcpdump tells only where the sum is wrong.
+# For layers that tcpdump mentions only if the sum is wrong.
 function only_bad(pattern_of, k,    n, i, wrong, first) {
 	n = words(pattern_of, k)
 	wrong = 0

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Transports of generated packets: a header with a finished checksum, or with one in a form that a
- * device is to finish.
+ * Transports of generated packets: a header whose checksum is finished, or in a form that a device
+ * finishes later.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Two traces of packets, `before` and `after`, and what must come out when they are written to
+ * Two traces of packets, `before` and `after`, and the expected result when they are written to
  * captures and compared. For the unit tests of diff only, each of which includes it once.
  */
 #ifndef TRUESUM_UNIT_DIFF_TRACES_H
@@ -300,7 +300,7 @@ static inline struct diff compare_as(bool compressed)
 	return diff;
 }
 
-/* The counts that must come out. */
+/* The expected counts. */
 struct counts {
 	uint64_t same, translated, resegmented, changed, unseen, lost, new;
 };

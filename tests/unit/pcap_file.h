@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Capture files built in memory, for the tests of what reads them; cmocka.h comes before. */
+/* Capture files built in memory, for tests of their readers. Include cmocka.h before. */
 #ifndef TRUESUM_UNIT_PCAP_FILE_H
 #define TRUESUM_UNIT_PCAP_FILE_H
 
@@ -10,7 +10,7 @@ enum { PACKETS = 40, BLOCKS_MAX = 4096 };
 #define USUAL_S 1700000000U
 #define AFTER_2038_S 4100000000U
 
-/* A file being built; `start` are the offsets of its records or blocks. */
+/* A file under construction; `start` has the offsets of its records or blocks. */
 struct file {
 	uint8_t *bytes;
 	size_t len, room;
@@ -63,9 +63,7 @@ static inline void note_start(struct file *file)
 	file->start[file->starts++] = file->len;
 }
 
-/*
- * The packets all files hold: of 0 to 1500 bytes, some cut by a snaplen, one after the year 2038.
- */
+/* The packets in all files: of 0 to 1500 bytes, some cut by a snaplen, one after the year 2038. */
 struct packet {
 	uint32_t seconds, micros, captured, len;
 	uint8_t bytes[1504];
@@ -221,7 +219,7 @@ static inline void add_simple(struct file *file, const struct packet *packet)
 	add_block(file, 3, &body);
 }
 
-/* A block that is none of the reader's business. */
+/* A block of another type, which readers skip. */
 static inline void add_other(struct file *file, uint32_t type, size_t len)
 {
 	_cleanup_file_ struct file body = { .big = file->big };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * audit/rules.c, tree.c, collect.c and baseline.c on made-up facts: what cannot be set up in
- * namespaces (drivers, old kernels, LRO, a failing NIC), and that each rule is silent if anything
- * is missing.
+ * audit/rules.c, tree.c, collect.c and baseline.c on made-up facts: cases that namespaces cannot
+ * imitate (drivers, old kernels, LRO, a failing NIC); and each rule is silent if one of its
+ * conditions is not met.
  *
  * The host has eth0 (virtio_net), a VXLAN on it, and a bridge br0 with veths v1 and v2. Containers
  * web and db have the other ends.
@@ -374,7 +374,7 @@ static void test_tree(void **state)
 	(void)state;
 	assert_string_equal(draw(false), "0 host -\n1 host eth0\n2 host flannel.1\n1 host br0\n"
 					 "2 host v1\n3 web eth0\n2 host v2\n3 db eth0\n");
-	/* The bridge is below the port that leads outside. */
+	/* The tree has the bridge below the port that leads outside. */
 	host_devices[ETH0].master = host_devices[BR0].index;
 	assert_string_equal(draw(false), "0 host -\n1 host eth0\n2 host flannel.1\n2 host br0\n"
 					 "3 host v1\n4 web eth0\n3 host v2\n4 db eth0\n");
@@ -439,7 +439,7 @@ static void test_roles(void **state)
 	}
 }
 
-/* If several share a name, one that equals any former one has not changed. */
+/* If several devices share a name, one that equals any earlier one has not changed. */
 static void test_replicas(void **state)
 {
 	json_t *was = NULL, *now = NULL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * audit/baseline.c: what is not exactly a baseline is refused with a sentence that is safe to
- * print.
+ * audit/baseline.c: a file that is not exactly a baseline is refused with a sentence that is safe
+ * to print.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -106,7 +106,7 @@ static void test_hostile(void **state)
 		refuse(hostile[i], strlen(hostile[i]));
 }
 
-/* Cut anywhere, and with any one byte changed to what breaks the most. */
+/* Cut off anywhere, and with each byte changed to one that breaks the syntax. */
 static void test_torn(void **state)
 {
 	char text[] = GOOD;

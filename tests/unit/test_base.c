@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Arrays that grow, files as a whole, and traces. */
+/* Growing arrays, reading and writing whole files, and traces. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -86,7 +86,7 @@ static void test_array_grows(void **state)
 	}
 	for (size_t i = 0; i < 1000; i++)
 		assert_int_equal(array[i].number, i);
-	count = 3; /* an array that shrank grows again */
+	count = 3; /* an array that became shorter grows again */
 	assert_ptr_equal(ARRAY_ADD(array, count), &array[3]);
 	assert_int_equal(array[3].number, 0);
 	assert_int_equal(array[2].number, 2);
@@ -109,7 +109,7 @@ static void test_array_reserves(void **state)
 	assert_int_equal(ARRAY_RESERVE(array, room, 5000), 0);
 	assert_true(room >= 5000);
 	assert_int_equal(array[0], 7);
-	/* More than there can be: nothing changes. */
+	/* Too many elements: nothing changes. */
 	former = room;
 	assert_int_equal(ARRAY_RESERVE(array, room, SIZE_MAX / 2), -ENOMEM);
 	assert_int_equal(room, former);
@@ -139,7 +139,7 @@ static void test_file_is_read(void **state)
 	unlink("empty");
 }
 
-/* What a writer leaves on a descriptor whose reader is slow arrives whole. */
+/* If the reader of a descriptor is slow, everything still arrives. */
 static void test_file_is_written_whole(void **state)
 {
 	static char data[300000];
@@ -195,7 +195,7 @@ static void test_failed_replacement_leaves_the_former(void **state)
 	assert_non_null(strstr(fail_text(), "folder"));
 	assert_content("folder/it", "former");
 	assert_int_equal(files_here(), 1);
-	/* A folder that is not there. */
+	/* A folder that does not exist. */
 	assert_int_equal(file_replace("none/it", 0600, "new", 3), -ENOENT);
 	assert_non_null(strstr(fail_text(), "none/it"));
 	unlink("folder/it");

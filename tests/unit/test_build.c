@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * packet/build.c: packet_judge() finds every frame good, with the addresses, ports and flags asked
- * for.
+ * packet/build.c: packet_judge() finds every frame good, with the requested addresses, ports and
+ * flags.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -76,7 +76,7 @@ static void check_frame(const struct kind *kind, const struct build *build, cons
 	struct packet_judgement judged;
 
 	packet_judge(LINK_ETHERNET, frame, built->len, built->len, &judged);
-	/* No checksum if none was asked for, one in all others: 0 is written as 0xffff. */
+	/* No checksum if the caller wants none. All others have one: 0 is written as 0xffff. */
 	assert_int_equal(judged.layer[judged.layer_count - 1].verdict,
 			 kind->no_check ? SUM_NONE : SUM_GOOD);
 	assert_int_equal(judged.verdict, SUM_GOOD);

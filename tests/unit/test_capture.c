@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Where a capture's bytes come from: files, mapped, that shrink meanwhile; gzip and zstd in all
- * their parts, whole and cut off; standard input of any kind, and again after capture_rewind().
+ * Where a capture's bytes come from: mapped files, which may shrink while they are read; gzip and
+ * zstd in all their parts, complete and cut off; standard input of any kind, and again after
+ * capture_rewind().
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +73,7 @@ static struct capture *open_it(const char *name)
 	return capture;
 }
 
-/* All of data[], in steps that are no divisor of anything. */
+/* Expects all of data[], in steps that divide no other size. */
 static void assert_data(struct capture *capture)
 {
 	const uint8_t *bytes;
@@ -225,7 +226,10 @@ static void test_compressed(void **state)
 	assert_packed(zstd_frames(), "zstd");
 }
 
-/* What is there is given out, the rest is an error that says where. Returns how many bytes came. */
+/*
+ * Expects a correct beginning, then an error that says where the data break off. Returns how many
+ * bytes came before it.
+ */
 static size_t assert_broken(const uint8_t *bytes, size_t len, size_t room, const char *words)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
@@ -245,7 +249,7 @@ static size_t assert_broken(const uint8_t *bytes, size_t len, size_t room, const
 	return at;
 }
 
-/* Cut off before its last byte it still gives `least` bytes. */
+/* Cut off just before the last byte, the file still yields `least` bytes. */
 static void assert_cut_anywhere(size_t len, size_t least, const char *words)
 {
 	for (size_t cut = 20; cut < len; cut += 997) {
@@ -297,7 +301,7 @@ static void test_never_backwards(void **state)
 	assert_int_equal(capture_bytes(capture, 99, 1, &bytes, &len), -ESPIPE);
 }
 
-/* Standard input becomes a pipe that a child fills, in gulps. Returns the old one. */
+/* Replaces standard input by a pipe that a child fills in pieces. Returns the old one. */
 static int pipe_in(const uint8_t *bytes, size_t len)
 {
 	int ends[2], before = dup(STDIN_FILENO);
@@ -375,7 +379,7 @@ static void test_pipe_not_kept(void **state)
 	restore_stdin(before);
 }
 
-/* What is in the buffer yet can be had again; then no more. */
+/* Bytes that are still in the buffer can be read again; later ones cannot. */
 static void test_pipe_read_once(void **state)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
@@ -390,7 +394,7 @@ static void test_pipe_read_once(void **state)
 	restore_stdin(before);
 }
 
-/* The disk is full when half of it is kept: the first reading is not disturbed. */
+/* The disk is full when half of the input is kept: this does not disturb the first reading. */
 static void test_pipe_kept_in_part(void **state)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
@@ -434,7 +438,7 @@ static void test_redirected(void **state)
 	restore_stdin(before);
 }
 
-/* What was cut off reads as zeros, and there is one error about it. */
+/* The missing bytes read as zeros, and there is one error about them. */
 static void assert_shrinks(size_t to)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
@@ -464,10 +468,7 @@ static void test_file_that_shrinks(void **state)
 	assert_shrinks(LEN - 1); /* within the last page: no signal */
 }
 
-/*
- * A SIGBUS that is not about a capture kills the process as usual, while a capture is open and
- * after that.
- */
+/* A SIGBUS that is not about a capture still kills, while a capture is open and afterwards. */
 static void assert_bus_error_kills(bool sent)
 {
 	int status;
@@ -499,7 +500,7 @@ static void test_other_bus_errors(void **state)
 	assert_bus_error_kills(false);
 }
 
-/* 256 MiB out of a file of 256 KiB. */
+/* 256 MiB from a file of 256 KiB. */
 static void test_memory_is_bounded(void **state)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* net/cgroup.c: whose a process is, from cgroups as the runtimes name them. */
+/* net/cgroup.c: finds a process's container from cgroup names as the runtimes write them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ static const struct {
 	{ "4:memory:/process_api/97668104af0810e2641bee11c97212ae\n0::/\n", "", "" },
 	{ "0::/system.slice/docker.service\n", "", "" },
 	{ "0::/machine.slice/machine-qemu\\x2d1\\x2dvm.scope/libvirt/emulator\n", "", "" },
-	/* Docker: cgroupfs and systemd, version 1 and 2, what runs in it, another parent */
+	/* Docker: cgroupfs and systemd, version 1 and 2, programs in it, another parent */
 	{ "13:name=systemd:/docker/" A "\n12:pids:/docker/" A "\n", A, "" },
 	{ "0::/docker/" A "\n", A, "" },
 	{ "0::/system.slice/docker-" A ".scope\n", A, "" },
@@ -87,7 +87,7 @@ static const struct {
 	{ "0::/lxc.payload.web-1/system.slice/cron.service\n", "web-1", "" },
 	{ "0::/lxc.monitor.web-1\n", "", "" },
 	{ "4:memory:/lxc/db/init.scope\n", "db", "" },
-	/* what only looks like it */
+	/* only similar names */
 	{ "0::/docker/0f3c9a8d\n", "", "" },
 	{ "0::/docker/" A "0\n", "", "" },
 	{ "0::/docker/g" A "\n", "", "" },
@@ -120,7 +120,7 @@ static void test_runtimes(void **state)
 	}
 }
 
-/* Cut off anywhere, without the newline: nothing is read after the end, which ASan watches. */
+/* Cut off anywhere, without the newline: nothing is read after the end (ASan would notice). */
 static void test_cut_off(void **state)
 {
 	(void)state;

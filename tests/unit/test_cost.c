@@ -50,7 +50,7 @@ static void median_is_in_the_middle(void **state)
 
 static void range_is_that_of_the_binomial_tables(void **state)
 {
-	/* The ranks of the 99 % interval, as in tables of the sign test. */
+	/* The ranks of the 99 % interval, from tables of the sign test. */
 	static const struct {
 		size_t count;
 		double median, low, high;

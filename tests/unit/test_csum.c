@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The Internet checksum against RFC 1071's own example and against a loop too simple to be wrong.
+ * The Internet checksum, compared with the example in RFC 1071 and with a very simple loop.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,7 +103,7 @@ static void pseudo_header(void **state)
 			 plain(header6, sizeof(header6)));
 }
 
-/* A whole IPv4 header with its checksum in it sums to all ones. */
+/* An IPv4 header that includes its checksum sums to all ones. */
 static void verifies_a_real_header(void **state)
 {
 	static const uint8_t header[] = { 0x45, 0x00, 0x00, 0x73, 0x00, 0x00, 0x40,

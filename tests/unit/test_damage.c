@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Every damage pattern: what it changes, what it must leave alone, whether the checksum sees it,
- * and that a seed repeats it.
+ * Every damage pattern: what it changes, what it must not change, whether the checksum sees it, and
+ * that the same seed repeats it.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -83,7 +83,7 @@ static void names(void **state)
 }
 
 /*
- * All kinds, all lengths up to two windows and more: the count is right, nothing outside changes.
+ * All kinds, all lengths up to more than two windows: the count is right, nothing outside changes.
  */
 static void counts_and_margins(void **state)
 {

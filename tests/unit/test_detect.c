@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the checksum can see: against damaging data and summing it again, and against plain
+ * What the checksum can see, compared with damaging data and summing it again, and with plain
  * counting.
  */
 #include <setjmp.h>
@@ -102,7 +102,7 @@ static void two_flips(void **state)
 	assert_true(sees(columns, 2));
 }
 
-/* Two of one column equal one of the next, and the first column follows on the last. */
+/* Two flips of one column equal one of the next; the first column comes after the last. */
 static void carries(void **state)
 {
 	const struct bit_flip next[] = { { 1, 0, true }, { 3, 0, true }, { 5, 1, false } };
@@ -230,7 +230,7 @@ static void share_of_known_kinds(void **state)
 	assert_true(fabs(detect_missed_share(&damage) - 3.0 / 4 / 2) < 1e-12);
 }
 
-/* Random damage done to random data, as often as leaves an error of a few per cent; four sigmas. */
+/* Random damage to random data, often enough for an error of a few per cent; within four sigmas. */
 static void share_agrees_with_trying(void **state)
 {
 	enum { RUNS = 200000 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* diff: what a hop does to undamaged packets, one damaged one among them at most. */
+/* diff: what a hop does to undamaged packets; at most one of them is damaged. */
 #include "diff_traces.h"
 
 enum { MTU_PAYLOAD = 1448 };
@@ -104,7 +104,7 @@ static void test_lost_and_new(void **state)
 		if (i % 10)
 			make(&after, &plan);
 	}
-	/* Packets 0 and 10 are lost, 20 is on neither side. Now a new one. */
+	/* Packets 0 and 10 are lost, 20 is on neither side. Now add a new one. */
 	plan = udp_of(50, 300);
 	make(&after, &plan);
 	expect((struct counts){ .same = 27, .lost = 2, .new = 1 });
@@ -287,7 +287,7 @@ static void test_truncated(void **state)
 	}
 }
 
-/* A capture that breaks off is compared as far as it goes. */
+/* A capture that breaks off is compared up to there. */
 static void test_broken(void **state)
 {
 	_cleanup_close_ int before_fd = -1, after_fd = -1;

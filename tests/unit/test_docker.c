@@ -117,7 +117,7 @@ static void test_other_answers(void **state)
 	}
 }
 
-/* A name may be as long as it fits, and is left out if longer. */
+/* A name that is too long is left out. */
 static void test_long_names(void **state)
 {
 	char answer[1024], name[200];
@@ -135,7 +135,7 @@ static void test_long_names(void **state)
 	}
 }
 
-/* Bytes changed and cut off at random, from a fixed seed: whatever comes out is well-formed. */
+/* Changes bytes and cuts off at random, from a fixed seed: every result is well-formed. */
 static void test_mutations(void **state)
 {
 	unsigned int seed = 1;
@@ -146,7 +146,7 @@ static void test_mutations(void **state)
 		size_t len = (size_t)rand_r(&seed) % 4 ? sizeof(real) - 1
 						       : (size_t)rand_r(&seed) % sizeof(real);
 		_cleanup_free_ char *answer =
-			malloc(len + !len); /* of its size: ASan sees the end */
+			malloc(len + !len); /* of just this size: ASan sees a read past the end */
 
 		assert_non_null(answer);
 		memcpy(answer, real, len);
@@ -161,7 +161,7 @@ static void test_mutations(void **state)
 	}
 }
 
-/* 100,000 levels of nesting, as the parser limits itself. */
+/* 100,000 levels of nesting: the parser has a limit. */
 static void test_deep(void **state)
 {
 	_cleanup_(docker_cleanup) struct docker *docker = NULL;
@@ -204,7 +204,7 @@ static void serve(int listening, enum manner manner, const char *answer)
 	_exit(0);
 }
 
-/* Asks a child that answers so; the time it took goes to *ret_ms. */
+/* Asks a child that answers in this manner; stores the time in *ret_ms. */
 static int ask(enum manner manner, const char *answer, struct docker **ret_docker, long *ret_ms)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -270,7 +270,7 @@ static void test_ask_the_hostile(void **state)
 	} hostile[] = {
 		{ SILENT, -ETIMEDOUT },
 		{ TRICKLE, -ETIMEDOUT },
-		{ HANG_UP, 0 }, /* whatever the kernel says to the reader */
+		{ HANG_UP, 0 }, /* any error: it depends on the kernel */
 	};
 	struct docker *docker = NULL;
 	long ms;
@@ -282,7 +282,7 @@ static void test_ask_the_hostile(void **state)
 		assert_true(hostile[i].rc ? rc == hostile[i].rc : rc < 0);
 		assert_true(ms < 1500);
 	}
-	/* Either limit, on a slow machine. */
+	/* It exceeds the size limit or, on a slow machine, the time limit. */
 	assert_true(ask(ENDLESS, NULL, &docker, &ms) < 0);
 	assert_true(strstr(fail_text(), "16 MiB") || strstr(fail_text(), "1000 ms"));
 	assert_true(ms < 1500);

@@ -56,7 +56,7 @@ static const struct topology *topology_called(const char *name)
 	return NULL;
 }
 
-/* The verdict expected of a cell, of whose damaged segments `unseen` had a right checksum. */
+/* The verdict expected of a cell if `unseen` of its damaged segments had a right checksum. */
 static enum verdict expected_of(const struct cell_key *key, uint32_t unseen)
 {
 	static const struct lab_settings settings;

@@ -109,7 +109,7 @@ static void test_better(void **state)
 	assert_int_equal(explain_compare(score(good, good), score(bad, bad)), 1);
 	assert_int_equal(explain_compare(score(good, bad), score(bad, bad)), 1);
 	assert_true(explain_compare(score(bad, bad), score(bad, bad)) <= 0);
-	/* GRO did not merge this time, so the merged check is unknown; the other one proves it. */
+	/* GRO did not merge this time, so the merged check is unknown; the other proves it. */
 	assert_int_equal(explain_compare(score(good, VERDICT_UNKNOWN), score(bad, bad)), 1);
 	assert_true(explain_compare(score(VERDICT_UNKNOWN, VERDICT_UNKNOWN), score(bad, bad)) <= 0);
 	/* Cutting a container off is no protection. */

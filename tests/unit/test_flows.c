@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The table of flows with damage: each found again, bounded, and the worst of them in order. */
+/* The table of flows with damage: finds each again, is bounded, and gives the worst in order. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,7 +46,7 @@ static void test_every_flow_is_found_again(void **state)
 		flow.proto = 17;
 		assert_null(flows_find(flows, &flow));
 	}
-	/* No room for another, but for those it has. */
+	/* The table is full: it takes no new flow, but still finds those it has. */
 	flow = flow_number(MANY);
 	assert_int_equal(flows_add_damaged(flows, &flow, INT64_MIN, &row), -ENOSPC);
 	flow = flow_number(7);
@@ -73,7 +73,7 @@ static void test_times_are_those_of_the_damage(void **state)
 	flows_free(flows);
 }
 
-/* Whether b may not come before a. */
+/* Whether a belongs before b. */
 static int in_order(const struct flow_row *a, const struct flow_row *b)
 {
 	if (a->damaged != b->damaged)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Datagrams in fragments: in any order, twice, with missing, contradicting and damaged ones, and
- * more than are remembered.
+ * Datagrams in fragments: in any order, twice; with missing, contradictory and damaged fragments;
+ * and more datagrams than the limit.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -75,7 +75,7 @@ static size_t cut_out(const struct datagram *datagram, size_t from, size_t len, 
 	return header + len;
 }
 
-/* Judges and adds a fragment with these bytes of a datagram; `captured` of them were kept. */
+/* Judges and adds a fragment with these bytes of a datagram; `captured` of them were captured. */
 static int add_part(struct fragments *fragments, const struct datagram *datagram, size_t from,
 		    size_t len, size_t captured)
 {
@@ -217,7 +217,7 @@ static void interleaved(void **state)
 	fragments_free(fragments);
 }
 
-/* Damage in any fragment's payload, and in one that arrives first damaged, then intact. */
+/* Damage in each fragment's payload, and in a fragment that arrives first damaged, then intact. */
 static void damaged(void **state)
 {
 	static uint8_t packet[BUILD_MAX];
@@ -293,8 +293,8 @@ static void contradicting(void **state)
 }
 
 /*
- * Identifications are used again: the rest of an old datagram does not spoil the new one, but then
- * a wrong sum is no proof of damage.
+ * Senders reuse identifications: the rest of an old datagram does not spoil the new one, but then a
+ * wrong sum is no proof of damage.
  */
 static void begun_anew(void **state)
 {
@@ -351,7 +351,7 @@ static void evicted(void **state)
 	fragments_free(fragments);
 }
 
-/* One datagram with more pieces than there is room for, and others beside it. */
+/* One datagram with too many pieces, and others at the same time. */
 static void many_pieces(void **state)
 {
 	struct fragments *fragments = new_fragments(2);

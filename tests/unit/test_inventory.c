@@ -2,7 +2,7 @@
 /*
  * net/inventory.c in a small world of its own: this process moves into fresh network and mount
  * namespaces, where /run is empty, and makes "containers": children in a network and a UTS
- * namespace. All of it is gone with the process.
+ * namespace. All of it ends with the process.
  *
  *     host ── h0 ═ eth0 (web) ── n0 ═ n0 (db)      br0: h0, h1    mv0 over br0: (db)
  *          └─ h1 ═ b1 (netns blue, no process)     vx4, vx6: VXLAN
@@ -77,8 +77,8 @@ static void write_file(const char *path, const char *text)
 }
 
 /*
- * A child named `comm` in namespace `netns` (-1: a new one), with a hostname and a cgroup of its
- * own.
+ * Starts a child named `comm` in namespace `netns` (-1: a new one), with a hostname and a cgroup of
+ * its own.
  */
 static struct container start(const char *comm, const char *hostname, const char *cgroup, int netns)
 {
@@ -366,7 +366,7 @@ static void test_xdp(void **state)
 	assert_int_equal(device(&inventory.space[0], "h1")->xdp[0], 0);
 }
 
-/* Devices that came after the inventory was taken, and their peers' namespaces. */
+/* Devices that appeared after the inventory was taken, and their peers' namespaces. */
 static void test_look_again(void **state)
 {
 	_cleanup_(inventory_release) struct inventory former = { 0 }, inventory = { 0 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * net/inventory.c under hard conditions: many namespaces, devices and processes that come and go
- * meanwhile, no privilege, no descriptors, no /proc. Runs in fresh network and mount namespaces,
- * which end with this process. A test that gives something up for good runs in a child.
+ * net/inventory.c in difficult cases: many namespaces; devices and processes that come and go at
+ * the same time; no privilege, no descriptors, no /proc. Runs in fresh network and mount
+ * namespaces, which end with this process. A test that gives up something for good runs in a child.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +58,7 @@ static int make_world(void **state)
 	return 0;
 }
 
-/* Names are never used twice: the kernel takes dead namespaces' devices away when it gets to it. */
+/* Never uses a name twice: the kernel may still be removing a dead namespace's devices. */
 static int named;
 
 static int add_namespace(void)
@@ -102,7 +102,7 @@ static void drop_namespaces(void)
 	}
 }
 
-/* How many devices of the space lead to one of a space mounted here that leads back. */
+/* How many devices of the space have a peer, in a namespace mounted here, whose peer they are. */
 static size_t count_pairs(const struct inventory *inventory, size_t space)
 {
 	size_t pairs = 0, there_too = 0, back = 0;
@@ -194,7 +194,7 @@ static void plug_and_unplug(void)
 		struct nl *nl = NULL;
 		int netns = -1;
 
-		/* With its namespace the pair is gone, too, when the kernel gets to it. */
+		/* When the kernel has removed the namespace, the pair is gone, too. */
 		if (netns_new(&netns) || nl_open(-1, NETLINK_ROUTE, &nl))
 			_exit(1);
 		link_add_veth(nl, "here", "there", netns);
@@ -227,7 +227,7 @@ static void test_while_all_changes(void **state)
 	}
 }
 
-/* Runs `check` in a child. It must return 0; if it does not, its sentence is shown. */
+/* Runs `check` in a child. It must return 0, or else its sentence is printed. */
 static void in_child(int (*check)(void))
 {
 	int status = -1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Verdicts from evidence: no false alarm, no miss, and nothing claimed that was not proven. */
+/* Verdicts from evidence: no false alarm, no miss, and no claim without proof. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,7 +85,7 @@ static void test_verified_by(void **state)
 	run(one, VERDICT_VERIFIED, CAUGHT_OUTER_UDP);
 }
 
-/* The damage is caught, but not by the one expected: the run must say so. */
+/* The damage is caught in an unexpected place: the run must say so. */
 static void test_differs(void **state)
 {
 	struct sample *one = sample("nat", 5);
@@ -102,7 +102,7 @@ static void test_differs(void **state)
 	assert_int_equal(one->result.agreement, AGREEMENT_DIFFERS);
 }
 
-/* One wrong byte is enough, whatever the counters say. */
+/* One wrong byte is enough, no matter what the counters say. */
 static void test_one_wrong_byte(void **state)
 {
 	struct sample *one = sample("routed", 5);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Damaged messages for people: what may be left out and what must stay, that carets stand below the
- * wrong bytes, and how a wrong byte is named.
+ * Damaged messages in the text output: which parts may be left out, carets below the wrong bytes,
+ * and how a wrong byte is described.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The language of `--match` and the terms it is parsed to. Everything else is refused in one line.
+ * Parses the language of `--match` into terms. Refuses everything else in one line.
  */
 #include "base/fail.h" /* before cmocka.h, which has a macro fail() */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The numbered messages: lengths and offsets when the number gains a digit, the inverse, and that a
- * damaged datagram is recognised wherever its damage is.
+ * The numbered messages: their lengths and offsets if the number has one more digit, the number of
+ * a message, and that a damaged datagram is recognised no matter which byte is damaged.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -87,7 +87,7 @@ static void test_inverse_at_the_far_end(void **state)
 	}
 }
 
-/* Every single flipped bit that does not turn one message into another one is traced back. */
+/* A message with one flipped bit is recognised, unless the flip makes it another message. */
 static void test_identify_with_any_bit_flipped(void **state)
 {
 	static const uint32_t numbers[] = { 0, 9, 10, 57, 99, 100, 123, 1000 };

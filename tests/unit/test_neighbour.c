@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* packet/build.c answers questions for the peer as RFC 826 and RFC 4861 say, and no others. */
+/* packet/build.c answers requests for the peer's address (RFC 826, RFC 4861), and no others. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -62,7 +62,7 @@ static void test_arp(void **state)
 		0x6d, 2,    0x08, 0x06, /* Ethernet */
 		0,    1,    8,	  0,	6,    4, 0,   2, /* reply */
 		2,    0x74, 0x73, 0x75, 0x6d, 2, 192, 0,    2,	  2, /* sender: the peer */
-		0x0a, 1,    2,	  3,	4,    5, 192, 0,    2,	  1, /* target: who asked */
+		0x0a, 1,    2,	  3,	4,    5, 192, 0,    2,	  1, /* target: the sender */
 	};
 	uint8_t answer[BUILD_NEIGHBOUR_MAX], padded[60] = { 0 };
 	size_t len = 0;

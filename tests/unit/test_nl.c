@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* net/nl.c: what the kernel says at the end of an answer is heard. Needs no privilege. */
+/* net/nl.c: reads errors in the last message of a dump. Needs no privilege. */
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* probe/payload.c: what each kind of damage does to a payload, and which checksums notice it. */
+/* probe/payload.c: what each kind of damage changes in a payload, and which checksums notice it. */
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* guard/policy.c: what is written is read again, and a file that is not a policy is refused. */
+/* guard/policy.c: reads what it wrote, and refuses a file that is not a policy. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -19,7 +19,7 @@
 #define TARGET 2000
 #define OTHER 3000
 
-/* Checks like those in probe/payload.c. The judge knows nothing of them but their rows. */
+/* Checks like those in probe/payload.c. The judge only knows their rows. */
 static const struct check tcp = { "tcp",
 				  IPPROTO_TCP,
 				  SHAPE_SINGLE,
@@ -82,7 +82,7 @@ static struct judge_context context_drop(const char *reason, uint32_t netns, boo
 	return context;
 }
 
-/* ---- What was read decides ---- */
+/* ---- The messages that were read decide ---- */
 
 static const struct {
 	const struct check *check;
@@ -99,7 +99,7 @@ static const struct {
 	{ &udp, "inndi", "", VERDICT_VERIFIED, false },
 	{ &fragments, "inndi", "", VERDICT_VERIFIED, false },
 	{ &merged, "iiidi", "", VERDICT_VERIFIED, false },
-	/* One damaged message is enough, whichever it is and whatever else arrived. */
+	/* One damaged message is enough, no matter which one, and what else arrived. */
 	{ &tcp, "idddi", "", VERDICT_DELIVERS_CORRUPT, false },
 	{ &tcp, "ididi", "", VERDICT_DELIVERS_CORRUPT, false },
 	{ &tcp, "iiddi", "", VERDICT_DELIVERS_CORRUPT, false },
@@ -152,8 +152,8 @@ static void test_arrivals(void **state)
 			fail_msg("%s %s: %s, '%s'", rows[i].check->name, rows[i].arrived,
 				 verdict_names[judged.verdict], judged.reason);
 		/*
-		 * There is a reason if, and only if, the question stays open; else there is
-		 * somebody who caught it.
+		 * There is a reason if, and only if, the verdict is open; otherwise the verdict
+		 * says who caught the damage.
 		 */
 		assert_int_equal(judged.reason[0] != '\0',
 				 judged.verdict == VERDICT_UNKNOWN ||
@@ -166,8 +166,8 @@ static void test_arrivals(void **state)
 }
 
 /*
- * All 4^5 combinations of what may arrive: exactly one is "verified", and delivered damage never
- * gets a better verdict.
+ * All 4^5 combinations of messages that may arrive: exactly one is "verified", and delivered damage
+ * never gets a better verdict.
  */
 static void test_every_evidence(void **state)
 {
@@ -228,7 +228,7 @@ static void test_merged(void **state)
 	judge_in(&merged, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
 	assert_string_equal(judged.reason, "no flush timeout");
-	/* Neither matters to single packets, nor if damage was delivered. */
+	/* Neither matters for single packets, or if damage was delivered. */
 	judge_in(&tcp, &evidence, &context, &judged);
 	assert_int_equal(judged.verdict, VERDICT_VERIFIED);
 	evidence = read_as("idddi");
@@ -283,7 +283,7 @@ static void test_by_drops(void **state)
 	}
 }
 
-/* If the target is the host, its socket caught it, not its conntrack. */
+/* If the target is the host, the host's socket caught it, not the host's conntrack. */
 static void test_by_drops_on_the_host(void **state)
 {
 	struct peer_evidence evidence = read_as("iiidi");

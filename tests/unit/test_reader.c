@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The readers of pcap and pcapng: every variant of a file gives the same packets, and libpcap says
- * the same.
+ * The readers of pcap and pcapng: every variant of a file gives the same packets, and libpcap
+ * agrees.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -36,7 +36,7 @@ static void assert_packet(const struct record *record, unsigned int number)
 		assert_memory_equal(record->data, packet.bytes, packet.captured);
 }
 
-/* All of packet_of(), and the end. */
+/* Expects all packets of packet_of(), and then the end. */
 static void assert_packets(struct capture *capture, const char *format)
 {
 	_cleanup_(reader_cleanup) struct reader *reader = open_reader(capture);
@@ -165,7 +165,7 @@ static void test_lengths_of_pcap(void **state)
 	}
 }
 
-/* Version 2.3 may have the two lengths exchanged; the smaller is what is there. */
+/* Version 2.3 may have exchanged the two lengths; the smaller one is the captured length. */
 static void test_exchanged_lengths(void **state)
 {
 	_cleanup_file_ struct file file = { 0 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Broken captures: their whole records are read, then the reader says where and how they break off.
+/*
+ * Broken captures: the reader reads their complete records, then says where and how they break off.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -17,7 +18,7 @@
 
 #include "pcap_file.h"
 
-/* Reads the file cut to `len`: its whole records, then where it breaks off, or the end. */
+/* Reads the file cut to `len`: its complete records, then where it breaks off, or the end. */
 static void assert_cut(const struct file *file, size_t len, size_t room, bool ng)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
@@ -68,7 +69,7 @@ static void test_every_cut(void **state)
 		assert_cut(&pcap, len, 64, false);
 }
 
-/* The sentence, and where; by then `records` were read. */
+/* Expects the sentence and the offset after `records` records. */
 static void assert_broken(const struct file *file, unsigned int records, size_t at,
 			  const char *sentence)
 {
@@ -170,7 +171,8 @@ static void test_broken_section(void **state)
 	assert_string_equal(fail_text(), "memory: the section header has no byte-order magic");
 }
 
-/* Cut short by somebody while it is read: no packet is made up, and the error says what happened.
+/*
+ * The file becomes shorter while it is read: the reader invents no packet and reports the reason.
  */
 static void assert_cut_short(const struct file *file, size_t to)
 {

@@ -95,7 +95,8 @@ static struct file usual(bool ng, unsigned int packets)
 	return file;
 }
 
-/* A capture of a capture's transfer, and so again: in packets of 1460 bytes, or much larger ones.
+/*
+ * A capture of a capture's transfer, several times nested, in packets of 1460 bytes or much larger.
  */
 static struct file nested(bool ng, unsigned int levels, uint32_t cut)
 {
@@ -111,7 +112,7 @@ static struct file nested(bool ng, unsigned int levels, uint32_t cut)
 	return file;
 }
 
-/* What is read, in a form that is compared: FNV-1a over all fields of all records. */
+/* A digest of everything that was read: FNV-1a over all fields of all records. */
 struct digest {
 	uint64_t hash, records;
 	int end;
@@ -152,7 +153,10 @@ static struct digest sequential(const struct file *file)
 	return digest;
 }
 
-/* Reads all parts before it looks which of them fit, as threads would. Returns how many did not. */
+/*
+ * Reads all parts, as threads would, and then checks which of them fit together. Returns how many
+ * do not.
+ */
 static unsigned int in_parts(const struct file *file, size_t size, struct digest *ret_digest)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
@@ -235,7 +239,10 @@ static void test_nested(void **state)
 	}
 }
 
-/* One packet holds a whole capture, larger than any chain looked at: the guess must be wrong. */
+/*
+ * One packet contains a whole capture, larger than the chain of records that a guess checks: the
+ * guess must be wrong.
+ */
 static void test_wrong_guess(void **state)
 {
 	(void)state;
@@ -250,7 +257,7 @@ static void test_wrong_guess(void **state)
 	}
 }
 
-/* What is known before a part is not what its reader took for known. */
+/* A part's reader assumed other sections and interfaces than those before it. */
 static void test_sections_between(void **state)
 {
 	_cleanup_file_ struct file file = { 0 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * net/journal_records.c, guard/mitigate.c, guard/trial.c: changes that stay are put on once, and
- * taken back as they were.
+ * net/journal_records.c, guard/mitigate.c, guard/trial.c: permanent changes are made once, and
+ * undone exactly.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -209,7 +209,7 @@ static void test_a_trial_takes_back_its_own_only(void **state)
 	assert_int_equal(mitigate_try(&trial, &mitigator, 0, NULL), 0);
 	assert_int_equal(filters(), 0);
 	assert_false(rx_is_on());
-	/* A failure leaves nothing. */
+	/* A failure leaves nothing behind. */
 	trial = (struct mitigate_trial){ .netns = &space };
 	assert_true(mitigate_try(&trial, &mitigator, RX_OFF, &changed) < 0);
 	assert_int_equal(files(), 1);

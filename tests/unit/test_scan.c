@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Scanning a capture: threads and pieces find what reading packet by packet finds, at the same
- * frames; and what is compared with an undamaged copy tells exactly the bits that were flipped.
+ * Scanning a capture: threads and pieces find the same as reading packet by packet, in the same
+ * frames; and the comparison with an undamaged copy finds exactly the flipped bits.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -82,7 +82,7 @@ static uint32_t make_tcp(uint8_t *packet, uint32_t number)
 		packet[i] = (uint8_t)rand();
 	memcpy(packet + 12, (uint8_t[]){ 10, 0, 0, (uint8_t)(number % FLOWS), 10, 0, 1, 1 }, 8);
 	memcpy(packet + 20, (uint8_t[]){ 0x9c, 0x40, 0x15, 0xb3 }, 4);
-	/* Wraps, so that numbers around 0 are met. */
+	/* Sequence numbers wrap, so that some are around 0. */
 	put16(packet + 24, (uint16_t)((0xfff00000u + number * 2048) >> 16));
 	put16(packet + 26, (uint16_t)(number * 2048));
 	packet[32] = 0x50;
@@ -95,7 +95,7 @@ static uint32_t make_tcp(uint8_t *packet, uint32_t number)
 	return HEADERS + len;
 }
 
-/* The packet with one or two payload bits flipped, and undamaged before or after it. */
+/* Writes the packet with one or two flipped payload bits, and undamaged before or after it. */
 static void put_damaged(struct fixture *f, uint8_t *packet, uint32_t len, bool before)
 {
 	uint32_t flips = 1 + (uint32_t)rand() % 2,
@@ -111,7 +111,7 @@ static void put_damaged(struct fixture *f, uint8_t *packet, uint32_t len, bool b
 	f->flipped += flips;
 }
 
-/* A UDP datagram in two fragments, some damaged, some never whole. */
+/* Writes a UDP datagram in two fragments; some are damaged, some never complete. */
 static void put_fragments(struct fixture *f, uint8_t *packet, uint16_t id)
 {
 	uint8_t datagram[808] = { 3, 232, 7, 208, 3, 40 };

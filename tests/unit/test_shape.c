@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The shape of damage: every bit is counted at its place, and a bad data line is told from chance.
+ * The shape of damage: counts every bit at its place, and distinguishes a bad data line from
+ * chance.
  */
 #include <setjmp.h>
 #include <stdarg.h>

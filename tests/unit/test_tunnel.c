@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * probe/tunnel.c: outer headers as RFC 7348 says, answered as they came; what is damaged inside is
- * damaged for the outer sum; nothing that is no VXLAN packet is taken for one, nothing beyond its
- * end is read.
+ * probe/tunnel.c: writes outer headers as in RFC 7348, and answers with the same kind; inner damage
+ * is damage for the outer sum, too; it takes only VXLAN packets for VXLAN, and reads nothing after
+ * their end.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -28,7 +28,7 @@ static const uint8_t inner_mac[2][6] = { { 2, 1 }, { 2, 2 } },
 		     outer_mac[2][6] = { { 2, 3 }, { 2, 4 } };
 static const uint8_t text[] = "what a container shall read of a letter, which is not short.";
 
-/* Tunnels to be answered: each as the host's VTEP sends. */
+/* Tunnels to answer: packets as the host's VTEP sends them. */
 static const struct row {
 	int family;
 	uint16_t port;
@@ -76,7 +76,7 @@ static struct tunnel make_tunnel(const struct row *row)
 	return tunnel;
 }
 
-/* An inner frame in its outer headers; `damage` is put on one byte of it. */
+/* Makes an inner frame in outer headers, and applies `damage` to one of its bytes. */
 static size_t wrap(const struct row *row, uint8_t damage, uint8_t frame[SIZE])
 {
 	struct tunnel tunnel = make_tunnel(row);
@@ -115,7 +115,7 @@ static void test_layout(void **state)
 	}
 }
 
-/* If there are both sums, both see the damage. */
+/* If there are two sums, both see the damage. */
 static void test_damage(void **state)
 {
 	(void)state;
@@ -133,13 +133,13 @@ static void test_damage(void **state)
 			else if (rows[i].port != 9999)
 				assert_int_equal(judged.layer[outer].verdict, SUM_NONE);
 			if (rows[i].port == 9999)
-				continue; /* not looked into by the port */
+				continue; /* an unknown port: the inner packet is not judged */
 			assert_int_equal(judged.layer[judged.layer_count - 1].verdict, want);
 		}
 	}
 }
 
-/* What is taken apart has the way back in it. */
+/* The tunnel that is read from a packet contains what is needed to answer it. */
 static void test_open(void **state)
 {
 	(void)state;
@@ -180,15 +180,15 @@ static void test_options(void **state)
 	assert_int_equal(at_len, inner_len);
 }
 
-/* Each changed byte makes it something else. Offsets from the first of the frame, IPv4. */
+/* Each of these bytes makes it a different packet. Offsets from the frame's first byte, IPv4. */
 static const struct {
 	size_t at;
 	uint8_t value;
 } others[] = {
-	{ 12, 0x86 }, /* an EtherType nobody has */
+	{ 12, 0x86 }, /* an unassigned EtherType */
 	{ 14, 0x55 }, /* IP version 5 */
 	{ 14, 0x44 }, /* a header shorter than one */
-	{ 14, 0x4f }, /* longer than what is there of it, by its own length */
+	{ 14, 0x4f }, /* a header longer than the packet */
 	{ 16, 0xff }, /* a length beyond the packet */
 	{ 20, 0x20 }, /* more fragments */
 	{ 21, 0x01 }, /* a later fragment */
@@ -206,7 +206,7 @@ static void test_others(void **state)
 		struct tunnel back;
 		int rc;
 
-		/* So short a datagram that 15 words of header are more than there is. */
+		/* The datagram is shorter than a header of 15 words. */
 		if (others[i].value == 0x4f)
 			frame[16] = 0, frame[17] = 40;
 		frame[others[i].at] = others[i].value;
@@ -216,7 +216,7 @@ static void test_others(void **state)
 	}
 }
 
-/* Memory of just that size, so that a sanitizer sees a byte too many. */
+/* Uses memory of just that size, so that a sanitizer sees a read past the end. */
 static void test_cut(void **state)
 {
 	(void)state;
@@ -247,7 +247,7 @@ static void judge(const struct row *row, const uint8_t *frame, size_t len,
 	assert_int_equal(ret->flow.dst_port, 33000);
 }
 
-/* The verdict is of the inner sum and the outer one, whatever the port. */
+/* The verdict is about the inner and the outer sum, for any port. */
 static void test_judge(void **state)
 {
 	(void)state;
@@ -258,7 +258,7 @@ static void test_judge(void **state)
 
 		judge(&rows[i], frame, len, &judged);
 		assert_int_equal(judged.verdict, SUM_GOOD);
-		/* Under the outer sum only. */
+		/* Covered by the outer sum only. */
 		frame[vni] ^= 0x01;
 		judge(&rows[i], frame, len, &judged);
 		assert_int_equal(judged.verdict, rows[i].no_check ? SUM_GOOD : SUM_BAD);

@@ -122,7 +122,7 @@ static void judge_built(uint32_t link, struct packet_judgement *ret)
 	judge(link, build_data(&build), build_len(&build), build_len(&build), ret);
 }
 
-/* Checks what the words say: each layer, and the packet's verdict by precedence. */
+/* Expects what the words say: each layer, and the packet's verdict by precedence. */
 static size_t expected(const char *text, const struct word **ret_layers, uint8_t *ret_verdict)
 {
 	static const uint8_t rank[SUM_VERDICTS] = {
@@ -230,7 +230,7 @@ static void truncated(void **state)
 	}
 }
 
-/* Whether a sum that was good covers this byte. */
+/* Whether a good sum covers this byte. */
 static bool covered(const struct packet_judgement *judgement, size_t at, size_t len)
 {
 	for (size_t i = 0; i < judgement->layer_count; i++) {

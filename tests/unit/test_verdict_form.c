@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Wrong sums that are no damage: sums and lengths left to a device, missing sums. And headers that
- * contradict themselves or the packet.
+ * Wrong sums that are no damage: sums and lengths that a device fills in later, missing sums. And
+ * headers that contradict themselves or the packet.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,8 +46,8 @@ static void assert_packet(enum sum_verdict verdict, enum sum_reason reason)
 }
 
 /*
- * The pseudo-header's sum in the field, as Linux and most devices want it; without the length:
- * NDIS.
+ * The field contains the pseudo-header's sum, as Linux and most devices want it; in NDIS without
+ * the length.
  */
 static void unfinished(void **state)
 {
@@ -113,7 +113,10 @@ static void zero_fields(void **state)
 	assert_int_equal(judged.verdict, SUM_ARTEFACT);
 }
 
-/* Longer than any frame: the sender's, not segmented yet; or the receiver's, merged by a device. */
+/*
+ * Packets longer than any frame: at the sender, not segmented yet; or at the receiver, merged by a
+ * device.
+ */
 static void super_packets(void **state)
 {
 	uint8_t *data;
@@ -209,8 +212,8 @@ static void jumbograms(void **state)
 }
 
 /*
- * Local checksum offload: the outer sum is made for what the inner one will be. Damage outside the
- * inner sum's region shows. When the inner sum is finished, every sum of the packet is good.
+ * Local checksum offload: the outer sum is computed as if the inner sum were finished. It shows
+ * damage outside the inner sum's region. When the inner sum is finished, all sums are good.
  */
 static void local_offload(void **state)
 {
@@ -257,7 +260,7 @@ static void local_offload(void **state)
 	}
 }
 
-/* Both sums are left to the device: segmentation offload of tunnels. */
+/* The device fills in both sums: segmentation offload of tunnels. */
 static void both_unfinished(void **state)
 {
 	uint8_t *data = built("ip4 udp vxlan eth ip4 tcp", 3000);
@@ -402,14 +405,14 @@ static void link_contradictions(void **state)
 	assert_int_equal(judged.reason, REASON_PROTOCOL);
 }
 
-/* Anything may be in a pseudowire, after a tunnel's port, in an ICMP error. */
+/* A pseudowire, a tunnel's port and an ICMP error may contain anything. */
 static void not_looked_into(void **state)
 {
 	uint8_t *data;
 
 	(void)state;
 	built("eth mpls eth ip4 tcp 8", 0);
-	judge(LINK_ETHERNET); /* a control word's first bits are 0, as this address's are */
+	judge(LINK_ETHERNET); /* a control word begins with 0 bits, like this address */
 	assert_int_equal(judged.verdict, SUM_NONE);
 	assert_int_equal(judged.layer_count, 0);
 

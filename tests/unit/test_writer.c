@@ -187,7 +187,7 @@ static void test_no_such_folder(void **state)
 			    "cannot create /nonexistent/out.pcapng: No such file or directory");
 }
 
-/* A full disk, played by a limit on the file's size. */
+/* A full disk, imitated by a limit on the file size. */
 static void test_disk_full(void **state)
 {
 	struct record record = record_of(0);
@@ -211,7 +211,7 @@ static void test_disk_full(void **state)
 	assert_folder_empty();
 }
 
-/* A comment longer than an option can be is cut between two characters. */
+/* A comment that is too long for an option is cut between two characters. */
 static void test_long_comment(void **state)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
