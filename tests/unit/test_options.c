@@ -107,6 +107,23 @@ static void test_names(void **state)
 	assert_string_equal(fail_text(), "unknown thing 'on'; known: one, two, three, all");
 }
 
+/* Only the allowed names are known, and "all" means these. */
+static void test_allowed_names(void **state)
+{
+	static const char *const names[] = { "one", "two", "three", NULL };
+	uint32_t mask = 0, index = 7;
+
+	(void)state;
+	assert_int_equal(options_parse_names("all", "thing", names, 5, &mask), 0);
+	assert_int_equal(mask, 5);
+	assert_int_equal(options_parse_names("two", "thing", names, 5, &mask), -EINVAL);
+	assert_string_equal(fail_text(), "unknown thing 'two'; known: one, three, all");
+	assert_int_equal(options_parse_name("three", "thing", names, &index), 0);
+	assert_int_equal(index, 2);
+	assert_int_equal(options_parse_name("all", "thing", names, &index), -EINVAL);
+	assert_string_equal(fail_text(), "unknown thing 'all'; known: one, two, three");
+}
+
 struct wanted {
 	bool flag;
 	uint64_t number;
@@ -179,9 +196,9 @@ static void test_table(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_number), cmocka_unit_test(test_duration),
-		cmocka_unit_test(test_rate),   cmocka_unit_test(test_names),
-		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_number),	      cmocka_unit_test(test_duration),
+		cmocka_unit_test(test_rate),	      cmocka_unit_test(test_names),
+		cmocka_unit_test(test_allowed_names), cmocka_unit_test(test_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,8 @@ static int print_object(json_t *object)
 
 	json_decref(object);
 	putchar('\n');
-	return rc ? fail(-ENOMEM, "no memory for the JSON object, or standard output is closed") : 0;
+	return rc ? fail(-ENOMEM, "no memory for the JSON object, or standard output is closed")
+		  : 0;
 }
 
 static json_t *layers_json(const struct scan *scan)
