@@ -32,7 +32,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/term.h"
-#include "net/nft.h"
+#include "net/netfilter.h"
 #include "net/nl.h"
 
 #define SOCKETS_MAX 1024 /* of a namespace */
@@ -333,7 +333,7 @@ static enum audit_nat ask_nat(void)
 			return NAT_YES;
 		nat = one == NAT_UNKNOWN ? one : nat;
 	}
-	rc = nft_has_nat(-1, &found);
+	rc = netfilter_has_nat(-1, &found);
 	if (rc)
 		return rc == -EOPNOTSUPP ? nat : NAT_UNKNOWN;
 	return found ? NAT_YES : nat;

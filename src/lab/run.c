@@ -29,7 +29,7 @@
 #include "lab/peers.h"
 #include "lab/topology.h"
 #include "lab/wire.h"
-#include "net/nft.h"
+#include "net/netfilter.h"
 
 const char *const proto_names[] = { "tcp", "udp", "udp-nocheck", NULL };
 const char *const nic_names[] = { "plain", "honest", "lying", "partial", NULL };
@@ -404,7 +404,7 @@ static int read_counters(struct cell *cell)
 
 	rc = rc ? rc : counter_read(cell->site.host, &result->host);
 	if (!rc && cell->key->topology->host_check == HOST_CHECK_RULE)
-		rc = nft_counter(cell->site.host, "invalid", &result->rule_drops);
+		rc = netfilter_counter(cell->site.host, "invalid", &result->rule_drops);
 	return rc;
 }
 

@@ -23,7 +23,7 @@
 #include "net/feature.h"
 #include "net/link.h"
 #include "net/netns.h"
-#include "net/nft.h"
+#include "net/netfilter.h"
 #include "net/nl.h"
 #include "net/port.h"
 #include "net/route.h"
@@ -432,7 +432,7 @@ static int load_rules(const struct builder *b)
 	fill_in(rules, sizeof(rules), "{P}", port);
 	fill_in(rules, sizeof(rules), "{C}", b->plan->container);
 	fill_in(rules, sizeof(rules), "{F}", b->plan->nft_family);
-	rc = nft_load(b->host.fd, rules);
+	rc = netfilter_load(b->host.fd, rules);
 	/* After the rules: the sysctl exists once they have loaded conntrack. */
 	if (!rc)
 		rc = netns_sysctl_write(b->host.fd, "net/netfilter/nf_conntrack_checksum",

@@ -23,7 +23,7 @@
 #include "base/loop.h"
 #include "base/trace.h"
 #include "bpf/drop.h"
-#include "net/conntrack.h"
+#include "net/netfilter.h"
 #include "net/counter.h"
 #include "net/inventory.h"
 #include "net/netns.h"
@@ -88,11 +88,11 @@ static void forget_connections(const struct run *run, int netns_fd)
 	_cleanup_(netns_leave) int home = -1;
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 
-	if (netns_enter(netns_fd, &home) || !conntrack_is_on() ||
+	if (netns_enter(netns_fd, &home) || !netfilter_tracks() ||
 	    nl_open(-1, NETLINK_NETFILTER, &nl))
 		return;
-	conntrack_forget(nl, AF_INET, info->peer_v4);
-	conntrack_forget(nl, AF_INET6, info->peer_v6);
+	netfilter_forget(nl, AF_INET, info->peer_v4);
+	netfilter_forget(nl, AF_INET6, info->peer_v6);
 }
 
 static const struct space *space_of(const struct run *run, size_t target)

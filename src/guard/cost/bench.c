@@ -40,7 +40,7 @@
 #include "net/feature.h"
 #include "net/link.h"
 #include "net/netns.h"
-#include "net/nft.h"
+#include "net/netfilter.h"
 #include "net/nl.h"
 #include "net/route.h"
 #include "net/tc.h"
@@ -209,7 +209,7 @@ static int build_container(const struct bench *bench)
 	rc = rc ? rc : route_add(bench->container.nl, ANY, 0, GATEWAY, 0);
 	if (rc || !bench->path->conntrack)
 		return rc;
-	rc = nft_load(bench->host.fd, CONNTRACK_RULES);
+	rc = netfilter_load(bench->host.fd, CONNTRACK_RULES);
 	/* After the rules, as loading them loads conntrack, which has the sysctl. */
 	return rc ? rc : netns_sysctl_write(bench->host.fd, CONNTRACK_CHECKSUM, "0");
 }
