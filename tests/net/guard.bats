@@ -16,7 +16,7 @@ setup() {
 	start_guard_world 120
 }
 
-# mark NS|- DEV DIRECTION PROGRAM PRIORITY: from now on
+# mark NS|- DEV DIRECTION PROGRAM PRIORITY: attaches the program for the rest of the test
 mark() {
 	local in=()
 	[ -x "$MARK" ] || skip "no $MARK (make toolbox)"
@@ -24,7 +24,7 @@ mark() {
 	world "${in[@]}" "$MARK" "${@:2}" 2>"$WORK/why" || skip "$(cat "$WORK/why")"
 }
 
-# statement NS|- DEV: the veth end does what veth did before Linux 4.4, by the lab's program
+# statement NS|- DEV: makes the veth end do what veth did before Linux 4.4, by the lab's program
 statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 
 # ---- Finding a mitigation ------------------------------------------------------------------------
@@ -202,7 +202,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: of several containers only the one that delivers damage is changed" {
+@test "guard: of several containers, it changes only the one that delivers damage" {
 	build routed
 	world bash -euc '. "$0"
 		space D
@@ -410,7 +410,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: containers that are gone, and an earlier boot, do not count as drift" {
+@test "guard: deleted containers, and records of an earlier boot, are not drift" {
 	build routed
 	vouch veth - v0
 	apply 0
@@ -435,7 +435,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	stop veth
 }
 
-@test "guard: a namespace that only a descriptor keeps alive is restored, too" {
+@test "guard: revert also restores a namespace that only a descriptor keeps alive" {
 	build routed
 	vouch veth - v0
 	apply 0

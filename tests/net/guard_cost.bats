@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # `truesum guard cost`: every row is measured, or says why not. Mitigations that must cost something
-# do, the others do not. Nothing is left behind. On a shared machine figures drift, so the bounds are
-# wide.
+# do, the others do not. Nothing is left behind. On a shared machine figures drift, so the bounds
+# are wide.
 # shellcheck disable=SC2016,SC2154 # the scripts expand in the world, not here; bats sets stderr
 
 bats_require_minimum_version 1.5.0
