@@ -12,8 +12,9 @@ setup() {
 	export OUT="$BATS_TEST_TMPDIR"
 }
 
-# Runs its argument as a script in a fresh namespace. There: `receive [OPTION]...` starts recv and
-# waits until it listens, `received` waits for its end, shows its output and returns its exit code.
+# Runs its argument as a script in a fresh namespace. In the script, `receive [OPTION]...` starts
+# recv and waits until it listens; `received` waits until recv ends, prints its output and returns
+# its exit code.
 lab() {
 	unshare -n bash -c '
 		ip link set lo up
@@ -59,7 +60,7 @@ lab() {
 	[[ "$output" == *"2 intact"* ]]
 }
 
-@test "UDP over IPv4 and IPv6 ends by silence" {
+@test "UDP over IPv4 and IPv6: recv ends after a silence" {
 	for host in 127.0.0.1 ::1; do
 		run lab 'receive --udp --json --idle 200ms
 			"$TRUESUM" send --udp -q -n 12 -i 10ms '$host' $PORT >"$OUT/send"; received'
@@ -69,7 +70,7 @@ lab() {
 	done
 }
 
-@test "UDP: a lost datagram and a doubled one are no damage" {
+@test "UDP: a lost and a duplicated datagram do not count as damage" {
 	run lab 'receive --udp --json --idle 300ms
 		exec 9>/dev/udp/127.0.0.1/$PORT
 		for k in 0 1 2 3 4 6 6 7 8; do
@@ -91,7 +92,7 @@ lab() {
 	[[ "$output" == *"3 intact"* ]]
 }
 
-@test "--no-check is refused where a checksum is compulsory" {
+@test "--no-check is refused if the protocol requires a checksum" {
 	run lab '"$TRUESUM" send --udp --no-check ::1 $PORT'
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"needs IPv4"* ]]
@@ -149,7 +150,7 @@ lab() {
 		.wrong_by_bit[5] == 16 and .bits_1_to_0 == 16 and .bits_0_to_1 == 0' <<<"$output"
 }
 
-@test "UDP: gaps are counted, a damaged counter is not taken for one" {
+@test "UDP: gaps are counted; a damaged counter does not look like a gap" {
 	run lab 'receive --udp --json --idle 400ms
 		for line in "$LETTERS 0" "$LETTERS 1" "$LETTERS 5" "$LETTERS 6" "$LETTERS 3" "$LETTERS 8" \
 			"aaaaaaa!${LETTERS:8} 9"; do
@@ -170,13 +171,13 @@ lab() {
 		.damaged == 2 and .intact == 6' <<<"$output"
 }
 
-@test "somebody else's traffic is reported as such, within bounds" {
+@test "traffic of another program is reported as such, with limited output" {
 	run lab 'receive; printf "GET / HTTP/1.1\r\nHost: a.very.long.name.example\r\nAccept: */*\r\n\r\n" |
 		nc -N 127.0.0.1 $PORT; received'
 	[ "$status" -eq 3 ]
 	[[ "$output" == *'"GET / HTTP/1.1··Host'* ]]
 	[[ "$output" == *"does not send messages of"* ]]
-	# Endless and binary: it gives up early and prints little of it, nothing unprintable.
+	# Endless binary data: recv gives up early, and prints little of it and nothing unprintable.
 	run lab 'receive; head -c 50000000 /dev/zero | nc -N 127.0.0.1 $PORT; received'
 	[ "$status" -eq 3 ]
 	[ "${#lines[@]}" -lt 12 ]
@@ -193,7 +194,7 @@ lab() {
 	[[ "$output" == *"3 intact"* ]]
 }
 
-@test "a message cut short is missing, not damaged" {
+@test "a message that is cut off is missing, not damaged" {
 	run lab 'receive; printf "$LETTERS 0\n$LETTERS" | nc -N 127.0.0.1 $PORT; received'
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"cut short"* ]]
@@ -213,7 +214,7 @@ lab() {
 	[[ "$output" == *"closed the connection after"* ]]
 }
 
-@test "port in use, connection refused, datagrams refused, nobody comes" {
+@test "port in use, connection refused, datagrams refused, no connection" {
 	run lab 'receive; code=0; "$TRUESUM" recv $PORT || code=$?; kill $receiver; wait; exit $code'
 	[ "$status" -eq 3 ]
 	[[ "$output" == *"TCP port 5555 is in use"* ]]

@@ -14,13 +14,14 @@ source "$BATS_TEST_DIRNAME/../skip.bash"
 setup_file() {
 	[ "$(uname -m)" = x86_64 ] || { skip_file "kernel-lab: only for x86-64 so far" && return; }
 	[ "$(id -u)" = 0 ] || { skip_file "kernel-lab: needs root" && return; }
-	# A sanitizer's run time makes the guest several times slower, and finds nothing there that the lab's own tests do not.
+	# Sanitizers make the guest several times slower, and find nothing more than in the lab's
+	# own tests.
 	[[ $TRUESUM != */san/* ]] || { skip_file "kernel-lab: run with the plain build" && return; }
 	local packages said code=0
 	read -ra packages <<<"$(make -s kernel-lab-packages)"
 	said=$(tools/install-packages "${packages[@]}" 2>&1) ||
 		{ skip_file "kernel-lab: no packages: $(tail -n 1 <<<"$said")" && return; }
-	# 3: the kernel's packages can't be had. Anything else that goes wrong is a failure.
+	# 3: the kernel's packages are not available. Any other error is a failure.
 	said=$(kernel/lab --prepare 2>&1) || code=$?
 	[ "$code" != 3 ] || { skip_file "$(tail -n 1 <<<"$said")" && return; }
 	echo "$said"

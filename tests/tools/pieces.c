@@ -87,7 +87,7 @@ void datagram_piece(struct datagram *datagram, struct packet *packet, struct rng
 	datagram->waiting++;
 }
 
-static void tell(struct packet *packet, const struct packet *whole, bool lost)
+static void judge_datagram(struct packet *packet, const struct packet *whole, bool lost)
 {
 	const struct covered *cover = &whole->cover[0];
 	enum truth is;
@@ -125,5 +125,5 @@ void datagram_send(struct packet *packet)
 		return;
 	packet->hurt = datagram->hurt;
 	if (packet->expect != EXPECT_BAD)
-		tell(packet, &datagram->whole, datagram->lost);
+		judge_datagram(packet, &datagram->whole, datagram->lost);
 }

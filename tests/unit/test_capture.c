@@ -64,7 +64,7 @@ static void write_file(const void *bytes, size_t len)
 	assert_int_equal(fclose(file), 0);
 }
 
-static struct capture *open_it(const char *name)
+static struct capture *open_input(const char *name)
 {
 	struct capture *capture;
 
@@ -107,7 +107,7 @@ static void test_plain(void **state)
 
 	(void)state;
 	write_file(data, LEN);
-	capture = open_it(path);
+	capture = open_input(path);
 	assert_true(capture_mapped(capture));
 	assert_string_equal(capture_compression(capture), "none");
 	assert_string_equal(capture_name(capture), path);
@@ -203,7 +203,7 @@ static void assert_packed(size_t len, const char *name)
 	uint64_t done, total;
 
 	write_file(packed, len);
-	capture = open_it(path);
+	capture = open_input(path);
 	assert_false(capture_mapped(capture));
 	assert_string_equal(capture_compression(capture), name);
 	assert_twice(capture);
@@ -287,7 +287,7 @@ static void test_damaged(void **state)
 	assert_int_equal(assert_broken(packed, len + 4, 4096, "the zstd data is damaged"), LEN);
 }
 
-static void test_never_backwards(void **state)
+static void test_cannot_seek_back(void **state)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
 	const uint8_t *bytes;
@@ -341,7 +341,7 @@ static void assert_piped(const uint8_t *bytes, size_t len, const char *name)
 	const uint8_t *out;
 	size_t got;
 
-	capture = open_it("-");
+	capture = open_input("-");
 	assert_string_equal(capture_name(capture), "standard input");
 	assert_string_equal(capture_compression(capture), name);
 	assert_false(capture_mapped(capture));
@@ -370,7 +370,7 @@ static void test_pipe_not_kept(void **state)
 
 	(void)state;
 	setenv("TMPDIR", "/nonexistent", 1);
-	capture = open_it("-");
+	capture = open_input("-");
 	assert_data(capture);
 	assert_int_equal(capture_rewind(capture), -ENOENT);
 	assert_non_null(strstr(fail_text(), "standard input a second time"));
@@ -386,7 +386,7 @@ static void test_pipe_read_once(void **state)
 	int before = pipe_in(data, LEN);
 
 	(void)state;
-	capture = open_it("-");
+	capture = open_input("-");
 	capture_read_once(capture);
 	assert_int_equal(capture_rewind(capture), 0);
 	assert_data(capture);
@@ -406,7 +406,7 @@ static void test_pipe_kept_in_part(void **state)
 	limit = (struct rlimit){ LEN / 2, old.rlim_max };
 	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &limit);
-	capture = open_it("-");
+	capture = open_input("-");
 	assert_data(capture);
 	setrlimit(RLIMIT_FSIZE, &old);
 	assert_int_equal(capture_rewind(capture), -EFBIG);
@@ -424,13 +424,13 @@ static void test_redirected(void **state)
 	assert_int_equal(write(fd, data, LEN), LEN);
 	dup2(fd, STDIN_FILENO);
 	lseek(STDIN_FILENO, 2, SEEK_SET);
-	capture = open_it("-");
+	capture = open_input("-");
 	assert_false(capture_mapped(capture));
 	assert_twice(capture);
 	capture_cleanup(&capture);
 	write_file(data, LEN);
 	lseek(STDIN_FILENO, 0, SEEK_SET);
-	capture = open_it("-");
+	capture = open_input("-");
 	assert_true(capture_mapped(capture));
 	assert_twice(capture);
 	capture_cleanup(&capture);
@@ -447,7 +447,7 @@ static void assert_shrinks(size_t to)
 	size_t len;
 
 	write_file(data, LEN);
-	capture = open_it(path);
+	capture = open_input(path);
 	assert_int_equal(capture_bytes(capture, 0, LEN, &bytes, &len), 0);
 	assert_null(capture_error(capture));
 	assert_int_equal(truncate(path, (off_t)to), 0);
@@ -476,7 +476,7 @@ static void assert_bus_error_kills(bool sent)
 
 	if (!child) {
 		struct rlimit none = { 0, 0 };
-		struct capture *capture = open_it(path);
+		struct capture *capture = open_input(path);
 
 		setrlimit(RLIMIT_CORE, &none);
 		signal(SIGALRM, SIG_DFL);
@@ -517,7 +517,7 @@ static void test_memory_is_bounded(void **state)
 		assert_int_equal(gzwrite(file, zeros, sizeof(zeros)), sizeof(zeros));
 	gzclose(file);
 	getrusage(RUSAGE_SELF, &before);
-	capture = open_it(path);
+	capture = open_input(path);
 	do {
 		assert_int_equal(capture_bytes(capture, at, 65536, &bytes, &len), 0);
 		at += len;
@@ -535,7 +535,7 @@ int main(void)
 		cmocka_unit_test(test_compressed),
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_never_backwards),
+		cmocka_unit_test(test_cannot_seek_back),
 		cmocka_unit_test(test_pipes),
 		cmocka_unit_test(test_pipe_not_kept),
 		cmocka_unit_test(test_pipe_read_once),

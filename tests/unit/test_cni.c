@@ -119,7 +119,7 @@ static const struct {
 	  MITIGATION_BIT(MITIGATION_RX_OFF) | MITIGATION_BIT(MITIGATION_RESET) },
 };
 
-static void orders_are_read(void **state)
+static void ordered_mitigations_are_read(void **state)
 {
 	char text[400];
 
@@ -133,7 +133,7 @@ static void orders_are_read(void **state)
 	}
 }
 
-static void devices_are_those_in_the_sandbox(void **state)
+static void only_devices_in_the_sandbox_count(void **state)
 {
 	_cleanup_(cni_request_release) struct cni_request some = { 0 }, none = { 0 };
 	const char *name[CNI_DEVICES_MAX];
@@ -164,7 +164,7 @@ static const char *const addresses[][3] = {
 	{ "1.1.0", "{\"address\":\"fd00::2/64\"}", "{\"address\":\"fd00::2/64\"}" },
 };
 
-static void results_have_the_version_s_form(void **state)
+static void results_in_each_version(void **state)
 {
 	char text[400];
 
@@ -190,7 +190,7 @@ static void results_have_the_version_s_form(void **state)
 	}
 }
 
-static void errors_have_the_specification_s_form(void **state)
+static void errors_as_specified(void **state)
 {
 	struct cni_error error = { .version = "1.0.0" };
 	json_t *composed, *expected;
@@ -267,10 +267,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_understood_or_refused),
-		cmocka_unit_test(orders_are_read),
-		cmocka_unit_test(devices_are_those_in_the_sandbox),
-		cmocka_unit_test(results_have_the_version_s_form),
-		cmocka_unit_test(errors_have_the_specification_s_form),
+		cmocka_unit_test(ordered_mitigations_are_read),
+		cmocka_unit_test(only_devices_in_the_sandbox_count),
+		cmocka_unit_test(results_in_each_version),
+		cmocka_unit_test(errors_as_specified),
 		cmocka_unit_test(valid_attachments),
 		cmocka_unit_test(states_of_containers),
 	};

@@ -96,7 +96,7 @@ static void expect_damage(const struct frame *frame, size_t first, size_t len)
 	assert_int_equal(after.bits, len);
 }
 
-static void expect_passed_over(const struct frame *frame)
+static void expect_unchanged(const struct frame *frame)
 {
 	struct corrupt_state after;
 	size_t at;
@@ -120,7 +120,7 @@ static void test_tcp_header_too_short(void **state)
 	for (uint8_t words = 0; words < 5; words++) {
 		const struct frame frame = tcp_of(words);
 
-		expect_passed_over(&frame);
+		expect_unchanged(&frame);
 	}
 }
 
@@ -134,15 +134,15 @@ static void test_udp_payload_without_padding(void **state)
 	expect_damage(&padded, ETHERNET + V4 + UDP, 5);
 }
 
-static void test_udp_length_of_no_datagram(void **state)
+static void test_udp_length_that_does_not_fit(void **state)
 {
 	const struct frame zero = udp_of(0), shorter = udp_of(UDP - 1),
 			   longer = udp_of(UDP + PAYLOAD + 1);
 
 	(void)state;
-	expect_passed_over(&zero);
-	expect_passed_over(&shorter);
-	expect_passed_over(&longer);
+	expect_unchanged(&zero);
+	expect_unchanged(&shorter);
+	expect_unchanged(&longer);
 }
 
 int main(void)
@@ -151,7 +151,7 @@ int main(void)
 		cmocka_unit_test(test_tcp_payload),
 		cmocka_unit_test(test_tcp_header_too_short),
 		cmocka_unit_test(test_udp_payload_without_padding),
-		cmocka_unit_test(test_udp_length_of_no_datagram),
+		cmocka_unit_test(test_udp_length_that_does_not_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

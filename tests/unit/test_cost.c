@@ -48,7 +48,7 @@ static void median_is_in_the_middle(void **state)
 	assert_true(isnan(cost_estimate(one, 0).median));
 }
 
-static void range_is_that_of_the_binomial_tables(void **state)
+static void range_agrees_with_binomial_tables(void **state)
 {
 	/* The ranks of the 99 % interval, from tables of the sign test. */
 	static const struct {
@@ -111,7 +111,7 @@ static void range_shrinks_with_more_values(void **state)
 /*
  * 2,000 samples of which half lie below 0: the range misses 0 in about 1 % of the cases, not in 5.
  */
-static void range_holds_what_it_promises(void **state)
+static void range_misses_as_rarely_as_promised(void **state)
 {
 	unsigned int random = 7, missed = 0;
 	double values[41];
@@ -144,7 +144,7 @@ static size_t count_chosen(const struct policy *policy, enum mitigation mitigati
 	return chosen;
 }
 
-static void rows_that_the_policy_means(void **state)
+static void rows_that_the_policy_chooses(void **state)
 {
 	const struct policy nothing = { 0 };
 	struct policy of_kind = { 0 }, of_device = { 0 }, of_nic = { 0 };
@@ -180,11 +180,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(median_is_in_the_middle),
-		cmocka_unit_test(range_is_that_of_the_binomial_tables),
+		cmocka_unit_test(range_agrees_with_binomial_tables),
 		cmocka_unit_test(few_values_give_their_extremes),
 		cmocka_unit_test(range_shrinks_with_more_values),
-		cmocka_unit_test(range_holds_what_it_promises),
-		cmocka_unit_test(rows_that_the_policy_means),
+		cmocka_unit_test(range_misses_as_rarely_as_promised),
+		cmocka_unit_test(rows_that_the_policy_chooses),
 		cmocka_unit_test(first_row_is_the_control),
 	};
 

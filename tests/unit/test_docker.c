@@ -247,7 +247,7 @@ static void test_ask(void **state)
 	assert_true(ms < 500);
 }
 
-static void test_ask_nobody(void **state)
+static void test_no_engine(void **state)
 {
 	struct docker *docker = NULL;
 	char path[200];
@@ -262,7 +262,7 @@ static void test_ask_nobody(void **state)
 	assert_null(docker);
 }
 
-static void test_ask_the_hostile(void **state)
+static void test_hostile_engines(void **state)
 {
 	static const struct {
 		enum manner manner;
@@ -295,7 +295,7 @@ int main(void)
 		cmocka_unit_test(test_names),	   cmocka_unit_test(test_other_answers),
 		cmocka_unit_test(test_long_names), cmocka_unit_test(test_mutations),
 		cmocka_unit_test(test_deep),	   cmocka_unit_test(test_ask),
-		cmocka_unit_test(test_ask_nobody), cmocka_unit_test(test_ask_the_hostile),
+		cmocka_unit_test(test_no_engine),  cmocka_unit_test(test_hostile_engines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,7 @@ static void test_every_flow_is_found_again(void **state)
 	flows_free(flows);
 }
 
-static void test_times_are_those_of_the_damage(void **state)
+static void test_first_and_last_time_of_the_damage(void **state)
 {
 	static const int64_t times[] = { 500, -3, 20 };
 	struct flows *flows;
@@ -118,7 +118,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_flow_is_found_again),
-		cmocka_unit_test(test_times_are_those_of_the_damage),
+		cmocka_unit_test(test_first_and_last_time_of_the_damage),
 		cmocka_unit_test(test_the_worst_come_first),
 	};
 

@@ -296,7 +296,7 @@ static void contradicting(void **state)
  * Senders reuse identifications: the rest of an old datagram does not spoil the new one, but then a
  * wrong sum is no proof of damage.
  */
-static void begun_anew(void **state)
+static void reused_identification(void **state)
 {
 	struct datagram old = { "ip4 udp", 3000, 1480, 77 }, new = { "ip4 icmp", 3000, 1480, 77 };
 	struct fragments *fragments = new_fragments(4);
@@ -406,7 +406,7 @@ static void without_sum(void **state)
 }
 
 /* Unfinished sums, which are rare in fragments, and sums whose header lies in two fragments. */
-static void odd_ones(void **state)
+static void unusual_sums(void **state)
 {
 	static const struct datagram tiny = { "ip4 tcp", 100, 8, 1 },
 				     sctp = { "ip4 sctp", 100, 8, 2 };
@@ -508,13 +508,20 @@ static void first_fragment(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(any_order),	  cmocka_unit_test(twice),
-		cmocka_unit_test(interleaved),	  cmocka_unit_test(damaged),
-		cmocka_unit_test(damaged_header), cmocka_unit_test(contradicting),
-		cmocka_unit_test(begun_anew),	  cmocka_unit_test(evicted),
-		cmocka_unit_test(many_pieces),	  cmocka_unit_test(without_sum),
-		cmocka_unit_test(odd_ones),	  cmocka_unit_test(cut_by_capture),
-		cmocka_unit_test(refused),	  cmocka_unit_test(first_fragment),
+		cmocka_unit_test(any_order),
+		cmocka_unit_test(twice),
+		cmocka_unit_test(interleaved),
+		cmocka_unit_test(damaged),
+		cmocka_unit_test(damaged_header),
+		cmocka_unit_test(contradicting),
+		cmocka_unit_test(reused_identification),
+		cmocka_unit_test(evicted),
+		cmocka_unit_test(many_pieces),
+		cmocka_unit_test(without_sum),
+		cmocka_unit_test(unusual_sums),
+		cmocka_unit_test(cut_by_capture),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(first_fragment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,7 +210,7 @@ static size_t space_of(const struct inventory *inventory, const struct container
 	return space;
 }
 
-static void test_who_is_there(void **state)
+static void test_namespaces_and_processes(void **state)
 {
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	const struct space *web, *db, *blue;
@@ -367,7 +367,7 @@ static void test_xdp(void **state)
 }
 
 /* Devices that appeared after the inventory was taken, and their peers' namespaces. */
-static void test_look_again(void **state)
+static void test_later_devices(void **state)
 {
 	_cleanup_(inventory_release) struct inventory former = { 0 }, inventory = { 0 };
 	size_t blue = 0;
@@ -383,7 +383,7 @@ static void test_look_again(void **state)
 	assert_string_equal(leads_to(&inventory, &inventory.space[blue], "late"), "host/late");
 }
 
-static void test_names_that_lead_nowhere(void **state)
+static void test_dead_names(void **state)
 {
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 	size_t n = 7;
@@ -498,13 +498,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_choice_of_name),
-		cmocka_unit_test(test_who_is_there),
+		cmocka_unit_test(test_namespaces_and_processes),
 		cmocka_unit_test(test_pod),
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_xdp),
-		cmocka_unit_test(test_look_again),
-		cmocka_unit_test(test_names_that_lead_nowhere),
+		cmocka_unit_test(test_later_devices),
+		cmocka_unit_test(test_dead_names),
 		cmocka_unit_test(test_containers),
 		cmocka_unit_test(test_engine),
 	};

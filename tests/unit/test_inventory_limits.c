@@ -203,7 +203,7 @@ static void plug_and_unplug(void)
 	}
 }
 
-static void test_while_all_changes(void **state)
+static void test_concurrent_changes(void **state)
 {
 	double end = seconds() + 1.5;
 	pid_t children[3];
@@ -330,7 +330,7 @@ int main(void)
 		cmocka_unit_test(test_without_privilege),
 		cmocka_unit_test(test_without_proc),
 		cmocka_unit_test(test_with_few_descriptors),
-		cmocka_unit_test(test_while_all_changes),
+		cmocka_unit_test(test_concurrent_changes),
 		cmocka_unit_test(test_equal_pairs),
 		cmocka_unit_test(test_thousand),
 	};

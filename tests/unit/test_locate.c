@@ -277,7 +277,7 @@ static void truncated_at_every_length(void **state)
 		assert_error(&frame, len, -EBADMSG);
 }
 
-static void lying_lengths(void **state)
+static void wrong_lengths(void **state)
 {
 	struct frame frame = { .len = 0 };
 
@@ -365,7 +365,7 @@ int main(void)
 		cmocka_unit_test(vxlan_inner),
 		cmocka_unit_test(vxlan_outer),
 		cmocka_unit_test(truncated_at_every_length),
-		cmocka_unit_test(lying_lengths),
+		cmocka_unit_test(wrong_lengths),
 		cmocka_unit_test(others_and_fragments),
 	};
 

@@ -69,7 +69,7 @@ static void test_round_trip(void **state)
 	assert_non_null(strstr(fail_text(), "6.1.0-unheard"));
 }
 
-static void test_an_empty_one(void **state)
+static void test_empty_policy(void **state)
 {
 	struct policy policy = { 0 }, read;
 
@@ -79,7 +79,7 @@ static void test_an_empty_one(void **state)
 	assert_int_equal(read.kind_count + read.device_count + read.host, 0);
 }
 
-static void test_too_much(void **state)
+static void test_too_many_rows(void **state)
 {
 	struct policy policy = { 0 };
 	char name[16];
@@ -153,7 +153,7 @@ static void test_broken_files(void **state)
 	assert_true(policy_write("/nonexistent/policy.json", &policy) < 0);
 }
 
-static void test_ends(void **state)
+static void test_which_kinds_are_ends(void **state)
 {
 	(void)state;
 	assert_true(policy_is_end("veth"));
@@ -167,9 +167,9 @@ static void test_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_an_empty_one),
-		cmocka_unit_test(test_too_much),   cmocka_unit_test(test_broken_files),
-		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_round_trip),	     cmocka_unit_test(test_empty_policy),
+		cmocka_unit_test(test_too_many_rows),	     cmocka_unit_test(test_broken_files),
+		cmocka_unit_test(test_which_kinds_are_ends),
 	};
 
 	return cmocka_run_group_tests(tests, make_file, remove_file);

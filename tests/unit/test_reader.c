@@ -76,7 +76,7 @@ static size_t gzip_of(const struct file *file, uint8_t *out, size_t room)
 }
 
 /* Mapped, and as a stream through buffers of many sizes, plain and compressed. */
-static void assert_everyhow(const struct file *file, const char *format)
+static void assert_read_all_ways(const struct file *file, const char *format)
 {
 	static const size_t rooms[] = { 0, 1, 2, 3, 16, 100, 1530, 4096, 1 << 20 };
 	static uint8_t packed[1 << 18];
@@ -110,9 +110,9 @@ static void test_same_packets(void **state)
 		for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
 			_cleanup_file_ struct file file = pcap_of(variants[i].magic, big);
 
-			assert_everyhow(&file, variants[i].name);
+			assert_read_all_ways(&file, variants[i].name);
 		}
-		assert_everyhow(&ng, "pcapng");
+		assert_read_all_ways(&ng, "pcapng");
 	}
 }
 

@@ -96,7 +96,7 @@ static unsigned int filters(void)
 	return count;
 }
 
-static void test_put_on_twice_and_taken_back(void **state)
+static void test_protect_twice_and_revert(void **state)
 {
 	const uint32_t both = RX_OFF | RESET;
 	struct mitigator mitigator = MITIGATOR_INIT;
@@ -188,7 +188,7 @@ static void test_undo_to(void **state)
 	mitigate_release(&mitigator);
 }
 
-static void test_a_trial_takes_back_its_own_only(void **state)
+static void test_a_trial_undoes_only_its_own_changes(void **state)
 {
 	const struct space space = { .own = true, .fd = -1, .name = "host" };
 	struct mitigator mitigator = MITIGATOR_INIT;
@@ -365,11 +365,11 @@ static void test_a_device_that_is_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_put_on_twice_and_taken_back),
+		cmocka_unit_test(test_protect_twice_and_revert),
 		cmocka_unit_test(test_drift_keeps_the_first_value),
 		cmocka_unit_test(test_what_was_off_before_stays_off),
 		cmocka_unit_test(test_undo_to),
-		cmocka_unit_test(test_a_trial_takes_back_its_own_only),
+		cmocka_unit_test(test_a_trial_undoes_only_its_own_changes),
 		cmocka_unit_test(test_a_sysctl_of_the_host),
 		cmocka_unit_test(test_another_boot_and_another_namespace),
 		cmocka_unit_test(test_a_broken_record),

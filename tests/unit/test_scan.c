@@ -183,7 +183,7 @@ static void one_by_one(const char *path, struct scan *scan, struct frames *frame
 
 static const struct scan_plan PLAN;
 
-static void test_threads_find_what_is_there(void **state)
+static void test_threads_find_all_damage(void **state)
 {
 	static struct frames frames;
 	struct fixture f;
@@ -230,7 +230,7 @@ static void test_threads_find_what_is_there(void **state)
 	unlink(f.path);
 }
 
-static void test_a_break_ends_it_for_all_threads(void **state)
+static void test_a_broken_capture_ends_all_threads(void **state)
 {
 	static struct frames frames;
 	const off_t cuts[] = { 24, 30, 2000, 3000001, 5000000, 8388608 };
@@ -264,7 +264,7 @@ static void test_a_break_ends_it_for_all_threads(void **state)
 
 static uint64_t told, total_told;
 
-static void tell(void *owner, uint64_t done, uint64_t total, uint64_t damaged)
+static void on_progress(void *owner, uint64_t done, uint64_t total, uint64_t damaged)
 {
 	(void)owner;
 	(void)damaged;
@@ -275,7 +275,7 @@ static void tell(void *owner, uint64_t done, uint64_t total, uint64_t damaged)
 
 static void test_progress_ends_at_the_end(void **state)
 {
-	const struct pass_watch watch = { .tell = tell };
+	const struct pass_watch watch = { .tell = on_progress };
 	const struct scan_plan plan = { .watch = &watch };
 	struct fixture f;
 	struct scan scan;
@@ -296,8 +296,8 @@ static void test_progress_ends_at_the_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_threads_find_what_is_there),
-		cmocka_unit_test(test_a_break_ends_it_for_all_threads),
+		cmocka_unit_test(test_threads_find_all_damage),
+		cmocka_unit_test(test_a_broken_capture_ends_all_threads),
 		cmocka_unit_test(test_progress_ends_at_the_end),
 	};
 

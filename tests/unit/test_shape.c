@@ -107,7 +107,7 @@ static void test_every_width_is_recognised(void **state)
 	}
 }
 
-static void test_what_is_no_line(void **state)
+static void test_chance_is_no_data_line(void **state)
 {
 	struct shape shape = { 0 };
 	struct shape_line line = { .stride = 99 };
@@ -133,7 +133,7 @@ int main(void)
 		cmocka_unit_test(test_equal_bytes_change_nothing),
 		cmocka_unit_test(test_the_original_fault),
 		cmocka_unit_test(test_every_width_is_recognised),
-		cmocka_unit_test(test_what_is_no_line),
+		cmocka_unit_test(test_chance_is_no_data_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,7 @@ static size_t wrap(const struct row *row, uint8_t damage, uint8_t frame[SIZE])
 	return len;
 }
 
-static size_t head_of(const struct row *row)
+static size_t outer_head_len(const struct row *row)
 {
 	return row->family == AF_INET ? TUNNEL_HEAD_V4 : TUNNEL_HEAD_V6;
 }
@@ -100,10 +100,10 @@ static void test_layout(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		uint8_t frame[SIZE], inner[SIZE];
 		size_t len = wrap(&rows[i], 0, frame), inner_len = make_inner(inner);
-		const uint8_t *vxlan = frame + head_of(&rows[i]) - 8, *udp = vxlan - 8;
+		const uint8_t *vxlan = frame + outer_head_len(&rows[i]) - 8, *udp = vxlan - 8;
 		static const uint8_t want[8] = { 0x08, 0, 0, 0, 0x12, 0x34, 0x56, 0 };
 
-		assert_int_equal(len, head_of(&rows[i]) + inner_len);
+		assert_int_equal(len, outer_head_len(&rows[i]) + inner_len);
 		assert_memory_equal(frame, outer_mac[1], 6);
 		assert_memory_equal(frame + 6, outer_mac[0], 6);
 		assert_memory_equal(vxlan, want, sizeof(want));
@@ -150,7 +150,7 @@ static void test_open(void **state)
 
 		/* Ethernet's padding is not the inner frame's. */
 		assert_int_equal(tunnel_open(frame, len + 9, rows[i].port, &back, &at, &at_len), 0);
-		assert_int_equal(at, head_of(&rows[i]));
+		assert_int_equal(at, outer_head_len(&rows[i]));
 		assert_int_equal(at_len, inner_len);
 		assert_int_equal(back.family, there.family);
 		assert_memory_equal(back.src, there.dst, 16);
@@ -253,7 +253,7 @@ static void test_judge(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		uint8_t frame[SIZE];
-		size_t len = wrap(&rows[i], 0, frame), vni = head_of(&rows[i]) - 4;
+		size_t len = wrap(&rows[i], 0, frame), vni = outer_head_len(&rows[i]) - 4;
 		struct packet_judgement judged;
 
 		judge(&rows[i], frame, len, &judged);

@@ -406,7 +406,7 @@ static void link_contradictions(void **state)
 }
 
 /* A pseudowire, a tunnel's port and an ICMP error may contain anything. */
-static void not_looked_into(void **state)
+static void unknown_contents(void **state)
 {
 	uint8_t *data;
 
@@ -476,7 +476,7 @@ static void truncated(void **state)
 }
 
 /* RFC 6935: the outer header of a tunnel may have no checksum. */
-static void udp6_without(void **state)
+static void udp6_without_checksum(void **state)
 {
 	static const uint16_t ports[] = { 2152, 4754, 4789, 4790, 6081, 6635, 8472 };
 	uint8_t *data = built("ip6 udp0 23", 0);
@@ -493,14 +493,21 @@ static void udp6_without(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(unfinished),	       cmocka_unit_test(zero_fields),
-		cmocka_unit_test(super_packets),       cmocka_unit_test(no_total_length),
-		cmocka_unit_test(jumbograms),	       cmocka_unit_test(local_offload),
-		cmocka_unit_test(both_unfinished),     cmocka_unit_test(udp_lengths),
-		cmocka_unit_test(udplite_coverage),    cmocka_unit_test(contradictions),
-		cmocka_unit_test(link_contradictions), cmocka_unit_test(not_looked_into),
-		cmocka_unit_test(too_many_layers),     cmocka_unit_test(truncated),
-		cmocka_unit_test(udp6_without),
+		cmocka_unit_test(unfinished),
+		cmocka_unit_test(zero_fields),
+		cmocka_unit_test(super_packets),
+		cmocka_unit_test(no_total_length),
+		cmocka_unit_test(jumbograms),
+		cmocka_unit_test(local_offload),
+		cmocka_unit_test(both_unfinished),
+		cmocka_unit_test(udp_lengths),
+		cmocka_unit_test(udplite_coverage),
+		cmocka_unit_test(contradictions),
+		cmocka_unit_test(link_contradictions),
+		cmocka_unit_test(unknown_contents),
+		cmocka_unit_test(too_many_layers),
+		cmocka_unit_test(truncated),
+		cmocka_unit_test(udp6_without_checksum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,13 +143,13 @@ static void test_tshark_reads_it(void **state)
 	unlink(path);
 }
 
-static void test_writes_nothing_over(void **state)
+static void test_overwrites_no_file(void **state)
 {
 	struct writer *writer = new_writer(), *second;
 	FILE *file;
 
 	(void)state;
-	file = fopen(path, "w"); /* comes in between */
+	file = fopen(path, "w"); /* another program is faster */
 	assert_non_null(file);
 	fputs("precious", file);
 	fclose(file);
@@ -239,7 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads_back),
 		cmocka_unit_test(test_tshark_reads_it),
-		cmocka_unit_test(test_writes_nothing_over),
+		cmocka_unit_test(test_overwrites_no_file),
 		cmocka_unit_test(test_nothing_half_written),
 		cmocka_unit_test(test_no_such_folder),
 		cmocka_unit_test(test_disk_full),
