@@ -3,11 +3,13 @@
 #include "pcap/pass.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/trace.h"
 #include "packet/fragments.h"
 
 #define DATAGRAMS_MAX 16384 /* that wait for fragments at the same time */
@@ -155,5 +157,7 @@ int pass_run(struct capture *capture, const struct pass *pass, struct pass_end *
 		return rc;
 	tell(&running);
 	describe_end(&running, ret_end);
+	trace("pcap", "a pass over %" PRIu64 " packets of a %s capture%s%s", ret_end->packets,
+	      ret_end->format, *ret_end->broken_why ? ": " : "", ret_end->broken_why);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "pcap/scan.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/trace.h"
 #include "packet/fragments.h"
 #include "sum/csum.h"
 
@@ -487,6 +489,7 @@ static int read_again(const struct pool *pool, struct slot *slot, uint64_t index
 {
 	int rc;
 
+	trace("pcap", "piece %" PRIu64 " began at a wrong guess: it is read again", index);
 	piece_clear(&slot->piece);
 	reader_free(TAKE_PTR(slot->reader));
 	rc = reader_part(before, 0, piece_end(pool, index), &slot->reader);
@@ -576,6 +579,7 @@ static int scan_with_threads(struct merger *merger, const struct reader *first, 
 		piece_clear(&pool.slots[i].piece);
 	while (started < threads && !pthread_create(&running[started], NULL, run_thread, &pool))
 		started++;
+	trace("pcap", "%u threads read %" PRIu64 " bytes in pieces", started, bytes);
 	rc = started ? merge_all(&pool, merger) : -EAGAIN;
 	stop(&pool, running, started);
 	return rc;
