@@ -170,7 +170,7 @@ $(foreach machine,$(MACHINES),$(eval $(call portable_rules,$(machine))))
 
 # Only the parsers, built with sanitizers and coverage.
 FUZZED    := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(PURE) $(wildcard src/pcap/*.c src/diff/*.c) \
-	     $(addprefix src/guard/,start/cni.c start/oci.c catalog.c) $(addprefix src/base/,term.c array.c vocabulary.c trace.c))
+	     $(addprefix src/guard/,start/cni.c start/oci.c catalog.c) $(addprefix src/base/,term.c array.c vocabulary.c))
 FUZZ_SAN  := -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_CC    = $(CLANG) -std=gnu17 -g -O1 -D_GNU_SOURCE -Isrc -pthread -MMD -MP $(FUZZ_SAN)
 
