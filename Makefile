@@ -75,7 +75,7 @@ help:
 	@echo 'make mass     ten million generated packets: no false alarm, nothing missed'
 	@echo 'make kernel-lab  the lab on real kernels with and without the 2016 statement (docs/kernel.md)'
 	@echo 'make install  install program, man page, completions and service under PREFIX ($(PREFIX))'
-	@echo 'make man      renew what the man page has from tables: JSON keys, lists of names'
+	@echo 'make man      update the parts of the man page that come from tables: JSON keys, lists of names'
 	@echo 'make clean    remove build/'
 
 all: $(PROG)

@@ -374,7 +374,7 @@ start_reader() {
 	[ "${#lines[@]}" = 1 ]
 }
 
-@test "audit --dot: a graph that Graphviz reads, whatever the names of devices are" {
+@test "audit --dot: a graph that Graphviz reads, with any device names" {
 	host ip link add 'a"b\c' type dummy 2>/dev/null || host ip link add 'a"b\c' type bridge
 	run -0 host "$TRUESUM" audit --dot
 	echo "$output"

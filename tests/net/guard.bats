@@ -341,7 +341,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	unchanged
 }
 
-@test "guard: a filter that somebody removed is reported, and put on again" {
+@test "guard: a filter that another program removed is reported, and put on again" {
 	build routed
 	vouch veth - v0
 	state >"$WORK/before"

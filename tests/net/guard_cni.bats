@@ -51,7 +51,7 @@ protected() {
 	if [ "$2" = yes ]; then filters | grep -q tsum_reset; else [ -z "$(filters)" ]; fi
 }
 
-@test "VERSION: lists the supported versions, whatever version is asked with" {
+@test "VERSION: lists the supported versions, no matter which version the request has" {
 	ours VERSION <<<'{"cniVersion": "1.0.0"}'
 	[ "$status" = 0 ]
 	jq -e '.cniVersion == "1.0.0" and (.supportedVersions | contains(["0.3.0", "0.3.1", "0.4.0", "1.0.0"]))' <<<"$output"

@@ -243,7 +243,7 @@ lying() {
 	like_lab ipvlan "--via nic"
 }
 
-@test "probe: the host itself verifies, whatever its containers' veths do" {
+@test "probe: the host itself verifies, no matter what its containers' veths do" {
 	build routed
 	vouch veth - v0
 	probe -p 1
@@ -400,7 +400,7 @@ refuses() {
 	[ "$status" = 2 ]
 }
 
-@test "probe: a process that ended meanwhile, and a namespace that vanishes while it is probed" {
+@test "probe: a process that ends before the probe, and a namespace that vanishes during it" {
 	build routed
 	world bash -c 'sleep 9 & echo $! >"$0/pid"; kill $!; wait' "$WORK" || true
 	refuses 3 "no process $(cat "$WORK/pid")" -p "$(cat "$WORK/pid")"

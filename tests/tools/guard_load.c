@@ -215,7 +215,7 @@ static int latency(unsigned long count)
 		make(&container, i);
 		fd = open_container(&container);
 		heard = listen_in(fd);
-		sleep_until(clock_ns() + 10 * MS); /* a runtime does other things meanwhile */
+		sleep_until(clock_ns() + 10 * MS); /* a runtime does other things here */
 		start = clock_ns();
 		connect_it(&container, i, fd);
 		end = wait_for_protection(fd, heard);

@@ -109,7 +109,8 @@ TOOL == "tcpdump" && /^ *[0-9]+  / {
 }
 TOOL == "tcpdump" { text = text " " $0 }
 
-# Notes each match of a pattern in the text, in order, as bad or good, whichever its words say.
+# Sets their[] to the verdicts, in order, of the pattern's matches in the text; returns their
+# number.
 function words(pattern_of, k,    rest, n, said, i) {
 	rest = text
 	n = 0

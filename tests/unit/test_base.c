@@ -77,7 +77,7 @@ static void test_array_grows(void **state)
 		assert_non_null(added);
 		assert_int_equal(count, i + 1);
 		assert_ptr_equal(added, &array[i]);
-		/* New elements are zeroed, whatever was there. */
+		/* New elements are zeroed, even if the memory was used before. */
 		assert_int_equal(added->number, 0);
 		for (size_t k = 0; k < sizeof(added->fill); k++)
 			assert_int_equal(added->fill[k], 0);

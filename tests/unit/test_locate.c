@@ -195,7 +195,7 @@ static void vlan_tags(void **state)
 	assert_int_equal(place.payload_len, 1);
 }
 
-/* Adds the outer headers of VXLAN around `behind` bytes, which the caller adds. */
+/* Adds the outer headers of VXLAN; `behind` bytes follow, which the caller adds. */
 static void add_vxlan(struct frame *frame, size_t behind)
 {
 	add_ethernet(frame, 0x0800);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The parsers behind command line options, and the table. */
+/* The parsers of command line options, and the table of options. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
