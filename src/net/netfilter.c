@@ -4,9 +4,9 @@
  * connections through ctnetlink.
  *
  * The kernel lists the entries of connections. For IPv4 it filters by destination itself if it can
- * (CTA_FILTER, Linux 5.8), so that few entries of a table of millions reach us. For IPv6 that filter
- * is useless: on 6.18 it omits exactly the entries that it should list. Each entry is then deleted by
- * the tuple with which it was listed.
+ * (CTA_FILTER, Linux 5.8), so that few entries of a table of millions reach us. For IPv6 that
+ * filter is useless: on 6.18 it omits exactly the entries that it should list. Each entry is then
+ * deleted by the tuple with which it was listed.
  */
 #include "net/netfilter.h"
 
