@@ -17,14 +17,16 @@ enum pass_depth {
 	PASS_DATAGRAMS, /* also puts fragments together */
 };
 
-/* A packet. It and the record's data are valid during the visit; data of a mapped capture longer.
+/*
+ * A packet. It and the record's data are valid during the visit. If the capture is mapped, the data
+ * are valid until it is closed.
  */
 struct pass_packet {
 	struct record record;
 	uint64_t frame; /* as Wireshark counts, from 1 */
 	bool link_known; /* false: no layer of the judgement is set, its flow is empty */
-	bool waits; /* a fragment: the datagram's verdict comes with the fragment that completes it
-		     */
+	/* a fragment: the datagram's verdict comes with the fragment that completes it */
+	bool waits;
 	bool completes; /* that fragment: the judgement is the datagram's */
 	struct packet_judgement judgement;
 };
@@ -39,7 +41,9 @@ struct pass_visitor {
 
 /* Told about progress every few thousand packets, and at the end. */
 struct pass_watch {
-	/* Bytes of the file that are done, of how many (0: not known), and damaged packets so far.
+	/*
+	 * Called with the bytes of the file that are done, their total (0: unknown), and the
+	 * damaged packets so far.
 	 */
 	void (*tell)(void *owner, uint64_t done, uint64_t total, uint64_t damaged);
 	void *owner;

@@ -9,7 +9,9 @@ struct writer;
 
 /* Creates the file; refuses (-EEXIST) to write over one. */
 int writer_new(const char *path, struct writer **ret_writer);
-/* Adds one packet; interfaces are described as their link types first come. `comment` may be NULL.
+/*
+ * Adds one packet, and before it a description of its interface if the link type is new. `comment`
+ * may be NULL.
  */
 int writer_add(struct writer *writer, const struct record *record, const char *comment);
 /* Flushes and closes; the file is complete only if this returns 0. */
