@@ -44,7 +44,7 @@
 struct journal {
 	int fd;
 	char path[64];
-	off_t end; /* the file's length */
+	off_t end; /* of its last whole line */
 	bool kept; /* its changes stay when its process ends */
 	struct ledger known; /* what a kept journal said when it was opened; else empty */
 	bool has_changed; /* something was set since it was opened */
@@ -210,7 +210,17 @@ static int truncate_to(struct journal *journal, off_t end)
 	return 0;
 }
 
-/* Appends a line; takes `record`. Removes half a line: the next one would continue it. */
+/* Removes half a line, which a write left that failed, here or in another process. */
+static int remove_half_line(struct journal *journal)
+{
+	struct stat st;
+
+	if (fstat(journal->fd, &st) < 0)
+		return fail_errno(-errno, "cannot read %s", journal->path);
+	return st.st_size > journal->end ? truncate_to(journal, journal->end) : 0;
+}
+
+/* Appends a line; takes `record`. No line continues half a line: both would be lost. */
 static int append_record(struct journal *journal, json_t *record)
 {
 	_cleanup_free_ char *text = record ? json_dumps(record, JSON_COMPACT) : NULL;
@@ -220,6 +230,9 @@ static int append_record(struct journal *journal, json_t *record)
 	json_decref(record);
 	if (!text)
 		return fail(-ENOMEM, "cannot compose a line of %s", journal->path);
+	rc = remove_half_line(journal);
+	if (rc)
+		return rc;
 	len = strlen(text);
 	text[len++] = '\n'; /* in place of the terminating NUL */
 	rc = file_write(journal->fd, text, len);
@@ -584,7 +597,7 @@ static int take_known(struct journal *journal, const struct journal_place *place
 	rc = rc ? rc : ledger_check(&journal->known);
 	if (rc)
 		return fail(rc, "%s: %s", journal->path, fail_text());
-	journal->end = lseek(journal->fd, 0, SEEK_END);
+	journal->end = (off_t)journal->known.end;
 	if (ledger_is_of(&journal->known, &journal->netns, place->index))
 		return 0;
 	ledger_free(&journal->known);

@@ -84,6 +84,7 @@ int ledger_read(int fd, struct ledger *ret_ledger)
 		if (take_line(&ledger, line, (size_t)(end - line)) && !ledger.bad_line)
 			ledger.bad_line = number;
 	}
+	ledger.end = (size_t)(line - text);
 	*ret_ledger = TAKE(ledger, LEDGER_INIT);
 	return 0;
 }

@@ -30,6 +30,7 @@ struct ledger {
 	int index;
 	const char *device, *where, *claim; /* where, claim: may be NULL */
 	bool is_past; /* of an earlier boot: none of its changes is left */
+	size_t end; /* of the file's last whole line, in bytes */
 	unsigned int bad_line; /* the first line that is no record; 0: none */
 };
 
