@@ -267,6 +267,17 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	unchanged
 }
 
+@test "guard: a run for one target keeps what the policy says of the host; a run for all does not" {
+	build routed
+	world bash -c 'mkdir -p /var/lib/truesum; printf "{\"version\":1,\"kernel\":\"%s\",\"proven\":1,
+		\"verdict\":\"verified\",\"containers\":[],\"devices\":[],\"host\":[\"conntrack-checksum\"]}" \
+		"$(uname -r)" >/var/lib/truesum/policy.json'
+	apply 0 -n C
+	[[ " $(on policy) " == *" host:conntrack-checksum "* ]]
+	apply 0
+	[[ " $(on policy) " != *" host:"* ]]
+}
+
 @test "guard: a named mitigation that cannot be put on is reported" {
 	build routed
 	apply 3 -n C --mitigation rx-off,tx-off --tunnel lo

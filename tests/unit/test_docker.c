@@ -117,6 +117,21 @@ static void test_other_answers(void **state)
 	}
 }
 
+/* What the answer says of its length is not believed beyond what came. */
+static void test_length_beyond_the_answer(void **state)
+{
+	static const char answer[] = "HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\n[    ]";
+	struct docker *docker = NULL;
+
+	(void)state;
+	/* In memory the rest of the list follows, so that only the length tells. */
+	assert_int_equal(docker_parse(answer, sizeof(answer) - 2, &docker), -EBADMSG);
+	assert_non_null(strstr(fail_text(), "cut off"));
+	assert_null(docker);
+	assert_int_equal(docker_parse(answer, sizeof(answer) - 1, &docker), 0);
+	docker_free(docker);
+}
+
 /* A name that is too long is left out. */
 static void test_long_names(void **state)
 {
@@ -292,10 +307,15 @@ static void test_hostile_engines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	   cmocka_unit_test(test_other_answers),
-		cmocka_unit_test(test_long_names), cmocka_unit_test(test_mutations),
-		cmocka_unit_test(test_deep),	   cmocka_unit_test(test_ask),
-		cmocka_unit_test(test_no_engine),  cmocka_unit_test(test_hostile_engines),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_other_answers),
+		cmocka_unit_test(test_length_beyond_the_answer),
+		cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_ask),
+		cmocka_unit_test(test_no_engine),
+		cmocka_unit_test(test_hostile_engines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -351,6 +351,38 @@ static void evicted(void **state)
 	fragments_free(fragments);
 }
 
+/* Complete datagrams make room first, oldest first, then those that wait, oldest first. */
+static void evicted_in_order(void **state)
+{
+	struct fragments *fragments = new_fragments(4);
+	struct datagram datagram = whole[0];
+
+	(void)state;
+	for (uint32_t id = 1; id <= 4; id++) { /* 2 and 3 are complete */
+		datagram.id = id;
+		for (size_t piece = 0; piece < (id == 2 || id == 3 ? 3 : 2); piece++)
+			add(fragments, &datagram, piece);
+	}
+	assert_int_equal(fragments_waiting(fragments), 4);
+	for (uint32_t id = 5; id <= 6; id++) { /* in place of 2 and 3: nothing is lost */
+		datagram.id = id;
+		add(fragments, &datagram, 0);
+		assert_int_equal(given_up, 0);
+		/* The last piece of a complete datagram is known as long as it is kept. */
+		datagram.id = 3;
+		if (id == 5)
+			assert_int_equal(add(fragments, &datagram, 2), 0);
+		assert_int_equal(fragments_waiting(fragments), id);
+	}
+	datagram.id = 7; /* in place of 1, the oldest */
+	add(fragments, &datagram, 0);
+	assert_int_equal(given_up, 2);
+	datagram.id = 4;
+	assert_int_equal(add(fragments, &datagram, 2), 1);
+	assert_transport(SUM_GOOD, REASON_NONE);
+	fragments_free(fragments);
+}
+
 /* One datagram with too many pieces, and others at the same time. */
 static void many_pieces(void **state)
 {
@@ -516,6 +548,7 @@ int main(void)
 		cmocka_unit_test(contradicting),
 		cmocka_unit_test(reused_identification),
 		cmocka_unit_test(evicted),
+		cmocka_unit_test(evicted_in_order),
 		cmocka_unit_test(many_pieces),
 		cmocka_unit_test(without_sum),
 		cmocka_unit_test(unusual_sums),

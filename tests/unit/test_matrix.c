@@ -249,6 +249,33 @@ static void test_conclusion_counts_what_was_cured(void **state)
 		   "veth-2016 + reset stopped it on the one setup that delivered.");
 }
 
+/* A setup is as bad as its worse family, whichever that is. */
+static void test_blocked_in_one_family(void **state)
+{
+	(void)state;
+	for (int family = 0; family < 2; family++) {
+		struct lab_cell cells[2] = {
+			cell("routed", AF_INET, BEHAVIOUR_NATIVE, VERDICT_VERIFIED),
+			cell("routed", AF_INET6, BEHAVIOUR_NATIVE, VERDICT_VERIFIED),
+		};
+		_cleanup_free_ char *text = NULL;
+
+		cells[family].result.verdict = VERDICT_BLOCKED;
+		cells[family].result.caught_by = CAUGHT_UNKNOWN;
+		text = unwrapped(matrix_of(cells, 2, false));
+		assert_has(text, "Nothing at all came through on 1 (routed).");
+		assert_lacks(text, "was caught by");
+
+		cells[family].result.verdict = VERDICT_DELIVERS_CORRUPT;
+		cells[!family].result.verdict = VERDICT_BLOCKED;
+		free(text);
+		text = unwrapped(matrix_of(cells, 2, false));
+		assert_has(text, "delivered damaged data to the application on the one network "
+				 "setup that was tried");
+		assert_lacks(text, "Nothing at all");
+	}
+}
+
 static void test_evidence_explains_the_counters(void **state)
 {
 	struct lab_cell one = cell("routed", AF_INET, BEHAVIOUR_NATIVE, VERDICT_VERIFIED);
@@ -330,6 +357,7 @@ int main(void)
 		cmocka_unit_test(test_control_characters_stay_out),
 		cmocka_unit_test(test_lines_fit),
 		cmocka_unit_test(test_conclusion_counts_what_was_cured),
+		cmocka_unit_test(test_blocked_in_one_family),
 		cmocka_unit_test(test_evidence_explains_the_counters),
 		cmocka_unit_test(test_nothing_could_be_judged),
 		cmocka_unit_test(test_json_is_complete_and_in_order),

@@ -4,8 +4,10 @@
  * frames; and the comparison with an undamaged copy finds exactly the flipped bits.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -293,12 +295,187 @@ static void test_progress_ends_at_the_end(void **state)
 	unlink(f.path);
 }
 
+struct cut {
+	const char *path;
+	off_t to; /* this length */
+};
+
+static int cut_at_packet(void *owner, const struct pass_packet *packet)
+{
+	const struct cut *cut = owner;
+
+	if (packet->frame == 1)
+		assert_int_equal(truncate(cut->path, cut->to), 0);
+	return 0;
+}
+
+static void cut_at_piece(void *owner, uint64_t done, uint64_t total, uint64_t damaged)
+{
+	const struct cut *cut = owner;
+
+	(void)done, (void)total, (void)damaged;
+	assert_int_equal(truncate(cut->path, cut->to), 0);
+}
+
+/* The file becomes shorter while it is read: what is lost reads as zeros and proves nothing. */
+static void test_cut_short_meanwhile(void **state)
+{
+	static const struct {
+		uint32_t packets;
+		off_t by; /* 10 bytes: no record is missing, only the end of the last one */
+		bool threads;
+	} rows[] = { { 8000, 5000000, true },  { 8000, 10, true }, { 8000, 10, false },
+		     { 8000, 5000000, false }, { 50, 10, false },  { 50, 5000, false } };
+
+	(void)state;
+	srand(4);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct cut cut;
+		const struct pass_visitor visitor = { cut_at_packet, &cut };
+		const struct pass_watch watch = { .tell = cut_at_piece, .owner = &cut };
+		const struct scan_plan plan = { .visitor = rows[i].threads ? NULL : &visitor,
+						.watch = rows[i].threads ? &watch : NULL };
+		struct fixture f;
+		struct scan scan;
+		struct capture *capture;
+		struct stat st;
+
+		make_capture(&f, rows[i].packets);
+		assert_int_equal(capture_open(f.path, &capture), 0);
+		assert_int_equal(stat(f.path, &st), 0);
+		cut = (struct cut){ f.path, st.st_size - rows[i].by };
+		assert_int_equal(scan_capture(capture, &plan, &scan), -EIO);
+		assert_non_null(strstr(fail_text(), f.path));
+		capture_free(capture);
+		unlink(f.path);
+	}
+}
+
+/* ---- What counts as a copy of a damaged packet ---- */
+
+enum { TCP = 6, UDP = 17 };
+
+/* A packet whose payload is `len` bytes of one and the same stream, from `at` on. */
+static uint32_t make_part(uint8_t *packet, uint8_t proto, uint32_t seq, uint32_t at, uint32_t len,
+			  uint16_t id)
+{
+	const uint32_t header = proto == TCP ? 20 : 8;
+	uint8_t *segment = packet + 20;
+
+	memset(packet, 0, 20 + header);
+	memcpy(packet + 12, (uint8_t[]){ 10, 0, 0, 1, 10, 0, 1, 1 }, 8);
+	memcpy(segment, (uint8_t[]){ 0x9c, 0x40, 0x15, 0xb3 }, 4);
+	for (uint32_t i = 0; i < len; i++)
+		segment[header + i] = (uint8_t)((at + i) * 151 >> 3);
+	if (proto == TCP) {
+		put16(segment + 4, (uint16_t)(seq >> 16));
+		put16(segment + 6, (uint16_t)seq);
+		segment[12] = 0x50;
+		segment[13] = 0x10;
+	} else {
+		put16(segment + 4, (uint16_t)(header + len));
+	}
+	finish_ip(packet, (uint16_t)(20 + header + len), id, 0, proto);
+	put16(segment + (proto == TCP ? 16 : 6),
+	      (uint16_t)~csum_add(csum_pseudo(packet + 12, packet + 16, 4, proto, header + len),
+				  segment, header + len));
+	return 20 + header + len;
+}
+
+/* How many damaged packets have a copy among the others; the capture is made so far. */
+static uint64_t copies_in(struct fixture *f)
+{
+	struct diff_copies copies;
+	struct capture *capture;
+	struct scan scan;
+
+	assert_int_equal(fclose(f->file), 0);
+	assert_int_equal(capture_open(f->path, &capture), 0);
+	assert_int_equal(scan_capture(capture, &PLAN, &scan), 0);
+	assert_int_equal(scan.damaged, 1);
+	assert_int_equal(diff_find_copies(capture, NULL, &scan, &copies), 0);
+	scan_cleanup(&scan);
+	capture_free(capture);
+	unlink(f->path);
+	return copies.compared;
+}
+
+/* Most bytes must be equal, unless only a few bits differ; header and payload count for UDP. */
+static void test_how_alike_copies_are(void **state)
+{
+	static const struct {
+		uint8_t proto;
+		uint32_t len; /* of the payload */
+		uint32_t bytes; /* changed in the damaged one, two bits in each */
+		bool same_id;
+		uint64_t copies;
+	} rows[] = {
+		{ TCP, 100, 75, false, 1 }, { TCP, 100, 76, false, 0 }, { TCP, 3, 3, false, 1 },
+		{ TCP, 5, 5, false, 0 },    { UDP, 92, 75, true, 1 },	{ UDP, 92, 76, true, 0 },
+		{ UDP, 92, 4, false, 1 },   { UDP, 92, 5, false, 0 },	{ UDP, 92, 5, true, 1 },
+	};
+	uint8_t packet[200];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const uint32_t header = rows[i].proto == TCP ? 20 : 8;
+		struct fixture f;
+		uint32_t len;
+
+		begin(&f);
+		len = make_part(packet, rows[i].proto, 1000, 0, rows[i].len, 7);
+		/* Not the same bits in every byte: these could cancel each other in the sum. */
+		for (uint32_t k = 0; k < rows[i].bytes; k++)
+			packet[20 + header + k] ^= k % 2 ? 0x03 : 0x28;
+		put_record(&f, packet, len);
+		make_part(packet, rows[i].proto, 1000, 0, rows[i].len, rows[i].same_id ? 7 : 8);
+		put_record(&f, packet, len);
+		if (copies_in(&f) != rows[i].copies)
+			fail_msg("row %zu", i);
+	}
+}
+
+/* A retransmission cuts the stream elsewhere, also where its sequence numbers wrap. */
+static void test_copies_across_the_wrap(void **state)
+{
+	static const struct {
+		int32_t damaged, copy; /* where their payload of 500 bytes begins, from 0 on */
+		uint64_t copies;
+	} rows[] = {
+		{ -300, -100, 1 }, { -100, -300, 1 }, { -200, 100, 1 },	 { 100, -200, 1 },
+		{ -499, 0, 1 },	   { 0, -499, 1 },    { -500, 0, 0 },	 { 0, -500, 0 },
+		{ 10, 200, 1 },	   { 200, 10, 1 },    { -900, -600, 1 }, { 600, -600, 0 },
+	};
+	uint8_t packet[600];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const int32_t from = rows[i].damaged, to = rows[i].copy;
+		/* The first byte that both have, if any; it is the damaged one. */
+		const int32_t both = from > to ? from : to;
+		struct fixture f;
+		uint32_t len;
+
+		begin(&f);
+		len = make_part(packet, TCP, (uint32_t)from, (uint32_t)(from + 2000), 500, 7);
+		packet[HEADERS + (both - from < 500 ? both - from : 0)] ^= 0x10;
+		put_record(&f, packet, len);
+		make_part(packet, TCP, (uint32_t)to, (uint32_t)(to + 2000), 500, 8);
+		put_record(&f, packet, len);
+		if (copies_in(&f) != rows[i].copies)
+			fail_msg("row %zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_threads_find_all_damage),
 		cmocka_unit_test(test_a_broken_capture_ends_all_threads),
 		cmocka_unit_test(test_progress_ends_at_the_end),
+		cmocka_unit_test(test_cut_short_meanwhile),
+		cmocka_unit_test(test_how_alike_copies_are),
+		cmocka_unit_test(test_copies_across_the_wrap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -392,6 +392,14 @@ static void link_contradictions(void **state)
 	judge(LINK_ETHERNET);
 	assert_int_equal(judged.verdict, SUM_UNKNOWN);
 	assert_int_equal(judged.reason, REASON_LENGTH);
+	/* 1500 is the longest length; what is above is no length. */
+	built("802.3 snap ip4 udp", 1500 - 8 - 20 - 8);
+	assert_int_equal(build_len(&build), 14 + 1500);
+	judge(LINK_ETHERNET);
+	assert_int_equal(judged.verdict, SUM_GOOD);
+	built("802.3 snap ip4 udp", 1501 - 8 - 20 - 8);
+	judge(LINK_ETHERNET);
+	assert_int_equal(judged.verdict, SUM_NONE);
 	built("802.3 snap ip4 udp 8", 0)[14] = 0x42; /* spanning tree */
 	judge(LINK_ETHERNET);
 	assert_int_equal(judged.verdict, SUM_NONE);
