@@ -12,6 +12,7 @@
 
 #include "bpf/drop.h"
 #include "bpf/kernel.h"
+#include "bpf/talk.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
@@ -32,6 +33,14 @@ struct {
 	__type(value, __u64);
 } drops SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TALK_PORTS);
+	__type(key, __u32);
+	__type(value, struct talk);
+} talks SEC(".maps");
+
 static __always_inline int same_bytes(const volatile __u8 *one, const __u8 *other, int len)
 {
 	for (int i = 0; i < len; i++)
@@ -40,7 +49,16 @@ static __always_inline int same_bytes(const volatile __u8 *one, const __u8 *othe
 	return 1;
 }
 
-enum { PROTO_UDP = 17, PROTO_FRAGMENT = 44, UDP_LEN = 8, VXLAN_LEN = 8, ETHERNET_LEN = 14 };
+enum {
+	PROTO_TCP = 6,
+	PROTO_UDP = 17,
+	PROTO_FRAGMENT = 44,
+	UDP_LEN = 8,
+	VXLAN_LEN = 8,
+	ETHERNET_LEN = 14,
+	TCP_SYN = 0x02,
+	TCP_ACK = 0x10,
+};
 
 struct seen {
 	__u8 from_peer, to_peer, proto, fragment;
@@ -80,6 +98,38 @@ static __always_inline int see(const unsigned char *head, __u32 network, struct 
 			see_fragment(head, seen);
 	}
 	return seen->from_peer || seen->to_peer;
+}
+
+/* The conversation that a packet belongs to; NULL if it is none of the probe's. */
+static __always_inline const struct talk *find_talk(const unsigned char *head,
+						    const struct seen *seen)
+{
+	const struct talk *talk;
+	__be32 tcp[4] = { 0 }; /* ports, sequence number, acknowledged, flags; UDP has ports, too */
+	__u64 secret[2];
+	__u32 port, seq, ack, flags;
+
+	if (bpf_probe_read_kernel(tcp, sizeof(tcp), head + seen->transport))
+		return 0;
+	port = bpf_ntohl(tcp[0]);
+	port = seen->from_peer ? port >> 16 : port & 0xffff;
+	talk = bpf_map_lookup_elem(&talks, &port);
+	if (!talk)
+		return 0;
+	if (seen->proto == PROTO_UDP)
+		return !bpf_probe_read_kernel(secret, sizeof(secret),
+					      head + seen->transport + UDP_LEN) &&
+				       talk_is_secret(talk, secret)
+			       ? talk
+			       : 0;
+	if (seen->proto != PROTO_TCP)
+		return 0;
+	seq = bpf_ntohl(tcp[1]);
+	ack = bpf_ntohl(tcp[2]);
+	flags = bpf_ntohl(tcp[3]) >> 16 & (TCP_SYN | TCP_ACK);
+	if (seen->from_peer)
+		return talk_is_from_peer(talk, seq, ack) ? talk : 0;
+	return talk_is_to_peer(talk, flags == TCP_SYN, seq, ack) ? talk : 0;
 }
 
 /*
@@ -142,8 +192,8 @@ int BPF_PROG(tsum_drop, struct sk_buff *skb, void *location, __u32 reason)
 	struct seen seen = { 0 };
 	unsigned char *head = BPF_CORE_READ(skb, head);
 	__u32 network = BPF_CORE_READ(skb, network_header);
+	const struct talk *talk;
 	__u64 one = 1, *count;
-	__be16 ports[2];
 
 	if (!see(head, network, &seen)) {
 		network = find_inner(head, network);
@@ -151,10 +201,11 @@ int BPF_PROG(tsum_drop, struct sk_buff *skb, void *location, __u32 reason)
 			return 0;
 		key.tunnelled = 1;
 	}
-	if (seen.fragment || bpf_probe_read_kernel(ports, sizeof(ports), head + seen.transport))
+	talk = seen.fragment ? 0 : find_talk(head, &seen);
+	if (!talk)
 		return 0;
 	key.outbound = !seen.from_peer;
-	key.port = bpf_ntohs(ports[key.outbound]);
+	key.number = talk->number;
 	key.proto = seen.proto;
 	key.netns = netns_of(skb);
 	if (!key.netns && !reads())

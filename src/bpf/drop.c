@@ -64,7 +64,9 @@ static int load_drops(struct drops *drops, const struct drops_of *of)
 	if (!drops->skeleton)
 		return fail_errno(-errno, "cannot open a BPF program");
 	set_constants(drops->skeleton, of);
-	rc = drop_bpf__load(drops->skeleton);
+	rc = of->talks_fd < 0 ? -EOPNOTSUPP
+			      : bpf_map__reuse_fd(drops->skeleton->maps.talks, of->talks_fd);
+	rc = rc ? rc : drop_bpf__load(drops->skeleton);
 	trace("bpf", "load drop: %d", rc);
 	if (!rc) {
 		rc = drop_bpf__attach(drops->skeleton);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * Where the kernel drops a probe's packets, and why: the tracepoint skb:kfree_skb with its reason
- * (kernel 5.17). Counts only packets from or to the peer, which has one address of each family, and
- * those inside VXLAN packets from or to one outer address. Other namespaces may have the same
- * address: the caller knows which namespaces it asks about. If a packet's namespace is not known,
- * it was dropped while this process read it from a socket.
+ * (kernel 5.17). Counts only packets from or to the peer, which has one address of each family,
+ * and those inside VXLAN packets from or to one outer address, if they carry the secret or the
+ * sequence numbers of a conversation (talk.h): anybody can send packets with the peer's address
+ * and have them dropped. If a packet's namespace is not known, it was dropped while this process
+ * read it from a socket.
  */
 #ifndef TRUESUM_BPF_DROP_H
 #define TRUESUM_BPF_DROP_H
@@ -14,11 +15,11 @@
 struct drop_key {
 	__u32 reason; /* enum skb_drop_reason of this kernel */
 	__u32 netns; /* inode number of the namespace it was dropped in; 0: read by this process */
-	__u16 port; /* the peer's, host order */
+	__u32 number; /* of the exchange: struct talk */
 	__u8 outbound; /* to the peer, not from it */
 	__u8 proto;
 	__u8 tunnelled; /* it was dropped with its outer headers still on */
-	__u8 pad[3]; /* 0 */
+	__u8 pad; /* 0 */
 };
 
 #ifndef __bpf__
@@ -35,6 +36,7 @@ struct drops_of {
 	int outer_family; /* of a tunnel's far end, AF_INET or AF_INET6; 0: no tunnel */
 	uint8_t outer[16]; /* IPv4: the first 4 */
 	uint16_t outer_port; /* the UDP port that VXLAN packets are sent to; host order */
+	int talks_fd; /* talk_table_fd() */
 };
 
 /*

@@ -9,6 +9,10 @@
  * tsum_gate_out, at that device's egress: hands packets for the peer to the TAP. The peer's frames
  * have neither IP options nor extension headers, except in fragments, whose ports are not needed.
  *
+ * tsum_gate_filter, at the TAP's egress, in front of the peer: lets through what carries the secret
+ * or the sequence numbers of a conversation (talk.h), and questions for the peer's MAC address from
+ * those whom the probe knows. Anybody may send to the peer's address: that is dropped and counted.
+ *
  * If that device is a VXLAN device, packets still enter by the TAP, with outer headers. Packets for
  * the peer are left to the device, with a MAC address that makes their outer packets leave by the
  * TAP.
@@ -17,6 +21,9 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+
+#include "bpf/gate.h"
+#include "bpf/talk.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
@@ -29,9 +36,33 @@ const volatile __u8
 	far_mac[6]; /* with a tunnel: the MAC address that packets for the peer are sent to */
 const volatile __u8 peer_v4[4];
 const volatile __u8 peer_v6[16];
+/* with a tunnel: the far VTEP's address, and the UDP port it listens on */
+const volatile __u8 vtep_v4[4];
+const volatile __u8 vtep_v6[16];
+const volatile __u16 vtep_port = 0;
 
 /* By the peer's port. */
 __u8 merged[65536];
+
+/* Frames to the peer that are not from the probe's targets. */
+__u64 foreign = 0;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TALK_PORTS);
+	__type(key, __u32);
+	__type(value, struct talk);
+} talks SEC(".maps");
+
+/* Who may ask for the peer's MAC address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, GATE_ASKERS_MAX);
+	__type(key, struct gate_asker);
+	__type(value, __u8);
+} askers SEC(".maps");
 
 enum {
 	TYPE = 12,
@@ -42,6 +73,22 @@ enum {
 	V6_TARGET = 14 + 40 + 8,
 	ARP_TARGET = 14 + 24,
 	NEIGHBOUR_SOLICITATION = 135,
+	ETHERNET_LEN = 14,
+	TYPE_V4 = 0x0800,
+	TYPE_ARP = 0x0806,
+	TYPE_V6 = 0x86dd,
+	V4_LEN = 20,
+	V6_LEN = 40,
+	TCP_LEN = 20,
+	UDP_LEN = 8,
+	ARP_LEN = 28,
+	PROTO_TCP = 6,
+	PROTO_UDP = 17,
+	PROTO_ICMP6 = 58,
+	TCP_SYN = 0x02,
+	TCP_RST = 0x04,
+	TCP_ACK = 0x10,
+	ND_HOPS = 255, /* a router would have lowered it (RFC 4861 section 7.1.1) */
 };
 
 /*
@@ -128,4 +175,163 @@ int tsum_gate_out(struct __sk_buff *skb)
 	for (int i = 0; i < 6; i++)
 		mac[i] = far_mac[i];
 	return bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0) ? TC_ACT_SHOT : TC_ACT_OK;
+}
+
+/* ---- In front of the peer ---- */
+
+/* What becomes of a frame: not for the peer at all, somebody else's, or to be read by the peer. */
+enum { NOISE, FOREIGN, OURS };
+
+static __always_inline int same_bytes(const volatile __u8 *one, const __u8 *other, int len)
+{
+	for (int i = 0; i < len; i++)
+		if (one[i] != other[i])
+			return 0;
+	return 1;
+}
+
+static __always_inline int is_asker(const __u8 *mac, __u8 version, const __u8 *address)
+{
+	struct gate_asker key = { .version = version };
+
+	__builtin_memcpy(key.mac, mac, 6);
+	__builtin_memcpy(key.address, address, version == 4 ? 4 : 16);
+	return bpf_map_lookup_elem(&askers, &key) ? OURS : FOREIGN;
+}
+
+/* The asker names its MAC address in the Ethernet header; so does the answer. */
+static __always_inline int judge_arp(struct __sk_buff *skb, __u32 at, const volatile __u8 *wanted)
+{
+	__u8 mac[6], arp[ARP_LEN];
+
+	if (bpf_skb_load_bytes(skb, at + 6, mac, sizeof(mac)) ||
+	    bpf_skb_load_bytes(skb, at + ETHERNET_LEN, arp, sizeof(arp)) ||
+	    !same_bytes(wanted, arp + 24, 4))
+		return NOISE;
+	return same_bytes(arp + 8, mac, 6) ? is_asker(mac, 4, arp + 14) : FOREIGN;
+}
+
+static __always_inline int judge_solicitation(struct __sk_buff *skb, __u32 at, const __u8 *ip,
+					      const volatile __u8 *wanted)
+{
+	__u8 mac[6], icmp[24];
+
+	if (bpf_skb_load_bytes(skb, at + 6, mac, sizeof(mac)) ||
+	    bpf_skb_load_bytes(skb, at + ETHERNET_LEN + V6_LEN, icmp, sizeof(icmp)) ||
+	    icmp[0] != NEIGHBOUR_SOLICITATION || !same_bytes(wanted, icmp + 8, 16))
+		return NOISE;
+	return ip[7] == ND_HOPS ? is_asker(mac, 6, ip + 8) : FOREIGN;
+}
+
+static __always_inline int judge_tcp(struct __sk_buff *skb, __u32 at)
+{
+	__be32 tcp[TCP_LEN / 4]; /* ports, sequence number, acknowledged, flags, ... */
+	__u32 port, flags;
+	struct talk *talk;
+
+	if (bpf_skb_load_bytes(skb, at, tcp, sizeof(tcp)))
+		return FOREIGN;
+	port = bpf_ntohl(tcp[0]) & 0xffff;
+	flags = bpf_ntohl(tcp[3]) >> 16;
+	talk = bpf_map_lookup_elem(&talks, &port);
+	if (talk && talk_is_to_peer(talk, (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN,
+				    bpf_ntohl(tcp[1]), bpf_ntohl(tcp[2])))
+		return OURS;
+	/* A target's kernel refuses what comes after the end of a conversation. */
+	return flags & TCP_RST ? NOISE : FOREIGN;
+}
+
+static __always_inline int judge_udp(struct __sk_buff *skb, __u32 at)
+{
+	struct talk *talk;
+	__u64 secret[2];
+	__be16 dst;
+	__u32 port;
+
+	if (bpf_skb_load_bytes(skb, at + 2, &dst, sizeof(dst)) ||
+	    bpf_skb_load_bytes(skb, at + UDP_LEN, secret, sizeof(secret)))
+		return FOREIGN;
+	port = bpf_ntohs(dst);
+	talk = bpf_map_lookup_elem(&talks, &port);
+	return talk && talk_is_secret(talk, secret) ? OURS : FOREIGN;
+}
+
+/* The targets' packets have neither IP options nor extension headers, and are no fragments. */
+static __always_inline int judge_v4(struct __sk_buff *skb, __u32 at)
+{
+	__u8 ip[V4_LEN];
+
+	if (bpf_skb_load_bytes(skb, at + ETHERNET_LEN, ip, sizeof(ip)) ||
+	    !same_bytes(peer_v4, ip + 16, 4))
+		return NOISE;
+	if (ip[0] != 0x45 || ip[6] & 0x3f || ip[7])
+		return FOREIGN;
+	if (ip[9] == PROTO_TCP)
+		return judge_tcp(skb, at + ETHERNET_LEN + V4_LEN);
+	if (ip[9] == PROTO_UDP)
+		return judge_udp(skb, at + ETHERNET_LEN + V4_LEN);
+	return NOISE; /* ICMP: what a router reports */
+}
+
+static __always_inline int judge_v6(struct __sk_buff *skb, __u32 at)
+{
+	__u8 ip[V6_LEN];
+
+	if (bpf_skb_load_bytes(skb, at + ETHERNET_LEN, ip, sizeof(ip)))
+		return NOISE;
+	if (ip[6] == PROTO_ICMP6)
+		return judge_solicitation(skb, at, ip, peer_v6);
+	if (!same_bytes(peer_v6, ip + 24, 16))
+		return NOISE;
+	if (ip[6] == PROTO_TCP)
+		return judge_tcp(skb, at + ETHERNET_LEN + V6_LEN);
+	return ip[6] == PROTO_UDP ? judge_udp(skb, at + ETHERNET_LEN + V6_LEN) : FOREIGN;
+}
+
+static __always_inline int judge_frame(struct __sk_buff *skb, __u32 at)
+{
+	__be16 type = 0;
+
+	bpf_skb_load_bytes(skb, at + TYPE, &type, sizeof(type));
+	switch (bpf_ntohs(type)) {
+	case TYPE_V4:
+		return judge_v4(skb, at);
+	case TYPE_ARP:
+		return judge_arp(skb, at, peer_v4);
+	case TYPE_V6:
+		return judge_v6(skb, at);
+	default:
+		return NOISE;
+	}
+}
+
+/* Outer packets have headers of one length; what is not VXLAN can only ask for the VTEP. */
+static __always_inline int judge_outer(struct __sk_buff *skb)
+{
+	__u8 ip[V6_LEN] = { 0 }, proto;
+	__be16 type = 0, port = 0;
+
+	bpf_skb_load_bytes(skb, TYPE, &type, sizeof(type));
+	if (type == bpf_htons(TYPE_ARP))
+		return judge_arp(skb, 0, vtep_v4);
+	if (bpf_skb_load_bytes(skb, ETHERNET_LEN, ip, sizeof(ip)))
+		return NOISE;
+	proto = type == bpf_htons(TYPE_V4) ? ip[9] : ip[6];
+	if (type == bpf_htons(TYPE_V6) && proto == PROTO_ICMP6)
+		return judge_solicitation(skb, 0, ip, vtep_v6);
+	bpf_skb_load_bytes(skb, ETHERNET_LEN + (type == bpf_htons(TYPE_V4) ? V4_LEN : V6_LEN) + 2,
+			   &port, sizeof(port));
+	if (proto != PROTO_UDP || bpf_ntohs(port) != vtep_port)
+		return NOISE;
+	return judge_frame(skb, inner);
+}
+
+SEC("tc")
+int tsum_gate_filter(struct __sk_buff *skb)
+{
+	int what = inner ? judge_outer(skb) : judge_frame(skb, 0);
+
+	if (what == FOREIGN)
+		__sync_fetch_and_add(&foreign, 1);
+	return what == OURS ? TC_ACT_OK : TC_ACT_SHOT;
 }

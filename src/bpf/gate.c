@@ -2,6 +2,7 @@
 /* Loads gate.bpf.c: see gate.h. */
 #include "bpf/gate.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
@@ -26,7 +27,13 @@ int gate_programs_load(const struct gate_programs_settings *settings, struct gat
 	memcpy((void *)programs->rodata->far_mac, settings->far_mac, sizeof(settings->far_mac));
 	memcpy((void *)programs->rodata->peer_v4, settings->peer_v4, sizeof(settings->peer_v4));
 	memcpy((void *)programs->rodata->peer_v6, settings->peer_v6, sizeof(settings->peer_v6));
-	rc = gate_bpf__load(programs);
+	memcpy((void *)programs->rodata->vtep_v4, settings->vtep_v4, sizeof(settings->vtep_v4));
+	memcpy((void *)programs->rodata->vtep_v6, settings->vtep_v6, sizeof(settings->vtep_v6));
+	programs->rodata->vtep_port = settings->vtep_port;
+	/* Without the table the filter would let nothing through. */
+	rc = settings->talks_fd < 0 ? -EOPNOTSUPP
+				    : bpf_map__reuse_fd(programs->maps.talks, settings->talks_fd);
+	rc = rc ? rc : gate_bpf__load(programs);
 	trace("bpf", "load gate: %d", rc);
 	if (rc) {
 		gate_bpf__destroy(programs);
@@ -41,12 +48,38 @@ void gate_programs_free(struct gate_bpf *programs)
 	gate_bpf__destroy(programs);
 }
 
-int gate_programs_fd(const struct gate_bpf *programs, bool out)
+int gate_programs_fd(const struct gate_bpf *programs, enum gate_program which)
 {
-	return bpf_program__fd(out ? programs->progs.tsum_gate_out : programs->progs.tsum_gate);
+	const struct bpf_program *const program[] = {
+		[GATE_PROGRAM_IN] = programs->progs.tsum_gate,
+		[GATE_PROGRAM_FILTER] = programs->progs.tsum_gate_filter,
+		[GATE_PROGRAM_OUT] = programs->progs.tsum_gate_out,
+	};
+
+	return bpf_program__fd(program[which]);
+}
+
+int gate_programs_admit(const struct gate_bpf *programs, const struct gate_asker *asker)
+{
+	const uint8_t one = 1;
+
+	return bpf_map_update_elem(bpf_map__fd(programs->maps.askers), asker, &one, BPF_ANY)
+		       ? -errno
+		       : 0;
 }
 
 bool gate_programs_merged(const struct gate_bpf *programs, uint16_t port)
 {
 	return programs && __atomic_load_n(&programs->bss->merged[port], __ATOMIC_RELAXED);
+}
+
+void gate_programs_forget(struct gate_bpf *programs, uint16_t port)
+{
+	if (programs)
+		__atomic_store_n(&programs->bss->merged[port], 0, __ATOMIC_RELAXED);
+}
+
+uint64_t gate_programs_foreign(const struct gate_bpf *programs)
+{
+	return programs ? __atomic_load_n(&programs->bss->foreign, __ATOMIC_RELAXED) : 0;
 }

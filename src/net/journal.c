@@ -551,22 +551,38 @@ int journal_bpf(struct journal *journal, enum tc_direction direction, uint16_t f
 		  : tc_bpf_attach(journal->nl, journal->index, direction, priority, prog_fd, name);
 }
 
-int journal_fdb(struct journal *journal, const uint8_t mac[6], const char *to, int by)
+int journal_learned(struct journal *journal, const uint8_t mac[6], const char *address)
 {
 	char text[18];
-	int rc;
 
+	if (address)
+		return append_record(
+			journal, json_pack("{s:s, s:s}", "kind", "neighbour", "address", address));
 	ether_ntoa_r((const struct ether_addr *)mac, text);
-	rc = append_record(journal, json_pack("{s:s, s:s}", "kind", "fdb", "mac", text));
+	return append_record(journal, json_pack("{s:s, s:s}", "kind", "fdb", "mac", text));
+}
+
+int journal_fdb(struct journal *journal, const uint8_t mac[6], const char *to, int by)
+{
+	int rc = journal_learned(journal, mac, NULL);
+
 	return rc ? rc : vxlan_fdb_add(journal->nl, journal->index, mac, to, by);
 }
 
 int journal_neighbour(struct journal *journal, const char *address, const uint8_t mac[6])
 {
-	int rc = append_record(journal,
-			       json_pack("{s:s, s:s}", "kind", "neighbour", "address", address));
+	int rc = journal_learned(journal, NULL, address);
 
 	return rc ? rc : link_neigh_add(journal->nl, journal->index, address, mac);
+}
+
+int journal_address(struct journal *journal, const char *address, const char *peer,
+		    uint32_t seconds)
+{
+	int rc = append_record(journal, json_pack("{s:s, s:s, s:s}", "kind", "address", "address",
+						  address, "peer", peer));
+
+	return rc ? rc : link_peer_add(journal->nl, journal->index, address, peer, seconds);
 }
 
 /* ---- Kept journals ---- */

@@ -91,6 +91,19 @@ int journal_bpf(struct journal *journal, enum tc_direction direction, uint16_t f
 int journal_fdb(struct journal *journal, const uint8_t mac[6], const char *to, int by);
 int journal_neighbour(struct journal *journal, const char *address, const uint8_t mac[6]);
 
+/*
+ * An address of a link between two (link_peer_add()), with its routes; it goes by itself after so
+ * many seconds.
+ */
+int journal_address(struct journal *journal, const char *address, const char *peer,
+		    uint32_t seconds);
+
+/*
+ * What the kernel may learn by itself while the run lasts: that a bridge finds `mac` by the device,
+ * or a neighbour with `address` on it. One of the two is NULL.
+ */
+int journal_learned(struct journal *journal, const uint8_t mac[6], const char *address);
+
 /* The namespace of its place (-1: this one); the descriptor stays the journal's. */
 int journal_netns(const struct journal *journal);
 

@@ -18,6 +18,7 @@
 #include "net/feature.h"
 #include "net/link.h"
 #include "net/nl.h"
+#include "net/route.h"
 #include "net/tc.h"
 #include "net/vxlan.h"
 
@@ -299,6 +300,20 @@ static int undo_neighbour(const struct place *place, const json_t *record, bool 
 	return rc == -ENOENT ? 0 : rc;
 }
 
+/* IPv6 keeps the route of an address with a lifetime until that ends. */
+static int undo_address(const struct place *place, const json_t *record, bool *ret_changed)
+{
+	const char *address, *peer;
+	int rc;
+
+	if (json_unpack((json_t *)record, "{s:s, s:s}", "address", &address, "peer", &peer))
+		return fail(-EBADMSG, "a record of an address is incomplete");
+	rc = link_peer_delete(place->nl, place->link.index, address, peer);
+	route_delete(place->nl, address, strchr(address, ':') ? 128 : 32, place->link.index);
+	*ret_changed = !rc;
+	return rc == -EADDRNOTAVAIL ? 0 : rc;
+}
+
 static const struct {
 	const char *kind;
 	int (*undo)(const struct place *place, const json_t *record, bool *ret_changed);
@@ -314,6 +329,7 @@ static const struct {
 	{ "fdb", undo_fdb, holds_for_a_run, "forwarding entry removed", "forwarding entry", "mac" },
 	{ "neighbour", undo_neighbour, holds_for_a_run, "neighbour removed", "neighbour",
 	  "address" },
+	{ "address", undo_address, holds_for_a_run, "address removed", "address", "address" },
 };
 
 static int find_kind(const json_t *record, size_t *ret_number)

@@ -11,6 +11,7 @@
  *     {"kind":"bpf","direction":n,"priority":n,"name":name}
  *     {"kind":"fdb","mac":address}
  *     {"kind":"neighbour","address":address}
+ *     {"kind":"address","address":address,"peer":address}
  * A device is known by its index, which stays the same as long as its namespace lives; "device" and
  * "where" are the user's names, for messages only. Index 0: the namespace itself.
  */

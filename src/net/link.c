@@ -268,16 +268,19 @@ int link_set_mac(struct nl *nl, int index, const uint8_t mac[6])
 	return rc ? fail(rc, "cannot set device %d's MAC address: %s", index, fail_text()) : 0;
 }
 
+/* `peer`: the address at the other end, or that of the network: `address` itself. */
 static int change_address(struct nl *nl, uint16_t type, uint16_t flags, int index,
-			  const char *address, unsigned int prefix_len, uint32_t seconds)
+			  const char *address, const char *peer, unsigned int prefix_len,
+			  uint32_t seconds)
 {
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = nl_request(buffer, type, flags);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(request, sizeof(*ifa));
 	const struct ifa_cacheinfo life = { .ifa_prefered = seconds, .ifa_valid = seconds };
-	struct nl_ip ip = { 0 };
+	struct nl_ip ip = { 0 }, other = { 0 };
 	int rc = nl_ip_parse(address, &ip);
 
+	rc = rc ? rc : nl_ip_parse(peer, &other);
 	if (rc)
 		return rc;
 	ifa->ifa_family = ip.family;
@@ -285,7 +288,7 @@ static int change_address(struct nl *nl, uint16_t type, uint16_t flags, int inde
 	ifa->ifa_flags = IFA_F_NODAD;
 	ifa->ifa_index = (uint32_t)index;
 	mnl_attr_put(request, IFA_LOCAL, ip.len, ip.bytes);
-	mnl_attr_put(request, IFA_ADDRESS, ip.len, ip.bytes);
+	mnl_attr_put(request, IFA_ADDRESS, other.len, other.bytes);
 	if (seconds)
 		mnl_attr_put(request, IFA_CACHEINFO, sizeof(life), &life);
 	rc = nl_talk(nl, request, NULL, NULL);
@@ -299,13 +302,26 @@ int link_addr_add(struct nl *nl, int index, const char *address, unsigned int pr
 {
 	uint16_t if_there = seconds ? NLM_F_REPLACE : NLM_F_EXCL;
 
-	return change_address(nl, RTM_NEWADDR, NLM_F_CREATE | if_there, index, address, prefix_len,
-			      seconds);
+	return change_address(nl, RTM_NEWADDR, NLM_F_CREATE | if_there, index, address, address,
+			      prefix_len, seconds);
 }
 
-int link_addr_delete(struct nl *nl, int index, const char *address, unsigned int prefix_len)
+static unsigned int whole_len(const char *address)
 {
-	return change_address(nl, RTM_DELADDR, 0, index, address, prefix_len, 0);
+	return strchr(address, ':') ? 128 : 32;
+}
+
+int link_peer_add(struct nl *nl, int index, const char *address, const char *peer, uint32_t seconds)
+{
+	uint16_t if_there = seconds ? NLM_F_REPLACE : NLM_F_EXCL;
+
+	return change_address(nl, RTM_NEWADDR, NLM_F_CREATE | if_there, index, address, peer,
+			      whole_len(address), seconds);
+}
+
+int link_peer_delete(struct nl *nl, int index, const char *address, const char *peer)
+{
+	return change_address(nl, RTM_DELADDR, 0, index, address, peer, whole_len(address), 0);
 }
 
 /* With a MAC address: a permanent entry; NULL: the entry goes. */

@@ -56,8 +56,15 @@ int link_set_mac(struct nl *nl, int index, const uint8_t mac[6]);
 int link_addr_add(struct nl *nl, int index, const char *address, unsigned int prefix_len,
 		  uint32_t seconds);
 
+/*
+ * The same for a link between two: `address` here, `peer` at the other end. The host routes to the
+ * peer's address alone.
+ */
+int link_peer_add(struct nl *nl, int index, const char *address, const char *peer,
+		  uint32_t seconds);
+
 /* -EADDRNOTAVAIL if the device has no such address. */
-int link_addr_delete(struct nl *nl, int index, const char *address, unsigned int prefix_len);
+int link_peer_delete(struct nl *nl, int index, const char *address, const char *peer);
 
 /* Adds a permanent neighbour entry. */
 int link_neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6]);

@@ -63,7 +63,7 @@ static size_t address_len(int family)
 static void put_v4(uint8_t *at, const struct build *build, size_t payload_len)
 {
 	at[0] = 0x45;
-	at[1] = 0;
+	at[1] = build->tos;
 	put16(at + 2, (unsigned int)(V4_LEN + payload_len));
 	put16(at + 4, build->id);
 	put16(at + 6, V4_DONT);
@@ -77,7 +77,7 @@ static void put_v4(uint8_t *at, const struct build *build, size_t payload_len)
 
 static void put_v6(uint8_t *at, const struct build *build, size_t payload_len)
 {
-	put32(at, UINT32_C(6) << 28);
+	put32(at, UINT32_C(6) << 28 | (uint32_t)build->tos << 20);
 	put16(at + 4, (unsigned int)payload_len);
 	at[6] = build->proto;
 	at[7] = build->hops ? build->hops : HOPS;

@@ -17,6 +17,7 @@ struct build {
 	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
 	uint16_t src_port, dst_port; /* host order, as the rest */
 	uint8_t hops; /* TTL or hop limit; 0: 64 */
+	uint8_t tos; /* type of service or traffic class */
 	uint16_t id; /* IPv4 identification */
 	uint32_t seq, ack; /* TCP */
 	uint8_t tcp_flags; /* TH_... */

@@ -19,7 +19,9 @@
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +33,9 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "bpf/gate.h"
+#include "net/device.h"
 #include "net/feature.h"
+#include "net/inventory.h"
 #include "net/link.h"
 #include "net/netns.h"
 #include "net/nl.h"
@@ -39,12 +43,12 @@
 #include "net/tc.h"
 #include "net/vxlan.h"
 #include "packet/build.h"
+#include "probe/payload.h"
 
 #define FLUSH_NS "2000000" /* segments written within this time can merge */
 #define ADDRESS_SECONDS 120 /* the kernel removes a killed probe's address after this time */
 #define QUEUE_LEN 10000 /* frames */
 #define FRAME_MAX 1000
-#define READY_PORT 16383 /* of the peer, for gate_is_ready() alone */
 #define READY_NS UINT64_C(3000000000)
 
 static const uint8_t peer_mac[6] = { 0x02, 0x74, 0x73, 0x75, 0x6d, 0x02 };
@@ -56,6 +60,10 @@ struct gate {
 	bool lent[2]; /* whether the entrance got an address, by family as in sides[] */
 	const struct side *outer; /* the TAP's side if packets enter by a VXLAN device; else NULL */
 	uint8_t vtep_v4[4], vtep_v6[16];
+	uint8_t tap_mac[6];
+	bool filtered; /* the filter decides who may ask; else only the TAP's own host may */
+	uint16_t ready_port; /* of the peer, for gate_is_ready() alone */
+	struct talk ready;
 	int ready_fd[2]; /* IPv4, IPv6; -1: no need to wait */
 	uint64_t opened_ns;
 	struct nl *nl;
@@ -63,19 +71,22 @@ struct gate {
 	struct journal *journal;
 };
 
-/* The gate's addresses of one family. */
+/*
+ * The gate's addresses of one family. Only the peer's own address is routed to the gate: if others
+ * were, the host would tell senders, who may not be whom they say, that nobody has these.
+ */
 static const struct side {
-	const char *host, *peer, *prefix;
+	const char *host, *peer;
 	unsigned int prefix_len, documentation;
 } sides[] = {
-	{ GATE_V4, GATE_PEER_V4, "192.0.2.0", 30, GATE_DOCUMENTATION_V4 },
-	{ GATE_V6, GATE_PEER_V6, "2001:db8:7473:756d::", 126, GATE_DOCUMENTATION_V6 },
+	{ GATE_V4, GATE_PEER_V4, 32, GATE_DOCUMENTATION_V4 },
+	{ GATE_V6, GATE_PEER_V6, 128, GATE_DOCUMENTATION_V6 },
 };
 
 /* The underlay's: IPv4, IPv6. */
 static const struct side outer_sides[] = {
-	{ GATE_OUTER_V4, GATE_VTEP_V4, "198.51.100.0", 30, GATE_DOCUMENTATION_V4 },
-	{ GATE_OUTER_V6, GATE_VTEP_V6, "2001:db8:7473:756e::", 126, GATE_DOCUMENTATION_V6 },
+	{ GATE_OUTER_V4, GATE_VTEP_V4, 32, GATE_DOCUMENTATION_V4 },
+	{ GATE_OUTER_V6, GATE_VTEP_V6, 128, GATE_DOCUMENTATION_V6 },
 };
 
 static int open_tap(struct gate *gate)
@@ -153,10 +164,10 @@ static void enable_merging(struct gate *gate)
  */
 static int remove_address(struct nl *nl, const struct side *side, int index)
 {
-	int rc = link_addr_delete(nl, index, side->host, side->prefix_len);
+	int rc = link_peer_delete(nl, index, side->host, side->peer);
 
 	if (!rc)
-		route_delete(nl, side->prefix, side->prefix_len, index);
+		route_delete(nl, side->host, side->prefix_len, index);
 	link_neigh_delete(nl, index, side->peer);
 	return rc;
 }
@@ -189,8 +200,8 @@ static int add_side(struct gate *gate, size_t number)
 	if (gate->info.entrance != gate->tap && !route_get(gate->nl, side->peer, NULL, 0, &route) &&
 	    route.oif == gate->info.entrance)
 		return 0;
-	rc = link_addr_add(gate->nl, gate->info.entrance, side->host, side->prefix_len,
-			   ADDRESS_SECONDS);
+	rc = gate->journal ? journal_address(gate->journal, side->host, side->peer, ADDRESS_SECONDS)
+			   : link_peer_add(gate->nl, gate->tap, side->host, side->peer, 0);
 	gate->lent[number] = !rc;
 	/*
 	 * A permanent neighbour fits even into a full table. On other devices the host asks, and
@@ -247,6 +258,7 @@ static int set_up_tap(struct gate *gate)
 	if (rc)
 		return rc;
 	gate->tap = link.index;
+	memcpy(gate->tap_mac, link.mac, sizeof(gate->tap_mac));
 	if (!gate->info.entrance)
 		gate->info.entrance = gate->tap;
 	set_queue();
@@ -259,8 +271,7 @@ static int set_up_tap(struct gate *gate)
 	netns_sysctl_write(-1, "net/ipv6/conf/" GATE_DEVICE "/accept_dad", "0");
 	rc = link_set_up(gate->nl, gate->tap);
 	if (!rc && gate->outer) {
-		rc = link_addr_add(gate->nl, gate->tap, gate->outer->host, gate->outer->prefix_len,
-				   0);
+		rc = link_peer_add(gate->nl, gate->tap, gate->outer->host, gate->outer->peer, 0);
 		rc = rc ? rc : link_neigh_add(gate->nl, gate->tap, gate->outer->peer, peer_mac);
 	}
 	if (!rc && add_side(gate, 0))
@@ -285,34 +296,60 @@ static int lead_into_tunnel(struct gate *gate)
 	return rc;
 }
 
-/* The TAP's filter goes with the TAP; the one on the host's device is recorded. */
-static int attach_programs(struct gate *gate, const struct gate_settings *settings)
+/*
+ * The record of what the device `via` gets. The host learns the peer as a neighbour on it, and a
+ * bridge that it is a port of the peer's MAC address, from answers: these go, too.
+ */
+static int open_record(struct gate *gate, const struct gate_settings *settings)
 {
 	struct journal_place place = { .netns_fd = -1,
 				       .device = settings->via,
 				       .index = gate->info.entrance };
+	int rc = journal_open(&place, "probe", settings->say, &gate->journal);
+
+	rc = rc ? rc : journal_learned(gate->journal, peer_mac, NULL);
+	for (size_t i = 0; !rc && i < ARRAY_SIZE(sides); i++)
+		rc = journal_learned(gate->journal, NULL, sides[i].peer);
+	return rc;
+}
+
+static int load_programs(struct gate *gate, const struct gate_settings *settings)
+{
 	struct gate_programs_settings programs = { .vouching = settings->vouching,
-						   .tap = gate->tap };
-	int rc;
+						   .tap = gate->tap,
+						   .talks_fd = talk_table_fd(gate->info.talks) };
 
 	memcpy(programs.peer_v4, gate->info.peer_v4, sizeof(programs.peer_v4));
 	memcpy(programs.peer_v6, gate->info.peer_v6, sizeof(programs.peer_v6));
 	memcpy(programs.far_mac, far_mac, sizeof(programs.far_mac));
+	memcpy(programs.vtep_v4, gate->vtep_v4, sizeof(programs.vtep_v4));
+	memcpy(programs.vtep_v6, gate->vtep_v6, sizeof(programs.vtep_v6));
+	programs.vtep_port = gate->info.drops_of.outer_port;
 	if (settings->via)
 		programs.via = gate->info.entrance;
 	if (gate->outer)
 		programs.inner = gate->outer == &outer_sides[0] ? TUNNEL_HEAD_V4 : TUNNEL_HEAD_V6;
-	rc = gate_programs_load(&programs, &gate->programs);
+	return gate_programs_load(&programs, &gate->programs);
+}
+
+/* The TAP's filters go with the TAP; the one on the host's device is recorded. */
+static int attach_programs(struct gate *gate, const struct gate_settings *settings)
+{
+	int rc = load_programs(gate, settings);
+
 	rc = rc ? rc : tc_clsact_add(gate->nl, gate->tap);
 	rc = rc ? rc
 		: tc_bpf_attach(gate->nl, gate->tap, TC_INGRESS, 1,
-				gate_programs_fd(gate->programs, false), "tsum_gate");
+				gate_programs_fd(gate->programs, GATE_PROGRAM_IN), "tsum_gate");
+	rc = rc ? rc
+		: tc_bpf_attach(gate->nl, gate->tap, TC_EGRESS, 1,
+				gate_programs_fd(gate->programs, GATE_PROGRAM_FILTER),
+				"tsum_gate_filter");
+	gate->filtered = !rc;
 	if (rc || !settings->via)
 		return rc;
-	rc = journal_open(&place, "probe", settings->say, &gate->journal);
-	rc = rc ? rc
-		: journal_bpf(gate->journal, TC_EGRESS, 1, gate_programs_fd(gate->programs, true),
-			      "tsum_gate_out");
+	rc = journal_bpf(gate->journal, TC_EGRESS, 1,
+			 gate_programs_fd(gate->programs, GATE_PROGRAM_OUT), "tsum_gate_out");
 	return rc || !gate->outer ? rc : lead_into_tunnel(gate);
 }
 
@@ -320,6 +357,7 @@ static void describe_drops(struct gate *gate)
 {
 	struct drops_of *of = &gate->info.drops_of;
 
+	of->talks_fd = talk_table_fd(gate->info.talks);
 	memcpy(of->v4, gate->info.peer_v4, sizeof(of->v4));
 	memcpy(of->v6, gate->info.peer_v6, sizeof(of->v6));
 	if (gate->outer == &outer_sides[0]) {
@@ -333,13 +371,28 @@ static void describe_drops(struct gate *gate)
 
 /* ---- Waiting until packets get out ---- */
 
-static void open_ready_sockets(struct gate *gate)
+static int open_ready_socket(int family)
 {
+	const int hops = 1; /* the gate is the next one */
+	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (family == AF_INET)
+		setsockopt(fd, IPPROTO_IP, IP_TTL, &hops, sizeof(hops));
+	else
+		setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops));
+	return fd;
+}
+
+static int open_ready_sockets(struct gate *gate)
+{
+	int rc = talk_open(gate->info.talks, UINT32_MAX, &gate->ready_port, &gate->ready);
+
 	gate->opened_ns = clock_ns();
-	if (!*gate->info.no_v4)
-		gate->ready_fd[0] = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (!*gate->info.no_v6)
-		gate->ready_fd[1] = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (!rc && !*gate->info.no_v4)
+		gate->ready_fd[0] = open_ready_socket(AF_INET);
+	if (!rc && !*gate->info.no_v6)
+		gate->ready_fd[1] = open_ready_socket(AF_INET6);
+	return rc;
 }
 
 static void close_ready_socket(struct gate *gate, size_t i)
@@ -351,14 +404,16 @@ static void close_ready_socket(struct gate *gate, size_t i)
 
 static void send_ready_datagram(const struct gate *gate, size_t i)
 {
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(READY_PORT) };
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(READY_PORT) };
+	uint16_t port = htons(gate->ready_port);
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = port };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = port };
 	const struct sockaddr *to = i ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
 
 	memcpy(&v4.sin_addr, gate->info.peer_v4, 4);
 	memcpy(&v6.sin6_addr, gate->info.peer_v6, 16);
 	/* Fails as long as the route is not there: that is what we wait for. */
-	if (sendto(gate->ready_fd[i], "truesum", 7, 0, to, i ? sizeof(v6) : sizeof(v4)) < 0)
+	if (sendto(gate->ready_fd[i], gate->ready.secret, TALK_SECRET, 0, to,
+		   i ? sizeof(v6) : sizeof(v4)) < 0)
 		return;
 }
 
@@ -379,6 +434,61 @@ bool gate_is_ready(struct gate *gate, uint64_t now_ns)
 	return true;
 }
 
+/* ---- Who may ask ---- */
+
+static int admit(struct gate *gate, const uint8_t mac[6], int family, const uint8_t *address)
+{
+	struct gate_asker asker = { .version = family == AF_INET ? 4 : 6 };
+	int rc;
+
+	memcpy(asker.mac, mac, sizeof(asker.mac));
+	memcpy(asker.address, address, family == AF_INET ? 4 : 16);
+	rc = gate_programs_admit(gate->programs, &asker);
+	return rc ? fail_errno(rc, "cannot tell a BPF program who may ask for the peer") : 0;
+}
+
+/*
+ * The host asks by the entrance, from an address of any device of its. A target asks by its own
+ * device.
+ */
+int gate_admit(struct gate *gate, const struct space *space)
+{
+	const struct device *entrance = inventory_device(space, NULL, gate->info.entrance);
+	int rc = 0;
+
+	for (size_t i = 0; gate->filtered && i < space->device_count; i++) {
+		const struct device *device = &space->device[i];
+		const uint8_t *mac = !space->own ? device->mac
+				     : entrance	 ? entrance->mac
+						 : gate->tap_mac;
+
+		for (size_t k = 0; !rc && k < device->address_count; k++)
+			if (device->address[k].scope != RT_SCOPE_HOST)
+				rc = admit(gate, mac, device->address[k].family,
+					   device->address[k].address);
+	}
+	return rc;
+}
+
+/* The host, from the addresses that the gate gave it. */
+static int admit_self(struct gate *gate)
+{
+	uint8_t outer_v4[4], outer_v6[16], v4[4], v6[16];
+	struct link_info entrance = { 0 };
+	int rc = gate->filtered ? link_get_by_index(gate->nl, gate->info.entrance, &entrance) : 0;
+
+	if (rc || !gate->filtered)
+		return rc;
+	inet_pton(AF_INET, GATE_V4, v4);
+	inet_pton(AF_INET6, GATE_V6, v6);
+	inet_pton(AF_INET, GATE_OUTER_V4, outer_v4);
+	inet_pton(AF_INET6, GATE_OUTER_V6, outer_v6);
+	rc = admit(gate, entrance.mac, AF_INET, v4);
+	rc = rc ? rc : admit(gate, entrance.mac, AF_INET6, v6);
+	rc = rc ? rc : admit(gate, gate->tap_mac, AF_INET, outer_v4);
+	return rc ? rc : admit(gate, gate->tap_mac, AF_INET6, outer_v6);
+}
+
 /* ---- The whole ---- */
 
 int gate_open(const struct gate_settings *settings, struct gate **ret_gate)
@@ -394,12 +504,14 @@ int gate_open(const struct gate_settings *settings, struct gate **ret_gate)
 	inet_pton(AF_INET6, GATE_PEER_V6, gate->info.peer_v6);
 	inet_pton(AF_INET, GATE_VTEP_V4, gate->vtep_v4);
 	inet_pton(AF_INET6, GATE_VTEP_V6, gate->vtep_v6);
-	rc = journal_recover(settings->say, &tally);
+	rc = talk_table_new(&gate->info.talks);
+	rc = rc ? rc : journal_recover(settings->say, &tally);
 	rc = rc ? rc : nl_open(-1, NETLINK_ROUTE, &gate->nl);
 	rc = rc ? rc : check_unused(gate->nl, &sides[0]);
 	rc = rc ? rc : check_unused(gate->nl, &sides[1]);
 	rc = rc || !settings->via ? rc : find_entrance(gate, settings->via);
 	rc = rc ? rc : open_tap(gate);
+	rc = rc || !settings->via ? rc : open_record(gate, settings);
 	rc = rc ? rc : set_up_tap(gate);
 	if (rc)
 		return rc;
@@ -413,18 +525,17 @@ int gate_open(const struct gate_settings *settings, struct gate **ret_gate)
 		snprintf(gate->info.no_merging, sizeof(gate->info.no_merging),
 			 "no BPF program to count merged packets: %.140s", fail_text());
 	describe_drops(gate);
-	open_ready_sockets(gate);
-	*ret_gate = TAKE_PTR(gate);
-	return 0;
+	rc = open_ready_sockets(gate);
+	rc = rc ? rc : admit_self(gate);
+	if (!rc)
+		*ret_gate = TAKE_PTR(gate);
+	return rc;
 }
 
 void gate_close(struct gate *gate)
 {
 	if (!gate)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
-		if (gate->lent[i] && gate->info.entrance != gate->tap)
-			remove_address(gate->nl, &sides[i], gate->info.entrance);
 	close_ready_socket(gate, 0);
 	close_ready_socket(gate, 1);
 	if (gate->journal)
@@ -433,6 +544,7 @@ void gate_close(struct gate *gate)
 	if (gate->info.fd >= 0)
 		close(gate->info.fd);
 	nl_close(gate->nl);
+	talk_table_free(gate->info.talks);
 	free(gate);
 }
 
@@ -444,6 +556,16 @@ const struct gate_info *gate_describe(const struct gate *gate)
 bool gate_merged(const struct gate *gate, uint16_t port)
 {
 	return gate_programs_merged(gate->programs, port);
+}
+
+void gate_forget(const struct gate *gate, uint16_t port)
+{
+	gate_programs_forget(gate->programs, port);
+}
+
+uint64_t gate_foreign(const struct gate *gate)
+{
+	return gate_programs_foreign(gate->programs);
 }
 
 /* ---- Frames ---- */
@@ -466,7 +588,10 @@ void gate_send(const struct gate *gate, const struct gate_way *way, const uint8_
 		return;
 }
 
-/* Answers a question for the MAC address of one of the two. Returns whether it was one. */
+/*
+ * Answers a question for the MAC address of one of the two. Returns whether it was one. Without a
+ * filter only the host can ask, by the TAP.
+ */
 static bool answer_question(const struct gate *gate, const struct gate_way *way,
 			    const uint8_t *frame, size_t len, const uint8_t *v4, const uint8_t *v6)
 {
@@ -475,6 +600,8 @@ static bool answer_question(const struct gate *gate, const struct gate_way *way,
 
 	if (build_neighbour_answer(frame, len, v4, v6, peer_mac, answer, &answer_len))
 		return false;
+	if (!gate->filtered && memcmp(frame + 6, gate->tap_mac, sizeof(gate->tap_mac)) != 0)
+		return true;
 	gate_send(gate, way, answer, answer, answer_len);
 	return true;
 }
@@ -509,7 +636,10 @@ bool gate_take(struct gate *gate, const uint8_t *frame, size_t len, struct gate_
 		packet_judge(LINK_ETHERNET, frame, len, len, &packet.judged);
 	if (!is_to_peer(gate, flow))
 		return false;
-	if (flow->dst_port == READY_PORT)
+	packet.frame = frame + inner;
+	if (flow->dst_port == gate->ready_port &&
+	    payload_is_ours(packet.frame + packet.judged.payload, packet.judged.payload_len,
+			    &gate->ready))
 		close_ready_socket(gate, flow->family == AF_INET6);
 	*ret_packet = packet;
 	return true;

@@ -7,6 +7,9 @@
  *
  * If packets enter by a VXLAN device, they come in outer packets from a made-up VTEP beyond the
  * TAP. Then the TAP is the underlay, and the peer is a neighbour on the VXLAN device.
+ *
+ * Anybody on the host may send to the peer's address. A BPF program in front of the TAP lets
+ * through what belongs to a conversation in the table of talks (bpf/talk.h), and counts the rest.
  */
 #ifndef TRUESUM_PROBE_GATE_H
 #define TRUESUM_PROBE_GATE_H
@@ -17,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "bpf/drop.h"
+#include "bpf/talk.h"
 #include "net/journal.h"
 #include "packet/verdict.h"
 #include "probe/tunnel.h"
@@ -41,6 +45,7 @@
 #define GATE_DOCUMENTATION_V6 32
 
 struct gate;
+struct space;
 
 struct gate_settings {
 	bool vouching; /* packets enter marked CHECKSUM_UNNECESSARY, as from a NIC that lies */
@@ -54,6 +59,7 @@ struct gate_info {
 	int entrance; /* index of the device by which packets enter, in the host's namespace */
 	uint8_t peer_v4[4], peer_v6[16];
 	struct drops_of drops_of; /* the peer's packets, for drop_open() */
+	struct talk_table *talks; /* the gate's own; each exchange opens its talk there */
 	char no_v4[200], no_v6[200]; /* why the host cannot reach the peer by this family */
 	char no_merging[200]; /* why segments that are written in a row are not merged by GRO */
 };
@@ -64,10 +70,10 @@ struct gate_info {
  * there is no device `via`, -EOPNOTSUPP if that is a VXLAN device of a kind that outer packets
  * cannot be made for, -EPERM without privilege.
  *
- * The device `via` gets a filter at its egress until gate_close(), which is recorded
- * (net/journal.h). If the host's routes do not lead out by it, it also gets an address; if the
- * probe cannot remove it, the kernel does, two minutes later. A VXLAN device also gets forwarding
- * entries and neighbours, which are recorded.
+ * The device `via` gets a filter at its egress until gate_close(). If the host's routes do not lead
+ * out by it, it also gets an address; a VXLAN device gets forwarding entries and neighbours. All of
+ * this is recorded first (net/journal.h). If nobody undoes what a killed probe left, the kernel at
+ * least removes the address, after two minutes.
  */
 int gate_open(const struct gate_settings *settings, struct gate **ret_gate);
 void gate_close(struct gate *gate);
@@ -75,6 +81,15 @@ DEFINE_CLEANUP(struct gate *, gate, gate_close)
 
 /* The gate's own; it does not change. */
 const struct gate_info *gate_describe(const struct gate *gate);
+
+/*
+ * Lets a target, or the host, ask for the peer's MAC address. Answers go to no address but those of
+ * its devices.
+ */
+int gate_admit(struct gate *gate, const struct space *space);
+
+/* How many frames to the peer were dropped so far, as they came from nobody the probe talks to. */
+uint64_t gate_foreign(const struct gate *gate);
 
 /*
  * Whether packets get out. On a busy host a new device's queue and addresses may work only a while
@@ -92,6 +107,7 @@ struct gate_way {
 
 struct gate_packet {
 	struct gate_way way;
+	const uint8_t *frame; /* in a tunnel: the inner one; lies in the frame that was taken */
 	struct packet_judgement
 		judged; /* in a tunnel: the inner packet and the outer sums (tunnel_judge()) */
 };
@@ -110,7 +126,8 @@ bool gate_take(struct gate *gate, const uint8_t *frame, size_t len, struct gate_
 void gate_send(const struct gate *gate, const struct gate_way *way, const uint8_t *intact,
 	       const uint8_t *sent, size_t len);
 
-/* Whether GRO merged segments that the peer sent from this port. */
+/* Whether GRO merged segments that the peer sent from this port since it was forgotten. */
 bool gate_merged(const struct gate *gate, uint16_t port);
+void gate_forget(const struct gate *gate, uint16_t port);
 
 #endif

@@ -28,6 +28,20 @@ static bool is_here(const struct judge_drop *drop, uint32_t netns)
 	return drop->netns == netns;
 }
 
+/*
+ * Whether counters may tell. They count everybody's packets, so only if the kernel does not report
+ * drops, or dropped one of these without a reason.
+ */
+static bool needs_counters(const struct judge_context *context)
+{
+	bool no_reason = false;
+
+	for (unsigned int i = 0; i < context->drop_count; i++)
+		no_reason |= !context->drop[i].outbound &&
+			     !strcmp(context->drop[i].reason, "NOT_SPECIFIED");
+	return context->damaged && (!context->drops_known || no_reason);
+}
+
 /* The kernel's drop reasons come first; the counters tell if there are none. */
 static enum caught_by who_caught(const struct peer_evidence *evidence,
 				 const struct judge_context *context)
@@ -50,12 +64,14 @@ static enum caught_by who_caught(const struct peer_evidence *evidence,
 		if (!strcmp(drop->reason, "NETFILTER_DROP"))
 			return CAUGHT_RULE;
 	}
+	if (!needs_counters(context))
+		return CAUGHT_UNKNOWN;
 	/* The outer checksum is verified first. */
-	if (context->damaged && evidence->outer_sum && context->host_udp_errors >= context->damaged)
+	if (evidence->outer_sum && context->host_udp_errors >= context->damaged)
 		return CAUGHT_OUTER_UDP;
-	if (context->damaged && context->target_errors >= context->damaged)
+	if (context->target_errors >= context->damaged)
 		return CAUGHT_SOCKET;
-	if (context->damaged && context->host_errors >= context->damaged)
+	if (context->host_errors >= context->damaged)
 		return CAUGHT_CONNTRACK;
 	return CAUGHT_UNKNOWN;
 }
@@ -181,8 +197,8 @@ static bool any_other(const struct check *check, const struct peer_evidence *evi
 	return any_arrived(check, evidence, MESSAGE_INTACT, ARRIVED_DAMAGED);
 }
 
-void judge_in(const struct check *check, const struct peer_evidence *evidence,
-	      const struct judge_context *context, struct judgement *ret)
+static void judge_messages(const struct check *check, const struct peer_evidence *evidence,
+			   const struct judge_context *context, struct judgement *ret)
 {
 	bool damaged = any_arrived(check, evidence, MESSAGE_BAD_PAYLOAD, ARRIVED_DAMAGED) ||
 		       any_arrived(check, evidence, MESSAGE_BAD_FIELD, ARRIVED_DAMAGED);
@@ -222,6 +238,18 @@ void judge_in(const struct check *check, const struct peer_evidence *evidence,
 			unknown(ret,
 				"the damaged packets were dropped, and it is not known by whom");
 	}
+}
+
+void judge_in(const struct check *check, const struct peer_evidence *evidence,
+	      const struct judge_context *context, struct judgement *ret)
+{
+	judge_messages(check, evidence, context, ret);
+	if (!evidence->lost || ret->verdict == VERDICT_VERIFIED ||
+	    ret->verdict == VERDICT_DELIVERS_CORRUPT)
+		return;
+	ret->verdict = VERDICT_UNKNOWN;
+	snprintf(ret->reason, sizeof(ret->reason),
+		 "its own socket had no room for %u datagrams: somebody floods it", evidence->lost);
 }
 
 void judge_out(const struct peer_evidence *evidence, struct judgement *ret)

@@ -26,6 +26,7 @@ struct judge_context {
 	bool host_forwards; /* packets of this family */
 	struct judge_drop drop[JUDGE_DROPS_MAX];
 	unsigned int drop_count;
+	bool drops_known; /* drops are reported: no need for counters, which anybody can raise */
 	/*
 	 * By how much the protocol's counters of wrong checksums rose, over all of the target's
 	 * exchanges.

@@ -8,18 +8,18 @@
 
 #include "base/cleanup.h"
 
-/* The message's number, the peer's port, then the same words in every payload. */
+/* After the secret: the message's number, then the same words in every payload. */
 #define PAYLOAD_FORMAT                                                                             \
-	"#%u at %04x. a letter of truesum's to a container. Its bits may change on their way: "    \
+	"#%u: a letter of truesum's to a container. Its bits may change on their way: "            \
 	"what is read of it shows if anybody looks..."
 
 /* Bytes to damage. They lie in the second half, so in the second of two fragments. */
 enum {
-	AT_NUMBER = 1,
-	AT_FLIP = 75, /* 'e': the flipped bit is 1 and becomes 0 */
-	AT_UP = 80, /* 'a': a bit becomes 1; at AT_DOWN, in 'w', the same bit becomes 0 */
-	AT_DOWN = 84,
-	AT_VARIANT = 100,
+	AT_NUMBER = TALK_SECRET + 1,
+	AT_FLIP = 83, /* 'e': the flipped bit is 1 and becomes 0 */
+	AT_UP = 94, /* 'a': a bit becomes 1; at AT_DOWN, in 'w', the same bit becomes 0 */
+	AT_DOWN = 92,
+	AT_VARIANT = 106,
 };
 
 const struct check check_rows[] = {
@@ -67,12 +67,23 @@ const struct check check_rows[] = {
 };
 const size_t check_row_count = ARRAY_SIZE(check_rows);
 
-void payload_write(unsigned int number, uint16_t port, uint8_t payload[PAYLOAD_LEN])
+void payload_write(unsigned int number, const struct talk *talk, uint8_t payload[PAYLOAD_LEN])
 {
 	char text[2 * PAYLOAD_LEN];
 
-	snprintf(text, sizeof(text), PAYLOAD_FORMAT, number, port);
-	memcpy(payload, text, PAYLOAD_LEN);
+	snprintf(text, sizeof(text), PAYLOAD_FORMAT, number);
+	memcpy(payload, talk->secret, TALK_SECRET);
+	memcpy(payload + TALK_SECRET, text, PAYLOAD_LEN - TALK_SECRET);
+}
+
+bool payload_is_ours(const uint8_t *payload, size_t len, const struct talk *talk)
+{
+	uint64_t start[2];
+
+	if (len < sizeof(start))
+		return false;
+	memcpy(start, payload, sizeof(start));
+	return talk_is_secret(talk, (const __u64 *)start);
 }
 
 unsigned int payload_number(const uint8_t payload[PAYLOAD_LEN])

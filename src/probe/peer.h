@@ -3,6 +3,11 @@
  * One check of a probe, as an exchange between two ends that truesum both plays: a socket in the
  * target's namespace, which connects out, and the peer outside of the gate. The peer answers with
  * the check's messages, some of them damaged on purpose. What the socket reads is the evidence.
+ *
+ * Others may send to both ends and write any address into their packets. Only what carries the
+ * exchange's secret or its sequence numbers (bpf/talk.h) counts; the rest is ignored. The peer
+ * sends nothing until the target has shown that it knows them, and then only back the way that
+ * this first packet came.
  */
 #ifndef TRUESUM_PROBE_PEER_H
 #define TRUESUM_PROBE_PEER_H
@@ -10,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bpf/talk.h"
 #include "probe/payload.h"
 
 struct gate;
@@ -33,25 +39,33 @@ struct peer_evidence {
 	uint32_t tx_good, tx_bad, tx_unfinished; /* frames from the target, by their checksums */
 	bool merged; /* GRO merged messages */
 	bool outer_sum; /* the messages went in tunnel packets that have a checksum of their own */
+	uint32_t lost; /* datagrams that the socket had no room for */
 };
 
-/* Where the target is. */
-struct peer_target {
-	int netns_fd; /* -1: this namespace */
+/* What to exchange, and with whom. */
+struct peer_plan {
+	int netns_fd; /* the target's; -1: this namespace */
 	unsigned int forwards; /* how many namespaces forward its packets on the way to the gate */
+	const struct check *check;
+	int family;
+	uint16_t port; /* the peer's */
+	struct talk talk;
 };
 
 /*
- * Starts an exchange: opens a socket at the target and connects it to the peer's `port`, which no
- * other peer may use. The caller polls *ret_fd (-1: no socket) for EPOLLIN; it stays the peer's.
- * The hop limit is two more than the way to the gate needs, so that a packet that goes astray does
- * not get far. A failure of connect() is no error here, but part of the evidence.
+ * Starts an exchange: opens a socket at the target and connects it to the peer's port. The caller
+ * polls *ret_fd (-1: no socket) for EPOLLIN; it stays the peer's. All packets have the hop limit
+ * that just reaches the other end, so that one that goes astray does not get far. A failure of
+ * connect() is no error here, but part of the evidence.
  */
-int peer_start(const struct gate *gate, const struct peer_target *target, const struct check *check,
-	       int family, uint16_t port, struct peer **ret_peer, int *ret_fd);
+int peer_start(const struct gate *gate, const struct peer_plan *plan, struct peer **ret_peer,
+	       int *ret_fd);
 
-/* Handles a packet that came out of the gate from the target to the peer's port. */
-void peer_take_packet(struct peer *peer, const struct gate_packet *packet);
+/*
+ * Handles a packet that came out of the gate to the peer's port. Returns whether it is of this
+ * exchange.
+ */
+bool peer_take_packet(struct peer *peer, const struct gate_packet *packet);
 
 /* Reads what the target's socket has received. */
 void peer_read_socket(struct peer *peer);

@@ -61,21 +61,26 @@ static bool is_own_address(const struct space *own, int family, const uint8_t *a
 	return false;
 }
 
-/* The last step, in our own namespace: whether what came in by `device` leaves by the entrance. */
+/*
+ * The last step, in our own namespace: whether what came in by `device` leaves by the entrance.
+ * *ret_forwards: 1 if this namespace forwards it, 0 if a bridge takes it past its routing.
+ */
 static int reach_entrance(const struct space *own, const struct device *device,
 			  const struct route *route, const uint8_t *source, int family,
-			  int entrance, char *why, size_t size)
+			  int entrance, unsigned int *ret_forwards, char *why, size_t size)
 {
 	const struct device *way_in = inventory_device(own, NULL, entrance);
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 	struct route forward = { 0 };
 	int rc;
 
+	*ret_forwards = 1;
 	if (device->index == entrance)
 		return 0;
 	/* If the device is a bridge's port, the next hop may be any host on the bridge. */
 	if (device->master &&
 	    !(route->has_gateway && is_own_address(own, family, route->gateway))) {
+		*ret_forwards = 0;
 		if (way_in && (way_in->index == device->master || way_in->master == device->master))
 			return 0;
 		snprintf(why, size,
@@ -131,15 +136,23 @@ int reach_gate(const struct inventory *inventory, size_t space, int family, int 
 		other = device ? inventory_link(inventory, device, &at) : NULL;
 		if (!hop && device)
 			source = device_global_address(device, family);
-		*ret_forwards = hop + 1;
-		if (other && inventory->space[at].own && other->index == entrance)
+		*ret_forwards = hop;
+		/* A macvlan's packets leave by its lower device at once. */
+		if (other && inventory->space[at].own && other->index == entrance &&
+		    strcmp(device->kind, other->kind) != 0)
 			return 0;
-		/* A macvlan's packets leave by its lower device, past this host's routing. */
+		/* By any other one they go past this host's routing. */
 		if (!other || strcmp(device->kind, other->kind) != 0)
 			return no_way(why, size, here, device, !hop);
-		if (inventory->space[at].own)
-			return reach_entrance(&inventory->space[at], other, &route,
-					      hop ? NULL : source, family, entrance, why, size);
+		if (inventory->space[at].own) {
+			unsigned int last = 0;
+			int rc = reach_entrance(&inventory->space[at], other, &route,
+						hop ? NULL : source, family, entrance, &last, why,
+						size);
+
+			*ret_forwards += last;
+			return rc;
+		}
 	}
 	snprintf(why, size, "its way out leads through more than %d namespaces", HOPS_MAX);
 	return -EHOSTUNREACH;

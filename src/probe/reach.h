@@ -12,9 +12,9 @@ struct inventory;
  * Follows the target's route to the peer from device to device: over veth pairs, possibly through
  * other containers, into the namespace truesum runs in, and from there by that namespace's rules
  * and routes, or through a bridge, to the gate's `entrance` (index of the device by which packets
- * enter). *ret_forwards: how many namespaces forward on the way. -ENETUNREACH, -EADDRINUSE or
- * -EHOSTUNREACH, with the reason in `why`, if the way does not end at the gate: our packets must
- * not leave by any other.
+ * enter). *ret_forwards: how many namespaces forward on the way, each taking one off the hop
+ * limit. -ENETUNREACH, -EADDRINUSE or -EHOSTUNREACH, with the reason in `why`, if the way does not
+ * end at the gate: our packets must not leave by any other.
  */
 int reach_gate(const struct inventory *inventory, size_t space, int family, int entrance,
 	       unsigned int *ret_forwards, char *why, size_t size);

@@ -2,13 +2,19 @@
 /*
  * Running a probe: see run.h.
  *
- * Each exchange has its own port of the peer. The port shows which exchange a frame from the gate,
- * or a drop that the kernel reports, belongs to, even if NAT changes the target's address. Targets
- * start in order, as long as fewer than EXCHANGES_MAX exchanges are open.
+ * Each exchange has a port of the peer's for itself, and a secret and sequence numbers
+ * (bpf/talk.h). By these a frame that comes out of the gate, or a drop that the kernel reports, is
+ * known to belong to it, even if NAT changes the target's address. Targets start in order, as long
+ * as fewer than EXCHANGES_MAX exchanges are open.
+ *
+ * A flood may delay or displace packets, so that an exchange proves nothing. When all are over,
+ * such checks are repeated, a bounded number of times. All signals that end a run are blocked from
+ * before the first change until after the last one is undone.
  */
 #include "probe/run.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,17 +27,20 @@
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/loop.h"
+#include "base/privilege.h"
 #include "base/trace.h"
 #include "bpf/drop.h"
-#include "net/netfilter.h"
+#include "bpf/talk.h"
 #include "net/counter.h"
 #include "net/inventory.h"
+#include "net/netfilter.h"
 #include "net/netns.h"
 #include "net/nl.h"
 #include "probe/reach.h"
 
-#define FIRST_PORT 16384
 #define EXCHANGES_MAX 512
+#define UNKNOWN_ROUNDS 8 /* repeats of a check that proves nothing */
+#define BLOCKED_ROUNDS 2 /* of one to which nothing comes, if others send to the peer */
 #define TICK_NS UINT64_C(5000000)
 #define FRAME_MAX 65600
 #define FRAMES_A_ROUND 256
@@ -45,6 +54,11 @@ struct exchange {
 	struct loop_source *source;
 	size_t target, check;
 	uint16_t port;
+};
+
+/* A check to repeat. */
+struct repeat {
+	size_t target, check;
 };
 
 /* A target's counters before its exchanges, and how many of these are open. */
@@ -70,7 +84,11 @@ struct run {
 	struct exchange *by_port[UINT16_MAX + 1];
 	size_t next; /* target to start */
 	size_t done; /* targets */
-	uint32_t next_port;
+	uint32_t exchange_count; /* all that were begun; they are numbered from 0 */
+	unsigned int round; /* 0: the first; then repeats */
+	struct repeat *repeat;
+	size_t repeat_count, repeat_next;
+	uint64_t foreign; /* frames that the gate's filter let through */
 	uint8_t frame[FRAME_MAX];
 };
 
@@ -107,21 +125,36 @@ static void target_done(struct run *run)
 		run->settings->progress(run->settings->owner, run->done, run->probe->target_count);
 }
 
+/* Of a repeated exchange all frames count that left the target. */
+static void take_evidence(struct probe_check *check, const struct peer_evidence *fresh)
+{
+	struct peer_evidence before = check->evidence;
+
+	check->evidence = *fresh;
+	check->evidence.tx_good += before.tx_good;
+	check->evidence.tx_bad += before.tx_bad;
+	check->evidence.tx_unfinished += before.tx_unfinished;
+}
+
 static void close_exchange(struct exchange *exchange)
 {
 	struct run *run = exchange->run;
 	struct probe_target *target = &run->probe->target[exchange->target];
 	const struct space *space = space_of(run, exchange->target);
+	struct peer_evidence evidence = { 0 };
 
 	loop_remove(&exchange->source);
 	run->by_port[exchange->port] = NULL;
-	peer_end(TAKE_PTR(exchange->peer), &target->check[exchange->check].evidence);
-	if (!--run->progress[exchange->target].open) {
-		if (!space->own)
-			forget_connections(run, space->fd);
-		target_done(run);
-	}
+	peer_end(TAKE_PTR(exchange->peer), &evidence);
+	talk_close(gate_describe(run->gate)->talks, exchange->port);
+	take_evidence(&target->check[exchange->check], &evidence);
 	run->open_count--;
+	if (--run->progress[exchange->target].open)
+		return;
+	if (!space->own)
+		forget_connections(run, space->fd);
+	if (!run->round)
+		target_done(run);
 }
 
 /* ---- Callbacks ---- */
@@ -152,48 +185,65 @@ static int gate_ready(void *owner, uint32_t events)
 		if (!gate_take(run->gate, run->frame, (size_t)len, &packet))
 			continue;
 		exchange = run->by_port[packet.judged.flow.dst_port];
-		if (exchange)
-			peer_take_packet(exchange->peer, &packet);
+		if (exchange && !peer_take_packet(exchange->peer, &packet))
+			run->foreign++;
 	}
 	return 0;
 }
 
 /* ---- Starting exchanges ---- */
 
-static int start_exchange(struct run *run, size_t number, const struct check *row, int family)
+/* Begins an exchange for a check of the target's. */
+static int start_exchange(struct run *run, size_t number, size_t check)
 {
 	struct probe_target *target = &run->probe->target[number];
+	struct probe_check *row = &target->check[check];
+	struct talk_table *talks = gate_describe(run->gate)->talks;
 	const struct space *space = space_of(run, number);
-	const struct peer_target place = {
+	struct peer_plan plan = {
 		.netns_fd = space->own ? -1 : space->fd,
-		.forwards = target->forwards,
+		.forwards = row->family == AF_INET ? target->forwards_v4 : target->forwards_v6,
+		.check = row->check,
+		.family = row->family,
 	};
 	struct exchange *exchange = run->exchange;
 	int rc, fd = -1;
 
 	while (exchange->peer)
 		exchange++;
-	*exchange = (struct exchange){ .run = run,
-				       .target = number,
-				       .check = target->check_count,
-				       .port = (uint16_t)run->next_port };
-	rc = peer_start(run->gate, &place, row, family, exchange->port, &exchange->peer, &fd);
+	rc = talk_open(talks, run->exchange_count, &plan.port, &plan.talk);
 	if (rc)
 		return rc;
-	if (fd >= 0)
+	*exchange = (struct exchange){
+		.run = run, .target = number, .check = check, .port = plan.port
+	};
+	gate_forget(run->gate, plan.port);
+	rc = peer_start(run->gate, &plan, &exchange->peer, &fd);
+	if (!rc && fd >= 0)
 		rc = loop_add_fd(run->loop, fd, EPOLLIN, socket_ready, exchange, &exchange->source);
 	if (rc) {
 		peer_end(TAKE_PTR(exchange->peer), NULL);
+		talk_close(talks, plan.port);
 		return rc;
 	}
-	run->by_port[run->next_port++] = exchange;
+	row->number = run->exchange_count++;
+	run->by_port[plan.port] = exchange;
 	run->open_count++;
 	run->progress[number].open++;
-	target->check[target->check_count++] =
-		(struct probe_check){ .check = row, .family = family };
-	trace("probe", "%s: %s v%d begins, port %u", space->name, row->name,
-	      family == AF_INET ? 4 : 6, exchange->port);
+	trace("probe", "%s: %s v%d begins, port %u", space->name, row->check->name,
+	      row->family == AF_INET ? 4 : 6, plan.port);
 	return 0;
+}
+
+static int start_check(struct run *run, size_t number, const struct check *row, int family)
+{
+	struct probe_target *target = &run->probe->target[number];
+	int rc;
+
+	target->check[target->check_count] = (struct probe_check){ .check = row, .family = family };
+	rc = start_exchange(run, number, target->check_count);
+	target->check_count += !rc;
+	return rc;
 }
 
 static bool only_loopback(const struct space *space)
@@ -220,6 +270,7 @@ static bool may_try(const struct run *run, struct probe_target *target, int fami
 {
 	const struct space *space = &run->inventory->space[target->space];
 	char *why = family == AF_INET ? target->no_v4 : target->no_v6;
+	unsigned int *forwards = family == AF_INET ? &target->forwards_v4 : &target->forwards_v6;
 	const struct gate_info *info = gate_describe(run->gate);
 	const char *host_why = family == AF_INET ? info->no_v4 : info->no_v6;
 
@@ -228,7 +279,7 @@ static bool may_try(const struct run *run, struct probe_target *target, int fami
 	else if (!space->own && !has_address(space, family))
 		snprintf(why, sizeof(target->no_v4), "it has no address");
 	else if (!space->own && reach_gate(run->inventory, target->space, family, info->entrance,
-					   &target->forwards, why, sizeof(target->no_v4)))
+					   forwards, why, sizeof(target->no_v4)))
 		target->cut_off = true;
 	return !*why;
 }
@@ -248,9 +299,9 @@ static int start_target(struct run *run, size_t number)
 		    check_rows[i].shape == SHAPE_MERGED)
 			continue;
 		if (v4 && check_rows[i].v4)
-			rc = start_exchange(run, number, &check_rows[i], AF_INET);
+			rc = start_check(run, number, &check_rows[i], AF_INET);
 		if (!rc && v6 && check_rows[i].v6)
-			rc = start_exchange(run, number, &check_rows[i], AF_INET6);
+			rc = start_check(run, number, &check_rows[i], AF_INET6);
 	}
 	if (rc && rc != -ENOMEM && rc != -EMFILE) {
 		/* The namespace is gone, or may not be entered. */
@@ -281,56 +332,13 @@ static int start_targets(struct run *run)
 	return rc;
 }
 
-static int tick(void *owner)
-{
-	struct run *run = owner;
-	uint64_t now = clock_ns();
-	int rc;
-
-	run->gate_is_ready = run->gate_is_ready || gate_is_ready(run->gate, now);
-	if (!run->gate_is_ready)
-		return 0;
-	for (size_t i = 0; i < EXCHANGES_MAX; i++) {
-		struct exchange *exchange = &run->exchange[i];
-
-		if (exchange->peer && peer_tick(exchange->peer, now))
-			close_exchange(exchange);
-	}
-	rc = start_targets(run);
-	if (!rc && run->done == run->probe->target_count)
-		loop_quit(run->loop, 0);
-	return rc;
-}
-
-static int interrupted(void *owner, int signo)
-{
-	struct run *run = owner;
-
-	(void)signo;
-	loop_quit(run->loop, fail(-EINTR, "interrupted"));
-	return 0;
-}
-
 /* ---- Judging ---- */
 
-/* The contexts of all exchanges. The one with port FIRST_PORT + n has number n. */
+/* The contexts of all exchanges, by number. */
 struct contexts {
-	const struct run *run;
 	struct judge_context *context;
 	size_t count;
 };
-
-/*
- * Whether the namespace may be ours: a probe in an unrelated namespace has the same peer. 0: it has
- * no number.
- */
-static bool is_in_inventory(const struct run *run, uint32_t netns)
-{
-	for (size_t i = 0; netns && i < run->inventory->space_count; i++)
-		if (netns_number(run, i) == netns)
-			return true;
-	return !netns;
-}
 
 static void take_drop(void *owner, const struct drop_key *key, const char *reason, uint64_t packets)
 {
@@ -338,10 +346,9 @@ static void take_drop(void *owner, const struct drop_key *key, const char *reaso
 	struct judge_context *context;
 
 	(void)packets;
-	if (key->port < FIRST_PORT || key->port >= FIRST_PORT + contexts->count ||
-	    !is_in_inventory(contexts->run, key->netns))
+	if (key->number >= contexts->count)
 		return;
-	context = &contexts->context[key->port - FIRST_PORT];
+	context = &contexts->context[key->number];
 	if (context->drop_count < JUDGE_DROPS_MAX)
 		context->drop[context->drop_count++] = (struct judge_drop){
 			.reason = reason,
@@ -427,8 +434,8 @@ static void trace_check(const struct space *space, const struct probe_check *che
 	      verdict_names[check->out.verdict]);
 }
 
-/* `context`: those of the target's checks. */
-static void judge_target(struct run *run, size_t number, struct judge_context *context,
+/* `contexts`: those of all exchanges. */
+static void judge_target(struct run *run, size_t number, struct judge_context *contexts,
 			 const struct counters *host_after)
 {
 	struct probe_target *target = &run->probe->target[number];
@@ -438,10 +445,12 @@ static void judge_target(struct run *run, size_t number, struct judge_context *c
 	struct counters after = *before;
 
 	counter_read(space->own ? -1 : space->fd, &after);
-	for (size_t i = 0; i < target->check_count; i++, context++) {
+	for (size_t i = 0; i < target->check_count; i++) {
 		struct probe_check *check = &target->check[i];
+		struct judge_context *context = &contexts[check->number];
 		uint8_t proto = check->check->proto;
 
+		context->drops_known = run->drops != NULL;
 		context->target_is_host = space->own;
 		context->target_netns = netns_number(run, target->space);
 		context->host_netns = netns_number(run, 0);
@@ -463,9 +472,9 @@ static void judge_target(struct run *run, size_t number, struct judge_context *c
 
 static int judge_targets(struct run *run)
 {
-	size_t count = run->next_port - FIRST_PORT, at = 0;
+	size_t count = run->exchange_count;
 	_cleanup_free_ struct judge_context *context = calloc(count + 1, sizeof(*context));
-	struct contexts contexts = { .run = run, .context = context, .count = count };
+	struct contexts contexts = { .context = context, .count = count };
 	struct counters host_after = run->host_before;
 
 	if (!context)
@@ -475,11 +484,104 @@ static int judge_targets(struct run *run)
 	counter_read(-1, &host_after);
 	run->forwards_v4 = sysctl_is_on("/proc/sys/net/ipv4/ip_forward");
 	run->forwards_v6 = sysctl_is_on("/proc/sys/net/ipv6/conf/all/forwarding");
-	for (size_t i = 0; i < run->probe->target_count; i++) {
-		judge_target(run, i, &context[at], &host_after);
-		at += run->probe->target[i].check_count;
-	}
+	for (size_t i = 0; i < run->probe->target_count; i++)
+		judge_target(run, i, context, &host_after);
 	run->probe->verdict = conclude_probe(run->probe);
+	run->probe->foreign = run->foreign + gate_foreign(run->gate);
+	return 0;
+}
+
+/* ---- Rounds ---- */
+
+/* Whether another try may prove what this one did not. */
+static bool is_worth_repeating(const struct run *run, const struct probe_check *check)
+{
+	if (check->check->shape == SHAPE_MERGED && *gate_describe(run->gate)->no_merging)
+		return false;
+	if (check->in.verdict == VERDICT_UNKNOWN)
+		return run->round < UNKNOWN_ROUNDS;
+	return check->in.verdict == VERDICT_BLOCKED && run->probe->foreign &&
+	       run->round < BLOCKED_ROUNDS;
+}
+
+static int plan_repeats(struct run *run)
+{
+	struct probe *probe = run->probe;
+	size_t most = 0;
+
+	for (size_t i = 0; i < probe->target_count; i++)
+		most += probe->target[i].check_count;
+	if (!run->repeat)
+		run->repeat = calloc(most + 1, sizeof(*run->repeat));
+	if (!run->repeat)
+		return fail(-ENOMEM, "out of memory");
+	run->repeat_count = run->repeat_next = 0;
+	for (size_t i = 0; i < probe->target_count; i++)
+		for (size_t k = 0; k < probe->target[i].check_count; k++)
+			if (is_worth_repeating(run, &probe->target[i].check[k]))
+				run->repeat[run->repeat_count++] =
+					(struct repeat){ .target = i, .check = k };
+	run->probe->repeats += (unsigned int)run->repeat_count;
+	run->round++;
+	trace("probe", "round %u: %zu checks are repeated", run->round, run->repeat_count);
+	return 0;
+}
+
+/* If the namespace is gone meanwhile, what was found before remains. */
+static int start_repeats(struct run *run)
+{
+	int rc = 0;
+
+	while (rc != -ENOMEM && rc != -EMFILE && run->repeat_next < run->repeat_count &&
+	       run->open_count < EXCHANGES_MAX) {
+		const struct repeat *repeat = &run->repeat[run->repeat_next++];
+
+		rc = start_exchange(run, repeat->target, repeat->check);
+	}
+	return rc == -ENOMEM || rc == -EMFILE ? rc : 0;
+}
+
+static bool is_round_over(const struct run *run)
+{
+	return run->round ? run->repeat_next == run->repeat_count && !run->open_count
+			  : run->done == run->probe->target_count;
+}
+
+static int end_round(struct run *run)
+{
+	int rc = judge_targets(run);
+
+	rc = rc ? rc : plan_repeats(run);
+	if (!rc && !run->repeat_count)
+		loop_quit(run->loop, 0);
+	return rc;
+}
+
+static int tick(void *owner)
+{
+	struct run *run = owner;
+	uint64_t now = clock_ns();
+	int rc;
+
+	run->gate_is_ready = run->gate_is_ready || gate_is_ready(run->gate, now);
+	if (!run->gate_is_ready)
+		return 0;
+	for (size_t i = 0; i < EXCHANGES_MAX; i++) {
+		struct exchange *exchange = &run->exchange[i];
+
+		if (exchange->peer && peer_tick(exchange->peer, now))
+			close_exchange(exchange);
+	}
+	rc = run->round ? start_repeats(run) : start_targets(run);
+	return rc || !is_round_over(run) ? rc : end_round(run);
+}
+
+static int interrupted(void *owner, int signo)
+{
+	struct run *run = owner;
+
+	(void)signo;
+	loop_quit(run->loop, fail(-EINTR, "interrupted"));
 	return 0;
 }
 
@@ -496,16 +598,56 @@ static void end_run(struct run *run)
 		forget_connections(run, -1);
 	loop_remove(&run->gate_source);
 	loop_remove(&run->tick);
-	loop_free(run->loop);
 	drop_close(run->drops);
 	gate_close(run->gate);
+	/* Last: it unblocks the signals. */
+	loop_free(run->loop);
 	free(run->progress);
+	free(run->repeat);
 	free(run);
 }
 
-DEFINE_CLEANUP(struct run *, run, end_run)
+/* No DEFINE_CLEANUP(): cppcheck does not see through the macro in a .c file. */
+static void cleanup_run(struct run **run)
+{
+	end_run(*run);
+}
 
-static int set_up_run(struct run *run, size_t count)
+/*
+ * Afterwards the run enters namespaces (CAP_SYS_ADMIN) if a target is in another one, chooses
+ * sequence numbers and undoes its changes (CAP_NET_ADMIN), and reads what BPF programs counted.
+ */
+static int give_up_privilege(const struct run *run, const size_t *spaces, size_t count)
+{
+	unsigned int keep[3] = { CAP_NET_ADMIN, PRIVILEGE_BPF };
+	size_t kept = 2;
+	bool elsewhere = false;
+
+	for (size_t i = 0; i < count; i++)
+		elsewhere |= !run->inventory->space[spaces[i]].own;
+	if (elsewhere)
+		keep[kept++] = CAP_SYS_ADMIN;
+	return privilege_keep_only(keep, kept);
+}
+
+static int admit_all(const struct run *run, const size_t *spaces, size_t count)
+{
+	int rc = gate_admit(run->gate, &run->inventory->space[0]);
+
+	for (size_t i = 0; !rc && i < count; i++)
+		rc = gate_admit(run->gate, &run->inventory->space[spaces[i]]);
+	return rc;
+}
+
+static int start_loop(struct run *run)
+{
+	int rc = loop_add_fd(run->loop, gate_describe(run->gate)->fd, EPOLLIN, gate_ready, run,
+			     &run->gate_source);
+
+	return rc ? rc : loop_add_timer(run->loop, 1, TICK_NS, tick, run, &run->tick);
+}
+
+static int set_up_run(struct run *run, const size_t *spaces, size_t count)
 {
 	struct rlimit files;
 	int rc;
@@ -514,28 +656,27 @@ static int set_up_run(struct run *run, size_t count)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	run->next_port = FIRST_PORT;
 	run->progress = calloc(count + 1, sizeof(*run->progress));
 	run->probe->target = calloc(count + 1, sizeof(*run->probe->target));
 	if (!run->progress || !run->probe->target)
 		return fail(-ENOMEM, "out of memory");
-	rc = gate_open(&run->settings->gate, &run->gate);
+	rc = loop_new(&run->loop);
+	rc = rc ? rc : loop_add_signals(run->loop, interrupted, run);
+	rc = rc ? rc : gate_open(&run->settings->gate, &run->gate);
 	if (rc)
 		return rc;
 	run->probe->no_drop_reasons = drop_open(&gate_describe(run->gate)->drops_of, &run->drops);
 	rc = counter_read(-1, &run->host_before);
-	rc = rc ? rc : loop_new(&run->loop);
-	rc = rc ? rc : loop_add_signals(run->loop, interrupted, run);
-	rc = rc ? rc
-		: loop_add_fd(run->loop, gate_describe(run->gate)->fd, EPOLLIN, gate_ready, run,
-			      &run->gate_source);
-	return rc ? rc : loop_add_timer(run->loop, 1, TICK_NS, tick, run, &run->tick);
+	rc = rc ? rc : admit_all(run, spaces, count);
+	if (!rc && run->settings->give_up_privilege)
+		rc = give_up_privilege(run, spaces, count);
+	return rc ? rc : start_loop(run);
 }
 
 int probe_run(const struct probe_settings *settings, const struct inventory *inventory,
 	      const size_t *spaces, size_t count, struct probe *ret_probe)
 {
-	_cleanup_(run_cleanup) struct run *run = calloc(1, sizeof(*run));
+	_cleanup_(cleanup_run) struct run *run = calloc(1, sizeof(*run));
 	struct probe probe = { 0 };
 	uint64_t start = clock_ns();
 	int rc;
@@ -548,11 +689,10 @@ int probe_run(const struct probe_settings *settings, const struct inventory *inv
 	run->settings = settings;
 	run->inventory = inventory;
 	run->probe = &probe;
-	rc = set_up_run(run, count);
+	rc = set_up_run(run, spaces, count);
 	for (size_t i = 0; !rc && i < count; i++)
 		probe.target[probe.target_count++].space = spaces[i];
 	rc = rc ? rc : loop_run(run->loop);
-	rc = rc ? rc : judge_targets(run);
 	/*
 	 * Exchanges that are still open write to the targets, so end them before that memory is
 	 * freed.

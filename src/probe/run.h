@@ -10,7 +10,7 @@
 #include "probe/judge.h"
 
 #define PROBE_CHECKS_MAX 16
-#define PROBE_TARGETS_MAX 5000 /* each exchange needs a port of its own */
+#define PROBE_TARGETS_MAX 5000
 
 struct inventory;
 
@@ -18,6 +18,7 @@ struct inventory;
 struct probe_check {
 	const struct check *check;
 	int family;
+	uint32_t number; /* of its exchange; the last one if it was repeated */
 	struct judgement in, out;
 	struct peer_evidence evidence;
 };
@@ -26,7 +27,8 @@ struct probe_target {
 	size_t space; /* number in the inventory */
 	bool isolated; /* it has no device but lo: nothing enters it, nothing was tried */
 	char vanished[160]; /* why it could not be probed at all; empty: it could */
-	unsigned int forwards; /* how many namespaces forward its packets on the way to the gate */
+	/* how many namespaces forward its packets on the way to the gate */
+	unsigned int forwards_v4, forwards_v6;
 	char no_v4[160], no_v6[160]; /* why nothing of this family was tried; empty: it was */
 	bool cut_off; /* it has an address of such a family, but no way to the gate */
 	struct probe_check check[PROBE_CHECKS_MAX];
@@ -39,11 +41,16 @@ struct probe {
 	size_t target_count;
 	enum verdict verdict; /* of all targets */
 	bool no_drop_reasons; /* the kernel's drop reasons are not known: counters tell instead */
+	/* frames to the peer that came from nobody the probe talks to, and so were ignored */
+	uint64_t foreign;
+	unsigned int repeats; /* exchanges that were made again, as the first one proved nothing */
 	double seconds;
 };
 
 struct probe_settings {
 	struct gate_settings gate;
+	/* Give up all of the process's capabilities that are not needed after the set-up. */
+	bool give_up_privilege;
 	/* Called when a target is done; may be NULL. */
 	void (*progress)(void *owner, size_t done, size_t count);
 	void *owner;

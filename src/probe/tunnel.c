@@ -139,6 +139,7 @@ int tunnel_wrap(const struct tunnel *tunnel, const uint8_t *intact, const uint8_
 		.proto = IPPROTO_UDP,
 		.src_port = tunnel->src_port,
 		.dst_port = tunnel->dst_port,
+		.hops = 1, /* the host's own VTEP is the next one */
 		.no_check = tunnel->no_check,
 		.payload = payload,
 		.payload_len = VXLAN_LEN + len,

@@ -493,7 +493,8 @@ refuses() {
 @test "probe: JSON has the documented keys" {
 	build routed
 	probe
-	jq -e '.command == "probe" and (.version | type) == "string" and (.seconds | type) == "number" and .as_if == ""' "$WORK/out"
+	jq -e '.command == "probe" and (.version | type) == "string" and (.seconds | type) == "number" and .as_if == ""
+		and .foreign == 0 and .repeats == 0' "$WORK/out"
 	jq -e '[.targets[].name] | contains(["host", "C", "R"])' "$WORK/out"
 	jq -e '[.targets[] | has("name") and has("netns") and has("pid") and has("interfaces") and has("checks") and has("verdict")] | all' "$WORK/out"
 	jq -e '.targets[] | select(.name == "C") | .interfaces == [{name: "eth0", kind: "veth", other_end: "v0", other_netns: "host"}]' "$WORK/out"
@@ -675,7 +676,7 @@ END
 	grep -qx '  host' "$WORK/plan"
 	grep -q 'nic' "$WORK/plan.via"
 	run ! grep -q 'VTEP' "$WORK/plan.via"
-	grep -q '198\.51\.100\.1/30 .*vx0' "$WORK/plan.vxlan"
+	grep -q '198\.51\.100\.1 .*vx0' "$WORK/plan.vxlan"
 	grep -q 'two forwarding entries .*vx0' "$WORK/plan.vxlan"
 	run ! grep -qx '  host' "$WORK/plan.via"
 }

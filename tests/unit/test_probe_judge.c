@@ -344,6 +344,63 @@ static void test_by_counters(void **state)
 	}
 }
 
+/*
+ * Anybody can raise a counter. If the kernel reports drops, counters tell only of a packet that it
+ * dropped without a reason.
+ */
+static void test_counters_beside_drops(void **state)
+{
+	static const struct {
+		const char *reason;
+		bool outbound;
+		enum caught_by by;
+	} drops[] = {
+		{ "NO_SOCKET", false, CAUGHT_UNKNOWN },
+		{ "NOT_SPECIFIED", true, CAUGHT_UNKNOWN },
+		{ "NOT_SPECIFIED", false, CAUGHT_SOCKET },
+	};
+	struct peer_evidence evidence = read_as("inndi");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(drops); i++) {
+		struct judge_context context =
+			context_drop(drops[i].reason, HOST, drops[i].outbound);
+		struct judgement judged;
+
+		context.drops_known = true;
+		context.target_errors = context.host_errors = 400;
+		judge_in(&udp, &evidence, &context, &judged);
+		assert_int_equal(judged.by, drops[i].by);
+	}
+}
+
+/* What the socket had no room for makes a check unknown that would be blocked, but no proof. */
+static void test_lost(void **state)
+{
+	struct judge_context context = context_drop("UDP_CSUM", TARGET, false);
+	struct {
+		const char *arrived;
+		enum verdict verdict;
+	} lost[] = {
+		{ "nnnnn", VERDICT_UNKNOWN },
+		{ "innni", VERDICT_UNKNOWN },
+		{ "inndi", VERDICT_VERIFIED },
+		{ "idnnn", VERDICT_DELIVERS_CORRUPT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lost); i++) {
+		struct peer_evidence evidence = read_as(lost[i].arrived);
+		struct judgement judged;
+
+		evidence.lost = 7;
+		judge_in(&udp, &evidence, &context, &judged);
+		assert_int_equal(judged.verdict, lost[i].verdict);
+		if (judged.verdict == VERDICT_UNKNOWN)
+			assert_non_null(strstr(judged.reason, "no room for 7"));
+	}
+}
+
 /* ---- Inside a tunnel ---- */
 
 static struct judge_context context_tunnelled(const char *reason, bool outbound)
@@ -617,6 +674,8 @@ int main(void)
 		cmocka_unit_test(test_by_drops),
 		cmocka_unit_test(test_by_drops_on_the_host),
 		cmocka_unit_test(test_by_counters),
+		cmocka_unit_test(test_counters_beside_drops),
+		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_outer_by_drops),
 		cmocka_unit_test(test_outer_blocked),
 		cmocka_unit_test(test_outer_by_counters),

@@ -21,8 +21,9 @@ int command_clean(int argc, char **argv)
 		.command = "clean",
 		.synopsis = "[OPTION]...",
 		.about =
-			"Undoes what a killed truesum left on this host: offload features, qdiscs and BPF\n"
-			"filters, from the records in /run/truesum. Running truesums are left alone.",
+			"Undoes what a killed truesum left on this host: offload features, qdiscs, BPF filters,\n"
+			"addresses with their routes, neighbours and forwarding entries, from the records in\n"
+			"/run/truesum. Running truesums are left alone.",
 	};
 	struct journal_tally tally;
 	int rc = options_parse(&table, argc, argv);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `truesum probe` for machines: JSON and KTAP. */
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -35,6 +36,8 @@ static json_t *evidence_json(const struct probe_check *check, bool outbound)
 	for (unsigned int i = 0; check->check->messages[i] != MESSAGE_END; i++)
 		json_array_append_new(messages, json_string(arrivals[evidence->arrived[i]]));
 	object = json_pack("{so sb}", "letters", messages, "merged", evidence->merged);
+	if (object && evidence->lost)
+		json_object_set_new(object, "lost", json_integer(evidence->lost));
 	if (object && evidence->has_damaged) {
 		json_object_set_new(object, "sent", hex(evidence->sent, PAYLOAD_LEN));
 		json_object_set_new(object, "read", hex(evidence->read, PAYLOAD_LEN));
@@ -114,6 +117,7 @@ int probe_print_json(const struct probe *probe, const struct inventory *inventor
 	       TRUESUM_VERSION, verdict_names[probe->verdict], lying ? "lying-nic" : "");
 	json_dumpf(seconds, stdout, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
 	json_decref(seconds);
+	printf(", \"foreign\": %" PRIu64 ", \"repeats\": %u", probe->foreign, probe->repeats);
 	printf(", \"targets\": [");
 	for (i = 0; i < probe->target_count; i++) {
 		json_t *target = target_json(inventory, &probe->target[i]);

@@ -89,8 +89,7 @@ static bool is_vxlan(const struct inventory *inventory, const char *name)
 
 static void print_tunnel_plan(const char *via)
 {
-	printf("  give " GATE_DEVICE
-	       " the address %s/30 or %s/126, of the family of %s's outer packets,\n"
+	printf("  give " GATE_DEVICE " the address %s or %s, of the family of %s's outer packets,\n"
 	       "  and a permanent neighbour %s or %s: a made-up VTEP\n"
 	       "  add two forwarding entries for it to %s, and with the addresses their neighbours\n",
 	       GATE_OUTER_V4, GATE_OUTER_V6, via, GATE_VTEP_V4, GATE_VTEP_V6, via);
@@ -100,9 +99,9 @@ static void print_plan(const struct inventory *inventory, const size_t *spaces, 
 		       const struct request *request)
 {
 	printf("In this namespace this would, until the end of the run:\n"
-	       "  create TAP device " GATE_DEVICE ", with addresses %s/30 and %s/126\n"
+	       "  create TAP device " GATE_DEVICE ", with addresses %s and %s\n"
 	       "  add permanent neighbours %s and %s on it\n"
-	       "  attach a BPF program to its ingress, and one to the tracepoint skb:kfree_skb\n",
+	       "  attach BPF programs to its ingress and egress, and one to the tracepoint skb:kfree_skb\n",
 	       GATE_V4, GATE_V6, GATE_PEER_V4, GATE_PEER_V6);
 	if (request->gate.via)
 		printf("  attach a BPF filter to the egress of %s, and add the addresses there instead of on\n"
@@ -157,6 +156,7 @@ static int probe_and_print(const struct request *request, const struct inventory
 {
 	const struct probe_settings settings = {
 		.gate = request->gate,
+		.give_up_privilege = true,
 		.progress = term_is(stderr) ? show_progress : NULL,
 		.owner = (void *)request,
 	};

@@ -5,6 +5,7 @@
  */
 #include "cmd/probe/report.h"
 
+#include <inttypes.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -370,6 +371,10 @@ void probe_print(const struct probe *probe, const struct inventory *inventory, b
 	}
 	if (left)
 		printf("\n%zu more targets are not proven safe: --json lists them all\n", left);
+	if (probe->foreign)
+		printf("\nOthers sent %" PRIu64
+		       " frame%s to the probe's address; it ignored them.\n",
+		       probe->foreign, probe->foreign == 1 ? "" : "s");
 	if (probe->no_drop_reasons)
 		printf("\nThis kernel does not report drop reasons: counters tell who caught the damage.\n");
 }

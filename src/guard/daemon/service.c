@@ -8,9 +8,9 @@
  */
 #include "guard/daemon/service.h"
 
-#include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <seccomp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -29,6 +29,7 @@
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/options.h"
+#include "base/privilege.h"
 
 #define LOCK_FOLDER "/run/truesum"
 #define LOCK_FILE LOCK_FOLDER "/guard.lock"
@@ -73,13 +74,6 @@ pid_t service_pid(void)
 
 /* ---- Least privilege ---- */
 
-#ifndef CAP_PERFMON
-#define CAP_PERFMON 38
-#endif
-#ifndef CAP_BPF
-#define CAP_BPF 39
-#endif
-
 static const unsigned int capabilities[] = {
 	CAP_NET_ADMIN, /* features, filters, numbers of namespaces, a proof's TAP device */
 	CAP_SYS_ADMIN, /* setns() */
@@ -89,33 +83,10 @@ static const unsigned int capabilities[] = {
 	CAP_SYS_PTRACE, /* /proc/PID/ns of any process */
 	CAP_DAC_READ_SEARCH, /* /proc/PID/fd, and mounts in folders of others */
 	CAP_DAC_OVERRIDE, /* sysctls in namespaces of other users, Docker's socket */
-	CAP_BPF, /* loading programs */
-	CAP_PERFMON, /* the tracepoint that shows a proof which packets are dropped */
+	PRIVILEGE_BPF, /* loading programs */
+	PRIVILEGE_PERFMON, /* the tracepoint that shows a proof which packets are dropped */
 	CAP_SYS_RESOURCE, /* memory of BPF programs, before Linux 5.11 */
 };
-
-static int drop_capabilities(void)
-{
-	capng_select_t what = CAPNG_SELECT_CAPS;
-	bool had[ARRAY_SIZE(capabilities)];
-
-	if (capng_get_caps_process() < 0)
-		return fail(-EIO, "cannot read this process's capabilities");
-	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
-		had[i] = capng_have_capability(CAPNG_PERMITTED, capabilities[i]);
-	/* Lowering the bounding set needs CAP_SETPCAP. */
-	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
-		what = CAPNG_SELECT_BOTH;
-	capng_clear(CAPNG_SELECT_BOTH);
-	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
-		if (had[i])
-			capng_update(CAPNG_ADD,
-				     CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-				     capabilities[i]);
-	if (capng_apply(what) < 0)
-		return fail(-EPERM, "cannot give up capabilities");
-	return 0;
-}
 
 /* By purpose. The C library chooses among several, so all of these are listed. */
 static const char *const calls[] = {
@@ -229,7 +200,7 @@ static int on_watchdog(void *owner)
 int service_start(struct loop *loop, struct loop_source **ret_watchdog)
 {
 	uint64_t every = watchdog_ns();
-	int rc = drop_capabilities();
+	int rc = privilege_keep_only(capabilities, ARRAY_SIZE(capabilities));
 
 	if (!rc && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		rc = fail_errno(-errno, "cannot forbid new privileges");
