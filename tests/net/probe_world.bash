@@ -212,12 +212,13 @@ stacked() {
 
 setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
-	unshare -n -m -p -f --mount-proc true 2>/dev/null || skip "needs network, mount and PID namespaces"
 	start_world 120
 }
 
-# start_world SECONDS: the world ends by itself after that time
+# start_world SECONDS: the world ends by itself after that time. Without namespaces the test is
+# skipped; a chroot whose / is no mount point has none to mount in.
 start_world() {
+	unshare -n -m -p -f --mount-proc true 2>/dev/null || skip "needs network, mount and PID namespaces"
 	rm -f "$WORK/ready"
 	unshare -n -m -p -f --mount-proc --kill-child bash -euc \
 		". '$WORLD_FILE'; host; touch '$WORK/ready'; exec sleep $1" >"$WORK/world" 2>&1 3>&- &

@@ -51,7 +51,9 @@ static int make_world(void **state)
 	(void)state;
 	if (geteuid() || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0)
 		return 0;
-	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	/* In a chroot, / may be no mount point. Then mounts could show outside. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return 0;
 	assert_int_equal(mount("tsum-test", "/run", "tmpfs", 0, NULL), 0);
 	mkdir("/run/netns", 0755);
 	there = true;

@@ -55,7 +55,9 @@ static int make_world(void **state)
 	(void)state;
 	if (geteuid() || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0)
 		return 0;
-	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	/* In a chroot, / may be no mount point. Then mounts could show outside. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return 0;
 	assert_int_equal(mount("tsum-test", "/run", "tmpfs", 0, NULL), 0);
 	assert_int_equal(nl_open(-1, NETLINK_ROUTE, &nl), 0);
 	assert_int_equal(link_add_veth(nl, "v0", "v1", -1), 0);
