@@ -259,7 +259,7 @@ static bool can_report(const char *path)
 		return true;
 	snprintf(folder, sizeof(folder), "%.*s", name ? (int)(name - path + 1) : 1,
 		 name ? path : ".");
-	if (!access(folder, W_OK))
+	if (!euidaccess(folder, W_OK))
 		return true;
 	fail_errno(-errno, "cannot write %s", path);
 	return false;

@@ -46,7 +46,7 @@ int attachments_ready(void)
 	int rc = make_folder(RUN_FOLDER);
 
 	rc = rc ? rc : make_folder(FOLDER);
-	if (!rc && access(FOLDER, W_OK) < 0)
+	if (!rc && euidaccess(FOLDER, W_OK) < 0)
 		return fail_errno(-errno, "cannot write in " FOLDER " (run as root)");
 	return rc;
 }
