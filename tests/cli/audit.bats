@@ -411,6 +411,22 @@ start_reader() {
 	"$TOP/tools/json-keys" check --all "$TOP/src/cmd/audit/audit.keys" <"$WORK/out"
 }
 
+@test "audit: when it prints, it has given up all capabilities but the one that writes a baseline" {
+	local pid
+	# It waits where it prints: the pipe is full.
+	mkfifo "$WORK/full"
+	exec 7<>"$WORK/full"
+	head -c 65536 /dev/zero >&7
+	"${IN_HOST[@]}" "$TRUESUM" audit --json >&7 3>&- &
+	wait_for "pgrep -P $! >$WORK/pid"
+	pid=$(cat "$WORK/pid")
+	wait_for "grep -q '^CapEff:.*0000000000000002\$' /proc/$pid/status"
+	grep -E '^Cap(Prm|Bnd|Eff):' "/proc/$pid/status" >"$WORK/caps"
+	kill "$pid"
+	cat "$WORK/caps"
+	[ "$(grep -c '0000000000000002$' "$WORK/caps")" = 3 ] # CAP_DAC_OVERRIDE
+}
+
 @test "audit: without privilege it shows its own namespace and what it could not see, exit 3" {
 	local program=$WORK/truesum
 	install -m 755 "$TRUESUM" "$program"
