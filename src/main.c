@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* truesum: the table of commands and dispatch, nothing else. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fail.h"
 #include "cmd/common/command.h"
 
 static const struct {
@@ -85,6 +87,7 @@ int main(int argc, char **argv)
 		print_help();
 		return finish(argc > 1 ? EXIT_NOTHING_WRONG : EXIT_USAGE);
 	}
-	fprintf(stderr, "truesum: unknown command '%s' (see truesum --help)\n", name);
+	fail(-EINVAL, "unknown command '%s' (see truesum --help)", name);
+	fprintf(stderr, "truesum: %s\n", fail_text());
 	return EXIT_USAGE;
 }

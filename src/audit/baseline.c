@@ -86,15 +86,15 @@ static void space_role(const struct audit_facts *facts, size_t space, char *ret_
 
 	snprintf(numbered, sizeof(numbered), "%s[%d]", look->comm, look->pid);
 	if (look->own || !(is_container_id(look, look->name) || !strcmp(look->name, numbered))) {
-		term_printable(ret_name, size, look->name);
+		snprintf(ret_name, size, "%s", look->name);
 		return;
 	}
 	if (!*look->hostname || is_container_id(look, look->hostname) ||
 	    !strcmp(look->hostname, facts->inventory.space[0].hostname)) {
-		term_printable(ret_name, size, look->comm);
+		snprintf(ret_name, size, "%s", look->comm);
 		return;
 	}
-	term_printable(ret_name, size, look->hostname);
+	snprintf(ret_name, size, "%s", look->hostname);
 	if (cut_generated(ret_name, 5, 5))
 		cut_generated(ret_name, 6, 10);
 }
@@ -103,7 +103,7 @@ static void device_role(const struct audit_facts *facts, struct audit_place plac
 			size_t size)
 {
 	struct audit_place peer = audit_peer(facts, place);
-	char role[128];
+	char role[TERM_PRINTABLE_SIZE(65)];
 
 	if (strcmp(audit_device(facts, place)->kind, "veth") != 0 || peer.device == AUDIT_NONE ||
 	    peer.space == place.space || !facts->inventory.space[place.space].own) {
@@ -120,7 +120,7 @@ static json_t *make_device(const struct audit_facts *facts, struct audit_place p
 {
 	const struct audit_device *device = audit_details(facts, place);
 	json_t *active = json_array(), *programs = json_array();
-	char name[200], text[64];
+	char name[400], text[128];
 
 	device_role(facts, place, name, sizeof(name));
 	for (size_t i = 0; i < ARRAY_SIZE(deciding); i++)
@@ -164,7 +164,7 @@ static json_t *make_namespace(const struct audit_facts *facts, size_t i)
 {
 	const struct audit_space *space = &facts->space[i];
 	json_t *sysctls = json_array(), *devices = json_array();
-	char name[128];
+	char name[TERM_PRINTABLE_SIZE(65)];
 	int rc = 0;
 
 	space_role(facts, i, name, sizeof(name));
@@ -293,7 +293,7 @@ int audit_baseline_read(const char *path, json_t **ret_baseline)
 			    path, FILE_MAX >> 20);
 	root = json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
 	if (!root) {
-		term_printable(why, sizeof(why), error.text);
+		term_sentence(why, sizeof(why), error.text);
 		return fail(-EINVAL, "%s is not a baseline: line %d: %s", path, error.line, why);
 	}
 	if (!check_baseline(root))

@@ -34,6 +34,7 @@
 #include "base/term.h"
 #include "net/netfilter.h"
 #include "net/nl.h"
+#include "net/process.h"
 
 #define SOCKETS_MAX 1024 /* of a namespace */
 #define LOG_RECORDS_MAX 100000
@@ -454,16 +455,12 @@ static int collect_packet_sockets(struct audit_facts *facts, size_t space)
 /* Gives the process's name to those of the namespace's sockets that it has open. */
 static void name_sockets_of(struct audit_space *space, const char *process)
 {
-	_cleanup_fclose_ FILE *comm = NULL;
 	_cleanup_(cleanup_closedir) DIR *fds = NULL;
 	const struct dirent *entry;
-	char path[300], name[sizeof(space->packet_socket->comm) + 1] = "";
+	struct process known;
+	char path[300];
 
-	snprintf(path, sizeof(path), "/proc/%s/comm", process);
-	comm = fopen(path, "re");
-	if (!comm || !fgets(name, sizeof(name), comm))
-		return;
-	name[strcspn(name, "\n")] = '\0';
+	process_read((pid_t)strtol(process, NULL, 10), &known);
 	snprintf(path, sizeof(path), "/proc/%s/fd", process);
 	fds = opendir(path);
 	while (fds && (entry = readdir(fds))) {
@@ -479,7 +476,7 @@ static void name_sockets_of(struct audit_space *space, const char *process)
 			if (socket->inode != inode || socket->pid)
 				continue;
 			socket->pid = (pid_t)strtol(process, NULL, 10);
-			term_printable(socket->comm, sizeof(socket->comm), name);
+			memcpy(socket->comm, known.comm, sizeof(socket->comm));
 		}
 	}
 }
@@ -582,13 +579,14 @@ static int prepare(struct audit_facts *facts)
 		const struct space *look = &facts->inventory.space[i];
 		struct audit_space *space = &facts->space[i];
 
-		term_printable(space->name, sizeof(space->name), look->name);
+		memcpy(space->name, look->name, sizeof(space->name));
 		space->nat = NAT_UNKNOWN;
 		space->device = calloc(look->device_count + 1, sizeof(*space->device));
 		if (!space->device)
 			return -ENOMEM;
 		for (size_t k = 0; k < look->device_count; k++)
-			term_printable(space->device[k].name, IFNAMSIZ, look->device[k].name);
+			term_printable(space->device[k].name, sizeof(space->device[k].name),
+				       look->device[k].name);
 	}
 	return 0;
 }

@@ -24,12 +24,12 @@ enum audit_redirects { REDIRECTS_NO, REDIRECTS_YES, REDIRECTS_UNKNOWN };
 struct audit_program {
 	const char *hook; /* "xdp", "tc ingress", "tc egress", "tcx ingress", "tcx egress" */
 	uint32_t id; /* the BPF program's; 0: a filter of another kind */
-	char name[32]; /* the program's, or the kind of filter */
+	char name[TERM_PRINTABLE_SIZE(16)]; /* the program's, or the kind of filter; printable */
 	enum audit_redirects redirects; /* xdp only */
 };
 
 struct audit_device {
-	char name[IFNAMSIZ]; /* as in the inventory, printable */
+	char name[TERM_PRINTABLE_SIZE(IFNAMSIZ)]; /* printable: see base/term.h */
 	bool features_known;
 	struct feature_state features;
 	struct audit_program *program;
@@ -44,7 +44,7 @@ struct audit_packet_socket {
 	bool sees_status; /* PACKET_AUXDATA or a ring tells it which checksums are unfinished */
 	uint32_t inode;
 	pid_t pid; /* of its owner; 0: not known */
-	char comm[16];
+	char comm[TERM_PRINTABLE_SIZE(16)]; /* printable */
 };
 
 enum audit_sysctl {
@@ -65,7 +65,7 @@ extern const char *const audit_sysctl_names[AUDIT_SYSCTLS];
 enum audit_nat { NAT_NO, NAT_YES, NAT_UNKNOWN };
 
 struct audit_space {
-	char name[128]; /* as in the inventory, printable */
+	char name[TERM_PRINTABLE_SIZE(65)]; /* as in the inventory, printable */
 	struct audit_device *device; /* as many as in the inventory, in the same order */
 	int sysctl[AUDIT_SYSCTLS]; /* -1: not there */
 	bool counters_known;
@@ -82,7 +82,8 @@ struct audit_facts {
 	struct audit_space *space; /* as many as in the inventory, in the same order */
 	bool log_known; /* the kernel log could be read */
 	unsigned int csum_failures; /* "hw csum failure" lines in it */
-	char csum_failure_device[IFNAMSIZ]; /* the device in the last of them */
+	char csum_failure_device[TERM_PRINTABLE_SIZE(
+		IFNAMSIZ)]; /* the device in the last of them */
 	char unseen[400]; /* what could not be seen, and why; empty: everything could */
 };
 

@@ -9,7 +9,6 @@
  */
 #include "audit/rules.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,26 +151,6 @@ struct hit {
 static const struct audit_place nowhere = { AUDIT_NONE, AUDIT_NONE };
 
 /*
- * Makes the text one word of a shell command. It is printable, so the only danger in single quotes
- * is a quote.
- */
-static void quote(char *ret_text, size_t size, const char *text)
-{
-	bool plain = *text && *text != '-';
-
-	for (const char *at = text; *at; at++)
-		plain &= isalnum((unsigned char)*at) || strchr("._/@+-", *at);
-	if (plain) {
-		snprintf(ret_text, size, "%s", text);
-		return;
-	}
-	snprintf(ret_text, size, "'%s'", text);
-	for (char *at = ret_text + 1; *at && at[1]; at++)
-		if (*at == '\'')
-			*at = '?';
-}
-
-/*
  * What to put before a command to run it in the namespace: "ip netns exec A ", "nsenter -t 5 -n ",
  * "".
  */
@@ -180,21 +159,21 @@ static void command_prefix(const struct audit_facts *facts, size_t space, char *
 {
 	static const char named[] = "/run/netns/";
 	const struct space *look = &facts->inventory.space[space];
-	char printable[sizeof(look->path)], quoted[sizeof(look->path) + 3];
-	bool is_named = !strncmp(look->path, named, strlen(named));
+	const char *name = look->path + strlen(named);
+	char quoted[TERM_QUOTED_SIZE(sizeof(look->path))];
 
 	*ret_text = '\0';
 	if (look->own)
 		return;
-	term_printable(printable, sizeof(printable),
-		       is_named ? look->path + strlen(named) : look->path);
-	quote(quoted, sizeof(quoted), printable);
-	if (is_named && !strchr(printable, '/'))
+	if (!strncmp(look->path, named, strlen(named)) && !strchr(name, '/')) {
+		term_shell_quote(quoted, sizeof(quoted), name);
 		snprintf(ret_text, size, "ip netns exec %s ", quoted);
-	else if (look->pid)
+	} else if (look->pid) {
 		snprintf(ret_text, size, "nsenter -t %d -n ", look->pid);
-	else if (*printable)
+	} else if (*look->path) {
+		term_shell_quote(quoted, sizeof(quoted), look->path);
 		snprintf(ret_text, size, "nsenter --net=%s ", quoted);
+	}
 }
 
 struct template
@@ -210,7 +189,7 @@ static void device_name(const struct template *template, struct audit_place plac
 	if (place.device == AUDIT_NONE)
 		snprintf(ret_text, size, "DEVICE");
 	else if (template->command)
-		quote(ret_text, size, audit_details(template->facts, place)->name);
+		term_shell_quote(ret_text, size, audit_device(template->facts, place)->name);
 	else
 		snprintf(ret_text, size, "%s", audit_details(template->facts, place)->name);
 	/*
@@ -244,7 +223,7 @@ static void fill_key(const struct template *template, const char *key, size_t le
 
 static void expand(const struct template *template, const char *text, char *ret_text, size_t size)
 {
-	char value[400];
+	char value[sizeof(((struct audit_finding *)NULL)->remedy)];
 	size_t used = 0;
 
 	*ret_text = '\0';
@@ -388,7 +367,7 @@ static void look_at_xdp(struct audit_judgement *judgement, struct audit_place pl
 {
 	const struct audit_device *device = audit_details(judgement->facts, place);
 	struct audit_place sender = nowhere;
-	char detail[160];
+	char detail[300];
 
 	for (size_t i = 0; i < device->program_count; i++) {
 		const struct audit_program *program = &device->program[i];
@@ -462,7 +441,7 @@ static void look_at_end(struct audit_judgement *judgement, const struct ends *en
 					 on ? "on" : "off", same, ends->count);
 	}
 	if (used) {
-		char words[400];
+		char words[700];
 
 		snprintf(words, sizeof(words), "%s in %s %s", audit_details(facts, place)->name,
 			 facts->space[place.space].name, detail);
@@ -579,7 +558,7 @@ static void look_at_socket(struct audit_judgement *judgement, size_t space,
 			   const struct audit_packet_socket *socket)
 {
 	struct audit_place sender, place = unfinished_at(judgement->facts, space, socket, &sender);
-	char who[64];
+	char who[128];
 
 	if (place.device == AUDIT_NONE)
 		return;
@@ -658,7 +637,7 @@ static void look_at_invalid(struct audit_judgement *judgement, struct audit_plac
 static void look_at_csum_failures(struct audit_judgement *judgement, struct audit_place place)
 {
 	const struct audit_facts *facts = judgement->facts;
-	char detail[80];
+	char detail[128];
 
 	if (!facts->csum_failures)
 		return;

@@ -40,8 +40,8 @@ struct audit_finding {
 	const struct audit_rule *rule;
 	enum audit_severity severity;
 	struct audit_place place; /* device AUDIT_NONE: the namespace itself */
-	char why[512];
-	char remedy[320];
+	char why[1400];
+	char remedy[1400]; /* a command: its names are quoted for the shell */
 	const char *link;
 };
 

@@ -6,7 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/term.h"
+
 static _Thread_local char text[512] = "no reason was given";
+
+/* It may quote names and text of others. */
+static void keep(const char *fresh)
+{
+	term_sentence(text, sizeof(text), fresh);
+}
 
 int fail(int rc, const char *format, ...)
 {
@@ -16,7 +24,7 @@ int fail(int rc, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(fresh, sizeof(fresh), format, args);
 	va_end(args);
-	memcpy(text, fresh, sizeof(text));
+	keep(fresh);
 	return rc;
 }
 
@@ -31,7 +39,7 @@ int fail_errno(int rc, const char *format, ...)
 	va_end(args);
 	if (len >= 0 && (size_t)len < sizeof(fresh))
 		snprintf(fresh + len, sizeof(fresh) - (size_t)len, ": %s", strerror(-rc));
-	memcpy(text, fresh, sizeof(text));
+	keep(fresh);
 	return rc;
 }
 

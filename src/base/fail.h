@@ -16,7 +16,7 @@ int fail(int rc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Like fail(), but appends ": " and the errno's text. */
 int fail_errno(int rc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The sentence; never NULL, no newline. Valid until the next failure. */
+/* The sentence; never NULL; printable ASCII, other bytes as \xNN. Valid until the next failure. */
 const char *fail_text(void);
 
 #endif

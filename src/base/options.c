@@ -11,6 +11,7 @@
 
 #include "base/fail.h"
 #include "base/exit_code.h"
+#include "base/term.h"
 
 #define ROWS_MAX 64
 #define HELP_COLUMN 30
@@ -266,7 +267,10 @@ static int set_option(const struct option_row *row, const char *value)
 
 static int usage(const struct option_table *table, const char *message)
 {
-	fprintf(stderr, "truesum %s: %s (see truesum %s --help)\n", table->command, message,
+	char printable[1024];
+
+	term_sentence(printable, sizeof(printable), message);
+	fprintf(stderr, "truesum %s: %s (see truesum %s --help)\n", table->command, printable,
 		table->command);
 	return -EINVAL;
 }

@@ -56,11 +56,79 @@ enum term_style term_verdict_style(enum verdict verdict)
 	return verdict < VERDICTS ? styles[verdict] : TERM_DIM;
 }
 
-void term_printable(char *ret_text, size_t size, const char *text)
+static bool is_printable(char byte)
 {
-	size_t i;
+	return byte >= ' ' && byte <= '~';
+}
 
-	for (i = 0; text[i] && i + 1 < size; i++)
-		ret_text[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-	ret_text[i] = '\0';
+/* Bytes that are not printable, and those in `also`, become \xNN. */
+static void escape(char *ret_text, size_t size, const char *text, const char *also)
+{
+	size_t used = 0;
+
+	for (; *text; text++) {
+		bool plain = is_printable(*text) && !strchr(also, *text);
+		size_t len = plain ? 1 : 4;
+
+		if (used + len >= size)
+			break;
+		if (plain)
+			ret_text[used] = *text;
+		else
+			snprintf(ret_text + used, size - used, "\\x%02x", (unsigned char)*text);
+		used += len;
+	}
+	ret_text[used] = '\0';
+}
+
+void term_printable(char *ret_text, size_t size, const char *name)
+{
+	escape(ret_text, size, name, "\\");
+}
+
+void term_sentence(char *ret_text, size_t size, const char *sentence)
+{
+	escape(ret_text, size, sentence, "");
+}
+
+/* How a byte is written in a word: as it is, in '...' (a quote as '\''), or in $'...'. */
+static int quote_byte(char ret_text[8], char byte, bool dollar)
+{
+	if (!dollar && byte == '\'')
+		return snprintf(ret_text, 8, "'\\''");
+	if (!is_printable(byte))
+		return snprintf(ret_text, 8, "\\%03o", (unsigned char)byte);
+	return snprintf(ret_text, 8, "%s%c", dollar && (byte == '\'' || byte == '\\') ? "\\" : "",
+			byte);
+}
+
+bool term_shell_quote(char *ret_text, size_t size, const char *name)
+{
+	static const char bare[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ._/@+-:";
+	bool quoted = !*name || *name == '-' || strspn(name, bare) != strlen(name), dollar = false;
+	size_t used = 0;
+	char part[8];
+
+	for (const char *at = name; *at; at++)
+		dollar |= !is_printable(*at);
+	*ret_text = '\0';
+	if (size < 4)
+		return false;
+	if (quoted)
+		used = (size_t)snprintf(ret_text, size, "%s'", dollar ? "$" : "");
+	for (; *name; name++) {
+		size_t len = (size_t)quote_byte(part, *name, dollar);
+
+		if (used + len + 2 > size) { /* a quote and the NUL */
+			*ret_text = '\0';
+			return false;
+		}
+		memcpy(ret_text + used, part, len);
+		used += len;
+	}
+	if (quoted)
+		ret_text[used++] = '\'';
+	ret_text[used] = '\0';
+	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Terminals: colour, only on a terminal that supports it and if NO_COLOR (no-color.org) is not set,
- * and width.
+ * and width. Names that somebody else chose: how they are shown, and quoted for the shell.
  */
 #ifndef TRUESUM_BASE_TERM_H
 #define TRUESUM_BASE_TERM_H
@@ -39,9 +39,32 @@ const char *term_style(bool color, enum term_style style);
 enum term_style term_verdict_style(enum verdict verdict);
 
 /*
- * Copies the text with '?' for all but printable ASCII: a name that a container chose must not
- * control the terminal.
+ * How a name is shown that a container chose, in every kind of output (text, log, HTML, DOT, TAP,
+ * JSON, whose strings must be UTF-8): printable ASCII as it is; each other byte, and a backslash,
+ * as \xNN with two hexadecimal digits. So a name cannot control the terminal, and what is shown
+ * says what the bytes were. Call it once for a name: what it returns is text, no name any more. A
+ * text that does not fit ends before the first byte that has no room.
  */
-void term_printable(char *ret_text, size_t size, const char *text);
+void term_printable(char *ret_text, size_t size, const char *name);
+
+/* Room for each name that fits into an array of `size` bytes with its NUL. */
+#define TERM_PRINTABLE_SIZE(size) (4 * (size))
+
+/*
+ * The same for a sentence in which names are printable already, and which may quote other text:
+ * backslashes stay.
+ */
+void term_sentence(char *ret_text, size_t size, const char *sentence);
+
+/*
+ * Makes the name one word of a command that a person may copy into a shell: 'in quotes', or, if
+ * there are bytes other than printable ASCII, $'\ooo' (POSIX.1-2024; bash, zsh, ksh, busybox).
+ * A word that begins with '-' stays an option: advise --option=WORD, or a place where the command
+ * takes no options. Returns false, and "" as the text, if it does not fit: then advise nothing.
+ */
+bool term_shell_quote(char *ret_text, size_t size, const char *name);
+
+/* Room for each name that fits into an array of `size` bytes with its NUL. */
+#define TERM_QUOTED_SIZE(size) (4 * (size) + 4)
 
 #endif

@@ -81,7 +81,7 @@ static void add_checks(const struct probe_target *target,
 static void explain_damage(const struct probe_target *target, const struct explain_context *context,
 			   char *text, size_t size)
 {
-	char device[IFNAMSIZ], tried[80];
+	char device[TERM_PRINTABLE_SIZE(IFNAMSIZ)], tried[80];
 	bool in = false, out = false, all_merged = true;
 
 	term_printable(device, sizeof(device), context->device);

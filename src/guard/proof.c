@@ -489,7 +489,7 @@ static void put_ordered(struct proof *proof, struct mitigate_trial *trial,
 {
 	struct proof_result *result = proof->result;
 	bool changed = false;
-	char device[IFNAMSIZ];
+	char device[TERM_PRINTABLE_SIZE(IFNAMSIZ)];
 
 	if (!mitigate_try(trial, &proof->mitigator, trial->now | MITIGATION_BIT(mitigation),
 			  &changed)) {
@@ -500,9 +500,9 @@ static void put_ordered(struct proof *proof, struct mitigate_trial *trial,
 	if (*result->problem)
 		return;
 	term_printable(device, sizeof(device), trial->device);
-	snprintf(result->problem, sizeof(result->problem), "%s could not be put on %s%s%s: %.200s",
-		 mitigation_names[mitigation], device, *device ? " of " : "", trial->netns->name,
-		 fail_text());
+	snprintf(result->problem, sizeof(result->problem),
+		 "%s could not be put on %.64s%s%.64s: %.200s", mitigation_names[mitigation],
+		 device, *device ? " of " : "", trial->netns->name, fail_text());
 }
 
 /* An order concerns the device that packets enter by (--via) only if the host is a target. */

@@ -42,13 +42,15 @@ static int open_place(const struct reading *reading, const struct ledger *ledger
 					 .space = space,
 					 .known = device,
 					 .first = reading->records->change_count };
-	term_printable(place->where, sizeof(place->where),
-		       space	       ? space->name
-		       : ledger->where ? ledger->where
-				       : "a namespace");
-	if (ledger->index)
-		term_printable(place->device, sizeof(place->device),
-			       device ? device->name : ledger->device);
+	/* The journal has printable names. */
+	term_sentence(place->where, sizeof(place->where),
+		      space	      ? space->name
+		      : ledger->where ? ledger->where
+				      : "a namespace");
+	if (ledger->index && device)
+		term_printable(place->device, sizeof(place->device), device->name);
+	else if (ledger->index)
+		term_sentence(place->device, sizeof(place->device), ledger->device);
 	if (!space)
 		return netns_search_find(&ledger->netns, &place->netns_fd);
 	if (space->own)

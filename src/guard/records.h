@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/vocabulary.h"
+#include "base/term.h"
 #include "net/netns.h"
 
 struct device; /* net/inventory.h, like the two below */
@@ -31,8 +31,9 @@ struct records_place {
 	int index; /* 0: the namespace itself */
 	const struct space *space; /* the inventory's; NULL: it is not in the inventory */
 	const struct device *known; /* the inventory's; NULL: the namespace itself, or not there */
-	char where[128]; /* namespace or container, printable */
-	char device[IFNAMSIZ]; /* its present name, printable; empty: the namespace itself */
+	char where[TERM_PRINTABLE_SIZE(65)]; /* namespace or container, printable */
+	/* its present name, printable; empty: the namespace itself */
+	char device[TERM_PRINTABLE_SIZE(IFNAMSIZ)];
 	size_t first, count; /* of its changes */
 };
 

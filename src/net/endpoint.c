@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/term.h"
 
 #define CONNECT_PATIENCE_MS 10000
 
@@ -27,13 +29,16 @@ static void cleanup_addrinfo(struct addrinfo **list)
 void endpoint_name(const struct sockaddr_storage *address, char name[ENDPOINT_NAME])
 {
 	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
+	char printable[INET6_ADDRSTRLEN + TERM_PRINTABLE_SIZE(IF_NAMESIZE)];
 	const char *shown = host;
 
 	getnameinfo((const struct sockaddr *)address, sizeof(*address), host, sizeof(host), port,
 		    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
 	if (!strncmp(host, "::ffff:", 7) && strchr(host, '.'))
 		shown = host + 7;
-	snprintf(name, ENDPOINT_NAME, "%.60s port %.8s", shown, port);
+	/* A link-local address ends with its device's name. */
+	term_printable(printable, sizeof(printable), shown);
+	snprintf(name, ENDPOINT_NAME, "%s port %.8s", printable, port);
 }
 
 static int resolve_host(const struct endpoint *endpoint, int family, int flags,

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define ENDPOINT_NAME 80
+#define ENDPOINT_NAME 130
 
 struct endpoint {
 	const char *host; /* name or address; to listen: address, or NULL for all, IPv6 and IPv4 */

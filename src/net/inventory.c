@@ -33,7 +33,6 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "base/term.h"
 #include "net/docker.h"
 #include "net/netns_search.h"
 #include "net/nl.h"
@@ -243,7 +242,7 @@ static void read_hostname(pid_t pid, char *ret_hostname, size_t size)
 
 static void describe_space(struct space *space)
 {
-	char hostname[sizeof(space->hostname)] = "";
+	char hostname[65] = "";
 	struct process process;
 
 	if (!space->pid)
@@ -514,24 +513,23 @@ static const char *path_name(const char *path)
 
 void inventory_name_space(struct space *space, const char *container, const char *host)
 {
-	char name[sizeof(space->name)];
-	int size = (int)sizeof(name);
+	char *name = space->name;
+	size_t size = sizeof(space->name);
 
 	if (space->own)
-		snprintf(name, sizeof(name), "host");
+		snprintf(name, size, "host");
 	else if (container && *container)
-		snprintf(name, sizeof(name), "%s", container);
+		snprintf(name, size, "%s", container);
 	else if (*space->pod && *space->hostname && strcmp(space->hostname, host))
-		snprintf(name, sizeof(name), "%s", space->hostname);
+		snprintf(name, size, "%s", space->hostname);
 	else if (*space->container)
-		snprintf(name, sizeof(name), "%.*s",
-			 strlen(space->container) == 64 ? SHORT_ID : size - 1, space->container);
+		snprintf(name, size, "%.*s",
+			 strlen(space->container) == 64 ? SHORT_ID : (int)size - 1,
+			 space->container);
 	else if (*path_name(space->path))
-		snprintf(name, sizeof(name), "%.*s", size - 1, path_name(space->path));
+		term_printable(name, size, path_name(space->path));
 	else
-		snprintf(name, sizeof(name), "%s[%d]", space->comm, (int)space->pid);
-	/* A container chooses some of these names: they must not control the terminal. */
-	term_printable(space->name, sizeof(space->name), name);
+		snprintf(name, size, "%s[%d]", space->comm, (int)space->pid);
 }
 
 /* If the cgroup does not say, the hostname may: Docker makes it from the first digits of the id. */
@@ -547,9 +545,10 @@ static const struct docker_container *docker_container_of(const struct docker *d
 
 static void name_all(struct inventory *inventory)
 {
-	char host[65] = "";
+	char hostname[65] = "", host[sizeof(((struct space *)NULL)->hostname)];
 
-	gethostname(host, sizeof(host) - 1);
+	gethostname(hostname, sizeof(hostname) - 1);
+	term_printable(host, sizeof(host), hostname);
 	for (size_t i = 0; i < inventory->space_count; i++) {
 		struct space *space = &inventory->space[i];
 		const struct docker_container *container = NULL;

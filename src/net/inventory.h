@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/term.h"
 #include "net/device.h"
 #include "net/netns.h"
 
@@ -23,16 +24,15 @@ struct space {
 	/* the oldest process in it; 0: none (it is mounted, or something holds it open) */
 	pid_t pid;
 	uint64_t started; /* when that process started: process_started() */
-	/* its name; comm, hostname and name are printable ASCII, with '?' for other bytes */
-	char comm[16];
-	char hostname[65]; /* as that process sees it */
+	char comm[TERM_PRINTABLE_SIZE(16)]; /* its name, printable: see base/term.h */
+	char hostname[TERM_PRINTABLE_SIZE(65)]; /* as that process sees it; printable */
 	char container[65]; /* container id, from the process's cgroup; empty: unknown */
 	char pod[64]; /* Kubernetes pod uid, from the cgroup; empty: unknown */
 	/*
 	 * "host", the container's name if known, a pod's hostname, the container id's first 12
-	 * digits, the last part of `path`, or "comm[pid]".
+	 * digits, the last part of `path`, or "comm[pid]". Printable.
 	 */
-	char name[128];
+	char name[TERM_PRINTABLE_SIZE(65)];
 	/* /run/netns/NAME or where else it is mounted, any bytes; empty: not mounted */
 	char path[256];
 	struct device *device; /* by index */

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <linux/rtnetlink.h>
 #include <netinet/ether.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/term.h"
 #include "net/feature.h"
 #include "net/ledger.h"
 #include "net/link.h"
@@ -287,7 +289,7 @@ static int create_file(struct journal *journal)
 static int append_head(struct journal *journal, const struct journal_place *place,
 		       const char *claim)
 {
-	char boot[LEDGER_BOOT];
+	char boot[LEDGER_BOOT], printable[TERM_PRINTABLE_SIZE(PATH_MAX)];
 	const struct netns_id *netns = &journal->netns;
 	json_t *head = json_pack("{s:[I,I], s:I, s:i}", "netns", (json_int_t)netns->dev,
 				 (json_int_t)netns->ino, "cookie", (json_int_t)netns->cookie,
@@ -295,11 +297,15 @@ static int append_head(struct journal *journal, const struct journal_place *plac
 
 	if (!ledger_this_boot(boot))
 		json_object_set_new(head, "boot", json_string(boot));
-	/* Names are for messages only; jansson leaves one out that is not UTF-8. */
-	if (place->device)
-		json_object_set_new(head, "device", json_string(place->device));
-	if (place->netns)
-		json_object_set_new(head, "where", json_string(place->netns));
+	/* Names are for messages only, and may be any bytes. */
+	if (place->device) {
+		term_printable(printable, sizeof(printable), place->device);
+		json_object_set_new(head, "device", json_string(printable));
+	}
+	if (place->netns) {
+		term_sentence(printable, sizeof(printable), place->netns);
+		json_object_set_new(head, "where", json_string(printable));
+	}
 	if (claim)
 		json_object_set_new(head, "claim", json_string(claim));
 	return append_record(journal, head);

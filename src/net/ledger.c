@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/term.h"
 #include "net/feature.h"
 #include "net/link.h"
 #include "net/nl.h"
@@ -349,7 +350,7 @@ static int undo_record(const struct place *place, const json_t *record, journal_
 		       unsigned int *changes)
 {
 	bool changed = false;
-	char sentence[160];
+	char sentence[160], name[TERM_PRINTABLE_SIZE(sizeof(place->link.name))];
 	size_t i;
 	int rc = find_kind(record, &i);
 
@@ -358,7 +359,8 @@ static int undo_record(const struct place *place, const json_t *record, journal_
 		return rc;
 	++*changes;
 	if (say) {
-		snprintf(sentence, sizeof(sentence), "%s: %s", place->link.name, kinds[i].undone);
+		term_printable(name, sizeof(name), place->link.name);
+		snprintf(sentence, sizeof(sentence), "%s: %s", name, kinds[i].undone);
 		say(JOURNAL_UNDONE, sentence);
 	}
 	return rc;
@@ -424,7 +426,7 @@ int ledger_holds(const struct ledger *ledger, size_t change, int netns_fd, bool 
 
 void ledger_say_lost(const struct ledger *ledger, journal_say_fn say)
 {
-	char sentence[480];
+	char sentence[640], printable[TERM_PRINTABLE_SIZE(sizeof(sentence))];
 	size_t i, len;
 	const json_t *record;
 
@@ -445,5 +447,7 @@ void ledger_say_lost(const struct ledger *ledger, journal_say_fn say)
 				 kinds[k].remains, detail ? detail : "");
 		}
 	}
-	say(JOURNAL_LOST, sentence);
+	/* An earlier version wrote names as they were. */
+	term_sentence(printable, sizeof(printable), sentence);
+	say(JOURNAL_LOST, printable);
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/term.h"
 #include "net/netns.h"
 
 /* ---- Ways into namespaces ---- */
@@ -68,7 +69,7 @@ struct netns_entry {
 	struct netns_id id; /* ino 0: no way was known so far */
 	pid_t pid; /* a process in it; 0: `path` leads there */
 	char *path;
-	char name[64]; /* for messages; printable */
+	char name[TERM_PRINTABLE_SIZE(65)]; /* for messages; printable */
 	void *data; /* the user's; the hook `gone` releases it */
 	unsigned int round; /* of the latest netns_search_check() that saw it alive */
 };

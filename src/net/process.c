@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/term.h"
 
 #define ID_LEN 64
 #define KERNEL_THREAD 0x00200000 /* PF_KTHREAD, include/linux/sched.h */
@@ -210,14 +209,16 @@ static bool read_proc(pid_t pid, const char *name, char *text, size_t size)
 
 void process_read(pid_t pid, struct process *ret_process)
 {
-	char comm[sizeof(ret_process->comm)], cgroup[16384];
+	char comm[32], cgroup[16384], *end;
 
 	if (!read_proc(pid, "cgroup", cgroup, sizeof(cgroup)))
 		*cgroup = '\0';
 	process_parse_cgroup(cgroup, ret_process);
 	if (!read_proc(pid, "comm", comm, sizeof(comm)))
 		*comm = '\0';
-	comm[strcspn(comm, "\n")] = '\0';
+	end = strrchr(comm, '\n'); /* the name may contain others */
+	if (end)
+		*end = '\0';
 	term_printable(ret_process->comm, sizeof(ret_process->comm), comm);
 }
 

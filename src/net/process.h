@@ -10,11 +10,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/term.h"
+
 #define PROCESS_CONTAINER_SIZE 65
 #define PROCESS_POD_SIZE 64
 
 struct process {
-	char comm[16]; /* its name; printable ASCII, '?' for other bytes */
+	char comm[TERM_PRINTABLE_SIZE(16)]; /* its name, printable: see base/term.h */
 	char container[PROCESS_CONTAINER_SIZE]; /* id, for LXC the name; empty: in none */
 	char pod[PROCESS_POD_SIZE]; /* the pod's uid; empty: in none */
 };

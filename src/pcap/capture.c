@@ -30,6 +30,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/term.h"
 #include "pcap/mapping.h"
 
 enum {
@@ -617,9 +618,12 @@ void capture_free(struct capture *capture)
 static struct capture *capture_alloc(const char *name)
 {
 	struct capture *capture = calloc(1, sizeof(*capture));
+	size_t size = TERM_PRINTABLE_SIZE(strlen(name) + 1);
 
 	if (capture)
-		capture->name = strdup(name);
+		capture->name = malloc(size);
+	if (capture && capture->name)
+		term_printable(capture->name, size, name);
 	if (!capture || !capture->name) {
 		free(capture);
 		return NULL;

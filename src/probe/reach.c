@@ -37,7 +37,7 @@ const struct device *reach_device(const struct inventory *inventory, size_t spac
 static int no_way(char *why, size_t size, const struct space *space, const struct device *device,
 		  bool first)
 {
-	char name[IFNAMSIZ] = "unknown device";
+	char name[TERM_PRINTABLE_SIZE(IFNAMSIZ)] = "unknown device";
 
 	if (device)
 		term_printable(name, sizeof(name), device->name);

@@ -142,7 +142,7 @@ static const char *judge(void)
 
 static const char *first_remedy(void)
 {
-	static char text[320];
+	static char text[sizeof(((struct audit_finding *)NULL)->remedy)];
 	struct audit_findings findings;
 
 	assert_int_equal(audit_judge(&facts, &findings), 0);
@@ -342,12 +342,20 @@ static void test_quoting(void **state)
 {
 	(void)state;
 	turn(&more_inner[WEB], RX, false);
-	strcpy(more_inner[WEB].name, "a;$(id) b");
+	strcpy(inner[WEB].name, "a;$(id) b");
 	strcpy(spaces[WEB].path, "/run/netns/x y");
 	assert_string_equal(first_remedy(), "ip netns exec 'x y' ethtool -K 'a;$(id) b' rx on");
-	strcpy(more_inner[WEB].name, "it's");
+	strcpy(inner[WEB].name, "it's");
 	strcpy(spaces[WEB].path, "/run/netns/-n");
-	assert_string_equal(first_remedy(), "ip netns exec '-n' ethtool -K 'it?s' rx on");
+	assert_string_equal(first_remedy(), "ip netns exec '-n' ethtool -K 'it'\\''s' rx on");
+	strcpy(inner[WEB].name, "\x1b]0;x\a\xff");
+	strcpy(spaces[WEB].path, "/run/netns/\x9b");
+	assert_string_equal(first_remedy(),
+			    "ip netns exec $'\\233' ethtool -K $'\\033]0;x\\007\\377' rx on");
+	strcpy(spaces[WEB].path, "/run/a b/x"); /* mounted elsewhere, and nobody is in it */
+	spaces[WEB].pid = 0;
+	assert_string_equal(first_remedy(),
+			    "nsenter --net='/run/a b/x' ethtool -K $'\\033]0;x\\007\\377' rx on");
 }
 
 /* The tree as lines "DEPTH NAMESPACE DEVICE". */

@@ -199,9 +199,10 @@ static void errors_as_specified(void **state)
 	cni_fail(&error, CNI_UNPROTECTED, "%s is \xff gone", "eth0");
 	snprintf(error.details, sizeof(error.details), "%s", "5 \xff");
 	composed = cni_compose(NULL, &error);
-	expected = json_loads("{\"cniVersion\":\"1.0.0\",\"code\":100,\"msg\":\"eth0 is ? gone\","
-			      "\"details\":\"5 ?\"}",
-			      0, NULL);
+	expected = json_loads(
+		"{\"cniVersion\":\"1.0.0\",\"code\":100,\"msg\":\"eth0 is \\\\xff gone\","
+		"\"details\":\"5 \\\\xff\"}",
+		0, NULL);
 	assert_true(json_equal(composed, expected));
 	json_decref(composed);
 	json_decref(expected);

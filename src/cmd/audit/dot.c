@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The tree as a graph for Graphviz: a cluster for each namespace; colours show findings. Names are
- * quoted strings of the DOT language, in which '"' and '\' are escaped.
+ * printable, and quoted strings of the DOT language, in which '"' and '\' are escaped.
  */
 #include <stdio.h>
 

@@ -12,12 +12,23 @@
 
 static json_t *text_or_null(const char *text)
 {
-	char printable[300];
+	char printable[TERM_PRINTABLE_SIZE(300)];
 
 	if (!text || !*text)
 		return json_null();
 	term_printable(printable, sizeof(printable), text);
 	return json_string(printable);
+}
+
+/* For text in which names are printable already. */
+static json_t *sentence_or_null(const char *text)
+{
+	char sentence[600];
+
+	if (!text || !*text)
+		return json_null();
+	term_sentence(sentence, sizeof(sentence), text);
+	return json_string(sentence);
 }
 
 /* The names of the features in a mask. */
@@ -167,7 +178,7 @@ static json_t *finding_json(const struct audit_report *report, const struct audi
 static json_t *drift_json(const struct audit_change *change)
 {
 	return json_pack("{s:s, s:o, s:s, s:s, s:s}", "namespace", change->namespace, "device",
-			 text_or_null(change->device), "what", change->what, "was", change->was,
+			 sentence_or_null(change->device), "what", change->what, "was", change->was,
 			 "is", change->is);
 }
 
@@ -205,7 +216,7 @@ static json_t *report_json(const struct audit_report *report)
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "command", "audit", "version",
 		TRUESUM_VERSION, "kernel", facts->kernel, "verdict", verdict_of(report), "not_seen",
-		text_or_null(facts->unseen), "hw_csum_failures",
+		sentence_or_null(facts->unseen), "hw_csum_failures",
 		facts->log_known ? json_integer(facts->csum_failures) : json_null(), "namespaces",
 		spaces, "findings", findings, "baseline", baseline_json(report), "drift", drift);
 }

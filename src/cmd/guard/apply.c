@@ -130,7 +130,7 @@ static void print_target_plan(const struct apply_request *request,
 			      const struct inventory *inventory, size_t number)
 {
 	const struct space *space = &inventory->space[number];
-	char words[80], device[IFNAMSIZ], device_v6[IFNAMSIZ];
+	char device[TERM_PRINTABLE_SIZE(IFNAMSIZ)], device_v6[sizeof(device)], words[80];
 	struct proof_plan plan;
 
 	proof_plan(&request->settings, inventory, number, &plan);

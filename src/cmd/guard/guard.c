@@ -16,11 +16,13 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/fail.h"
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/options.h"
@@ -35,7 +37,7 @@
 
 /* ---- The OCI hook ---- */
 
-static char container[80] = "?"; /* its id, for messages */
+static char container[260] = "?"; /* its id, for messages */
 
 static void say_hook(const char *sentence)
 {
@@ -74,7 +76,7 @@ static int protect_or_forget(uint32_t ordered)
 
 	if (rc)
 		return rc;
-	memcpy(container, state.id, sizeof(container));
+	snprintf(container, sizeof(container), "%s", state.id);
 	return start_oci(&state, ordered, say_hook);
 }
 
@@ -241,7 +243,7 @@ int command_guard(int argc, char **argv)
 		print_guard_help();
 		return argc > 1 ? EXIT_NOTHING_WRONG : EXIT_USAGE;
 	}
-	fprintf(stderr, "truesum guard: unknown subcommand '%s' (see truesum guard --help)\n",
-		name);
+	fail(-EINVAL, "unknown subcommand '%s' (see truesum guard --help)", name);
+	fprintf(stderr, "truesum guard: %s\n", fail_text());
 	return EXIT_USAGE;
 }

@@ -109,7 +109,7 @@ static void print_target_table(const struct proof_result *result, const struct i
 	       "after");
 	for (size_t i = 0; i < result->target_count; i++) {
 		const struct proof_target *target = &result->target[i];
-		char device[IFNAMSIZ], words[80];
+		char device[TERM_PRINTABLE_SIZE(IFNAMSIZ)], words[80];
 
 		if (target->isolated)
 			continue;
@@ -283,7 +283,7 @@ static void print_status(const struct guard_status *status, const struct invento
 	const struct records *records = &status->records;
 	bool color = term_color(stdout);
 	size_t drifted = records->change_count - records->holding;
-	char device[IFNAMSIZ] = "";
+	char device[TERM_PRINTABLE_SIZE(IFNAMSIZ)] = "";
 
 	if (drifted)
 		printf("%sDrifted%s: %zu of %zu change%s no longer in force. truesum guard apply repairs it.\n",
@@ -388,7 +388,7 @@ static json_t *devices_json(const char *first, const char *second)
 {
 	const char *const all[] = { first, second };
 	json_t *array = json_array();
-	char name[IFNAMSIZ];
+	char name[TERM_PRINTABLE_SIZE(IFNAMSIZ)];
 
 	for (size_t i = 0; i < 2; i++) {
 		term_printable(name, sizeof(name), all[i]);

@@ -117,7 +117,7 @@ static const char *level_name(int level)
 				      : "info";
 }
 
-/* null if `text` is empty or not UTF-8: the event's sentence is always printable. */
+/* null if there is no text; an event's texts are printable. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
 	json_t *value = text && *text ? json_string(text) : NULL;
@@ -158,7 +158,7 @@ static void log_line(void *owner, const struct guard_event *event)
 
 static void print_device_plan(const struct space *space, const struct device *device, uint32_t mask)
 {
-	char name[IFNAMSIZ], words[96];
+	char name[TERM_PRINTABLE_SIZE(IFNAMSIZ)], words[96];
 
 	term_printable(name, sizeof(name), device->name);
 	catalog_words(mask, " ", "nothing", words, sizeof(words));

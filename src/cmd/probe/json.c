@@ -72,7 +72,8 @@ static json_t *interfaces_json(const struct inventory *inventory, size_t number)
 
 	for (size_t i = 0; i < space->device_count; i++) {
 		const struct device *device = &space->device[i], *other;
-		char name[IFNAMSIZ], other_name[IFNAMSIZ] = "";
+		char name[TERM_PRINTABLE_SIZE(IFNAMSIZ)];
+		char other_name[TERM_PRINTABLE_SIZE(IFNAMSIZ)] = "";
 		size_t where = 0;
 
 		if (device->flags & IFF_LOOPBACK)
@@ -149,6 +150,18 @@ static void print_ktap_line(unsigned int number, const char *target,
 	putchar('\n');
 }
 
+/* A blank would end the name, and what follows # is a directive: they are escaped, too. */
+static void name_in_ktap(char *ret_name, size_t size, const char *name)
+{
+	size_t used = 0;
+
+	for (; *name && used + 4 < size; name++)
+		used += (size_t)snprintf(ret_name + used, size - used,
+					 *name == ' ' || *name == '#' ? "\\x%02x" : "%c",
+					 (unsigned char)*name);
+	ret_name[used] = '\0';
+}
+
 void probe_print_ktap(const struct probe *probe, const struct inventory *inventory)
 {
 	unsigned int planned = 0, number = 0;
@@ -158,13 +171,9 @@ void probe_print_ktap(const struct probe *probe, const struct inventory *invento
 	printf("TAP version 13\n1..%u\n", planned);
 	for (size_t i = 0; i < probe->target_count; i++) {
 		const struct probe_target *target = &probe->target[i];
-		char name[128];
+		char name[TERM_PRINTABLE_SIZE(sizeof(inventory->space->name))];
 
-		/* A blank, # or newline would end the name. */
-		snprintf(name, sizeof(name), "%s", inventory->space[target->space].name);
-		for (char *at = name; *at; at++)
-			if (*at <= ' ' || *at == '#')
-				*at = '_';
+		name_in_ktap(name, sizeof(name), inventory->space[target->space].name);
 		if (!target->check_count)
 			printf("# %s: %s\n", name,
 			       target->isolated	     ? "isolated, nothing tried"

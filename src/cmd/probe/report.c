@@ -52,7 +52,7 @@ static void describe_entrance(const struct inventory *inventory, size_t space, c
 			      size_t size)
 {
 	const struct device *other, *device;
-	char name[IFNAMSIZ], other_name[IFNAMSIZ];
+	char name[TERM_PRINTABLE_SIZE(IFNAMSIZ)], other_name[TERM_PRINTABLE_SIZE(IFNAMSIZ)];
 	size_t where = 0;
 
 	device = entrance_of(inventory, space, &other, &where);
@@ -123,7 +123,7 @@ static void print_targets(const struct probe *probe, const struct inventory *inv
 {
 	int names = 6, ends = 9, width;
 	bool color = term_color(stdout);
-	char end[80];
+	char end[200];
 
 	for (size_t i = 0; i < probe->target_count; i++) {
 		size_t space = probe->target[i].space;
@@ -233,7 +233,8 @@ static void print_next_step(const struct inventory *inventory, const struct prob
 {
 	const struct space *space = &inventory->space[target->space];
 	const struct device *other, *device;
-	char enter[300] = "", name[IFNAMSIZ], path[sizeof(space->path)];
+	char path[TERM_QUOTED_SIZE(sizeof(space->path))], enter[sizeof(path) + 32] = "";
+	char name[TERM_QUOTED_SIZE(IFNAMSIZ)];
 	size_t where = 0;
 
 	device = entrance_of(inventory, target->space, &other, &where);
@@ -243,18 +244,18 @@ static void print_next_step(const struct inventory *inventory, const struct prob
 		printf("  Every kernel trusts its NIC. If you do not trust yours, run on the host: ethtool -K NIC rx off\n");
 		return;
 	}
-	term_printable(path, sizeof(path), space->path);
+	term_shell_quote(path, sizeof(path), space->path);
 	if (space->pid && !space->own)
 		snprintf(enter, sizeof(enter), "nsenter -t %d -n ", (int)space->pid);
 	else if (!space->own)
 		snprintf(enter, sizeof(enter), "nsenter --net=%s ", path);
 	printf("  Something on the way in marks packets as verified. Try these, and probe again after each:\n");
 	if (other) {
-		term_printable(name, sizeof(name), other->name);
+		term_shell_quote(name, sizeof(name), other->name);
 		printf("    tc filter show dev %s egress          # a program that vouches?\n",
 		       name);
 	}
-	term_printable(name, sizeof(name), device->name);
+	term_shell_quote(name, sizeof(name), device->name);
 	printf("    %sethtool -K %s rx off    # fixes a veth of Linux before 4.4\n", enter, name);
 }
 

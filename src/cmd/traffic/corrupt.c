@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <jansson.h>
+#include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,7 @@ static const struct {
 
 struct corrupt_plan {
 	const char *device;
+	char shown[TERM_PRINTABLE_SIZE(IF_NAMESIZE)]; /* the device's name, printable */
 	const char *match; /* as given; NULL: everything */
 	enum tc_direction direction;
 	double rate; /* 0 < rate <= 1 */
@@ -115,7 +117,7 @@ static void print_json(json_t *object)
 static json_t *json_head(const struct corrupt_plan *plan)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:f, s:I}", "command", "corrupt",
-			 "version", TRUESUM_VERSION, "device", plan->device, "direction",
+			 "version", TRUESUM_VERSION, "device", plan->shown, "direction",
 			 direction_names[plan->direction], "match", plan->match, "pattern",
 			 what_is_done(plan), "rate", plan->rate, "seed",
 			 (json_int_t)plan->config.spec.seed);
@@ -139,7 +141,7 @@ static void print_plan(const struct corrupt_plan *plan, bool json)
 		print_plan_json(plan);
 		return;
 	}
-	printf("On %s this would, until the end of the run:\n", plan->device);
+	printf("On %s this would, until the end of the run:\n", plan->shown);
 	for (size_t i = 0; i < plan->feature_count; i++)
 		printf("  turn offload feature %s off\n", plan->features_off[i]);
 	if (plan->add_clsact)
@@ -178,7 +180,7 @@ static void print_outcome(const struct corrupt_plan *plan, const struct corrupt_
 		print_outcome_json(plan, outcome);
 		return;
 	}
-	printf("%s %s, %.1f s: %llu packet%s matched\n", plan->device,
+	printf("%s %s, %.1f s: %llu packet%s matched\n", plan->shown,
 	       direction_names[plan->direction], outcome->seconds,
 	       (unsigned long long)state->matched, state->matched == 1 ? "" : "s");
 	if (plan->config.vouch)
@@ -357,7 +359,7 @@ static int on_poll(void *owner)
 		return rc;
 	corrupt_keep_alive(run->corrupt);
 	if (term_is(stderr))
-		fprintf(stderr, "\r\033[K%s %s: %llu matched, %llu %s", run->plan.device,
+		fprintf(stderr, "\r\033[K%s %s: %llu matched, %llu %s", run->plan.shown,
 			direction_names[run->plan.direction], (unsigned long long)state.matched,
 			(unsigned long long)state.fate[CORRUPT_DONE],
 			run->plan.config.vouch ? "vouched for" : "damaged");
@@ -441,6 +443,7 @@ static int finish_plan(struct corrupt_plan *plan, const struct pattern_options *
 		return rc;
 	if (!plan->device)
 		return fail(-EINVAL, "--dev is missing: name the device to work on");
+	term_printable(plan->shown, sizeof(plan->shown), plan->device);
 	if (plan->config.vouch && pattern->pattern)
 		return fail(-EINVAL, "--vouch damages nothing: leave --pattern out");
 	plan->rate = rate;
@@ -549,6 +552,6 @@ int command_corrupt(int argc, char **argv)
 	print_outcome(&run.plan, &outcome, run.json);
 	if (!run.gone)
 		return EXIT_NOTHING_WRONG;
-	fprintf(stderr, "truesum corrupt: device %s disappeared meanwhile\n", run.plan.device);
+	fprintf(stderr, "truesum corrupt: device %s disappeared meanwhile\n", run.plan.shown);
 	return EXIT_UNKNOWN;
 }

@@ -5,6 +5,7 @@
  */
 #include "guard/daemon/log.h"
 
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,10 +73,10 @@ static bool has_room(struct event_log *log, const struct guard_event *event)
 
 static void write_event(struct event_log *log, const struct guard_event *facts, const char *text)
 {
-	char sentence[640], words[480], device[64] = "";
+	char sentence[1100], words[640], device[TERM_PRINTABLE_SIZE(IFNAMSIZ)] = "";
 	struct guard_event event = *facts;
 
-	term_printable(words, sizeof(words), text);
+	term_sentence(words, sizeof(words), text);
 	if (event.device && *event.device)
 		term_printable(device, sizeof(device), event.device);
 	if (event.netns)
@@ -84,6 +85,7 @@ static void write_event(struct event_log *log, const struct guard_event *facts, 
 	else
 		snprintf(sentence, sizeof(sentence), "%s", words);
 	event.sentence = sentence;
+	event.device = event.device ? device : NULL;
 	log->write(log->owner, &event);
 }
 

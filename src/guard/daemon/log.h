@@ -28,7 +28,7 @@ struct guard_event {
 	enum guard_event_kind kind;
 	int level; /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO */
 	const char *netns; /* may be NULL */
-	const char *device; /* may be NULL; as the kernel has it: any bytes but NUL */
+	const char *device; /* may be NULL; as the kernel has it; printable when it is written */
 	uint32_t mitigations; /* MITIGATION_BIT()s */
 	uint64_t ns; /* since the device appeared; 0: it did not just appear */
 	const char *sentence; /* all of that, printable; set by the log */

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/term.h"
 #include "guard/catalog.h"
 #include "net/ledger.h"
 
@@ -62,15 +63,16 @@ static json_t *compose_device(const struct attached_device *device)
 static json_t *compose(const struct attachment *attachment, const char *where)
 {
 	const struct netns_id *netns = &attachment->netns;
-	char boot[LEDGER_BOOT] = "";
+	char boot[LEDGER_BOOT] = "", printable[TERM_PRINTABLE_SIZE(PATH_MAX)];
 	json_t *devices = json_array();
 
 	ledger_this_boot(boot);
+	term_printable(printable, sizeof(printable), where); /* for people who read the file */
 	for (size_t i = 0; i < attachment->count; i++)
 		json_array_append_new(devices, compose_device(&attachment->device[i]));
 	return json_pack("{s:[I,I], s:I, s:s, s:s, s:o}", "netns", (json_int_t)netns->dev,
 			 (json_int_t)netns->ino, "cookie", (json_int_t)netns->cookie, "where",
-			 where, "boot", boot, "devices", devices);
+			 printable, "boot", boot, "devices", devices);
 }
 
 int attachments_write(const struct attachment_key *key, const struct attachment *attachment,
@@ -85,7 +87,7 @@ int attachments_write(const struct attachment_key *key, const struct attachment 
 	if (rc)
 		return rc;
 	if (!text)
-		return fail(-EINVAL, "the path of the network namespace is not UTF-8");
+		return fail(-ENOMEM, "out of memory");
 	return file_replace(path, 0600, text, strlen(text));
 }
 

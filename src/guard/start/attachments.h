@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/term.h"
 #include "net/netns.h"
 
 #define ATTACHMENT_DEVICES_MAX 64
@@ -28,7 +29,7 @@ struct attachment {
 	bool is_past; /* of an earlier boot */
 	struct attached_device {
 		int index;
-		char device[IFNAMSIZ];
+		char device[TERM_PRINTABLE_SIZE(IFNAMSIZ)]; /* for messages, printable */
 		uint32_t mitigations; /* MITIGATION_BIT()s */
 	} device[ATTACHMENT_DEVICES_MAX];
 	size_t count;

@@ -381,11 +381,12 @@ static json_t *compose_versions(const struct cni_request *request)
 
 static json_t *compose_error(const struct cni_error *error)
 {
-	char msg[sizeof(error->msg)], details[sizeof(error->details)];
+	char msg[TERM_PRINTABLE_SIZE(sizeof(error->msg))];
+	char details[TERM_PRINTABLE_SIZE(sizeof(error->details))];
 
 	/* They may quote any bytes. */
-	term_printable(msg, sizeof(msg), error->msg);
-	term_printable(details, sizeof(details), error->details);
+	term_sentence(msg, sizeof(msg), error->msg);
+	term_sentence(details, sizeof(details), error->details);
 	return json_pack("{s:s, s:i, s:s, s:s}", "cniVersion", error->version, "code",
 			 (int)error->code, "msg", msg, "details", details);
 }

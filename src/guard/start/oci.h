@@ -12,7 +12,7 @@
 enum oci_status { OCI_CREATING, OCI_CREATED, OCI_RUNNING, OCI_STOPPED, OCI_STATUSES };
 
 struct oci_state {
-	char id[80]; /* printable; cut if it is longer */
+	char id[260]; /* printable; cut if it is longer: then it is too long for a record */
 	pid_t pid; /* in the runtime's PID namespace; 0: there is no process */
 	enum oci_status status;
 };

@@ -21,6 +21,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/term.h"
 #include "guard/catalog.h"
 #include "guard/mitigate.h"
 #include "guard/policy.h"
@@ -273,7 +274,7 @@ static int do_add(struct work *work)
 		struct attached_device *device = &attachment->device[i];
 
 		device->index = link[i].index;
-		snprintf(device->device, sizeof(device->device), "%s", link[i].name);
+		term_printable(device->device, sizeof(device->device), link[i].name);
 		rc = admit(&work->admission, work->netns_fd, work->request->netns, &link[i],
 			   &device->mitigations);
 		if (!rc)
@@ -296,12 +297,12 @@ static int do_add(struct work *work)
 
 static int verify_device(struct work *work, const struct attached_device *device)
 {
+	struct link_info link = { 0 };
 	const struct journal_place place = { .netns_fd = work->netns_fd,
 					     .netns = work->request->netns,
-					     .device = device->device,
+					     .device = link.name,
 					     .index = device->index };
 	uint32_t wanted, in_force = 0;
-	struct link_info link;
 	char missing[80];
 	int rc = link_get_by_index(work->nl, device->index, &link);
 
@@ -535,7 +536,7 @@ static int admit_all(struct admission *admission, int netns_fd, const char *netn
 		ends++;
 		rc = admit(admission, netns_fd, netns, &link[i], &device->mitigations);
 		device->index = link[i].index;
-		snprintf(device->device, sizeof(device->device), "%s", link[i].name);
+		term_printable(device->device, sizeof(device->device), link[i].name);
 		attachment->count += device->mitigations != 0;
 	}
 	*ret_ends = ends;
