@@ -145,7 +145,7 @@ static int meet(struct search *search, const struct netns_way *way, struct space
 
 static int meet_own(struct search *search)
 {
-	struct netns_way way = { .path = OWN_NETNS };
+	struct netns_way way = { .path = OWN_NETNS, .root = -1 };
 	struct space *own = NULL;
 	struct stat st;
 	int rc = 0;

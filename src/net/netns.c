@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Network namespaces, and sysctls as seen inside of one: see netns.h. */
+/*
+ * Network namespaces, and sysctls as seen inside of one: see netns.h.
+ *
+ * A path to a namespace may end at anything: a tenant chooses what its descriptors and mounts are,
+ * and can swap them at any moment. Opening a FIFO blocks, opening a device may act on it, and even
+ * stat() of a file on FUSE waits for the tenant's program. So netns_open_file() takes hold of the
+ * file with O_PATH, which opens nothing; asks for its device without a question to its filesystem;
+ * and opens it for reading, through the descriptor that it holds, only if it is on nsfs.
+ */
 #include "net/netns.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
@@ -12,6 +21,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
@@ -59,24 +70,72 @@ int netns_new(int *ret_fd)
 	return 0;
 }
 
-int netns_open(const char *spec, int *ret_fd)
+/* AT_STATX_DONT_SYNC: FUSE and network filesystems answer from memory, or not at all. */
+static int look_at(int folder, const char *path, int flags, struct netns_id *ret_id)
+{
+	struct statx stx;
+
+	if (statx(folder, path, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &stx) < 0)
+		return -errno;
+	*ret_id = (struct netns_id){ .dev = makedev(stx.stx_dev_major, stx.stx_dev_minor),
+				     .ino = stx.stx_ino };
+	return 0;
+}
+
+int netns_look(int folder, const char *path, struct netns_id *ret_id)
+{
+	return look_at(folder, path, 0, ret_id);
+}
+
+int netns_open_held(int held, ino_t ino)
 {
 	_cleanup_close_ int fd = -1;
+	struct netns_id own = { 0 }, id = { 0 };
+	struct statfs fs;
+	char path[40];
+	int rc = netns_look(AT_FDCWD, THIS_NETNS, &own);
+
+	rc = rc ? rc : look_at(held, "", AT_EMPTY_PATH, &id);
+	if (rc)
+		return rc;
+	/* There is one nsfs: what is elsewhere is not asked even for its filesystem. */
+	if (id.dev != own.dev || fstatfs(held, &fs) < 0 || fs.f_type != NSFS_MAGIC)
+		return -EINVAL;
+	if (ino && id.ino != ino)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", held);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET ? TAKE_FD(fd) : -EINVAL;
+}
+
+int netns_open_file(const char *path, ino_t ino)
+{
+	_cleanup_close_ int held = open(path, O_PATH | O_CLOEXEC);
+
+	return held < 0 ? -errno : netns_open_held(held, ino);
+}
+
+int netns_open(const char *spec, int *ret_fd)
+{
 	char path[PATH_MAX];
+	int fd, len;
 
 	if (strchr(spec, '/'))
-		snprintf(path, sizeof(path), "%s", spec);
+		len = snprintf(path, sizeof(path), "%s", spec);
 	else if (*spec && strspn(spec, "0123456789") == strlen(spec))
-		snprintf(path, sizeof(path), "/proc/%s/ns/net", spec);
+		len = snprintf(path, sizeof(path), "/proc/%s/ns/net", spec);
 	else
-		snprintf(path, sizeof(path), "/run/netns/%s", spec);
-	/* O_NONBLOCK: opening a FIFO would block. */
-	fd = *spec ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
-	if (fd < 0 && *spec)
-		return fail_errno(-errno, "no network namespace '%s': cannot open %s", spec, path);
-	if (fd < 0 || ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+		len = snprintf(path, sizeof(path), "/run/netns/%s", spec);
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return fail(-ENAMETOOLONG, "the path of a network namespace is too long");
+	fd = *spec ? netns_open_file(path, 0) : -EINVAL;
+	if (fd == -EINVAL)
 		return fail(-EINVAL, "'%s' is not a network namespace", spec);
-	*ret_fd = TAKE_FD(fd);
+	if (fd < 0)
+		return fail_errno(fd, "no network namespace '%s': cannot open %s", spec, path);
+	*ret_fd = fd;
 	return 0;
 }
 

@@ -22,6 +22,16 @@ int netns_new(int *ret_fd);
 int netns_open(const char *spec, int *ret_fd);
 
 /*
+ * Opens the file of a network namespace, and nothing else: whatever the path leads to, also while
+ * somebody swaps it, no FIFO blocks and no device is opened. `ino`: the namespace that is expected;
+ * 0: any. Returns a descriptor or -errno, without a sentence; -EINVAL: it is no network namespace,
+ * -ENOENT: it is another one. netns_open_held() does so with a file that the caller holds by
+ * O_PATH and keeps.
+ */
+int netns_open_file(const char *path, ino_t ino);
+int netns_open_held(int held, ino_t ino);
+
+/*
  * Which namespace it is. The kernel reuses the inode numbers of dead namespaces; a cookie
  * (Linux 5.14; before that 0) is never used twice.
  */
@@ -30,6 +40,12 @@ struct netns_id {
 	ino_t ino;
 	uint64_t cookie;
 };
+
+/*
+ * Device and inode (no cookie) of what the path leads to, from the folder (AT_FDCWD), without
+ * waiting for its filesystem. -errno without a sentence.
+ */
+int netns_look(int folder, const char *path, struct netns_id *ret_id);
 
 /* fd -1: the namespace this thread is in. */
 int netns_identify(int fd, struct netns_id *ret_id);

@@ -2,7 +2,8 @@
 /*
  * Finding namespaces: see netns_search.h.
  *
- * stat() says which namespace a way leads to, so only new ones are opened. A struct netns_search
+ * netns_look() says which namespace a way leads to, so only new ones are opened. A tenant chooses
+ * what most ways lead to (its descriptors, its mounts): see netns.c. A struct netns_search
  * needs more: the kernel says which number a descriptor has (RTM_GETNSID), but gives no descriptor
  * for a number. So everything that may lead to a namespace is looked at. The number also proves
  * that a way still leads where it led before: a namespace keeps its number for life, and the kernel
@@ -16,19 +17,17 @@
 #include <limits.h>
 #include <linux/if_link.h>
 #include <linux/net_namespace.h>
-#include <linux/nsfs.h>
+#include <linux/openat2.h>
 #include <linux/rtnetlink.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
-#include "base/term.h"
 #include "net/nl.h"
 #include "net/process.h"
 
@@ -48,15 +47,21 @@ struct walk {
 	void *data;
 };
 
+/* The namespace this thread is in, without its cookie. */
+static int look_at_own(struct netns_id *ret_own)
+{
+	int rc = netns_look(AT_FDCWD, OWN_NETNS, ret_own);
+
+	return rc ? fail_errno(rc, "cannot read " OWN_NETNS " (mount /proc)") : 0;
+}
+
 static int begin_walk(struct walk *walk, netns_way_fn fn, void *data)
 {
-	struct stat st;
+	struct netns_id own = { 0 };
+	int rc = look_at_own(&own);
 
-	*walk = (struct walk){ .fn = fn, .data = data };
-	if (stat(OWN_NETNS, &st) < 0)
-		return fail_errno(-errno, "cannot read " OWN_NETNS " (mount /proc)");
-	walk->dev = st.st_dev;
-	return 0;
+	*walk = (struct walk){ .dev = own.dev, .fn = fn, .data = data };
+	return rc;
 }
 
 /* Looks at FOLDER/ENTRY/SUFFIX for every entry of the folder. */
@@ -65,36 +70,39 @@ static int walk_folder(const char *folder, const char *suffix, const struct walk
 	_cleanup_(cleanup_closedir) DIR *dir = opendir(folder);
 	const struct dirent *entry;
 	char path[PATH_MAX];
-	struct stat st;
+	struct netns_id id;
 	int rc = 0;
 
 	while (!rc && dir && (entry = readdir(dir))) {
-		struct netns_way way = { .path = path };
+		struct netns_way way = { .path = path, .root = -1 };
 
 		snprintf(path, sizeof(path), "%s/%s%s", folder, entry->d_name, suffix);
-		if (stat(path, &st) < 0 || st.st_dev != walk->dev)
+		if (netns_look(AT_FDCWD, path, &id) || id.dev != walk->dev)
 			continue;
-		way.ino = st.st_ino;
+		way.ino = id.ino;
 		rc = walk->fn(&way, walk->data);
 	}
 	return rc;
 }
 
+static bool is_octal(char digit)
+{
+	return digit >= '0' && digit <= '7';
+}
+
 /*
  * Works in place: mountinfo has blanks, tabs, newlines and backslashes as three octal digits
- * (proc(5)).
+ * (proc(5)). Anything else after a backslash stays as it is.
  */
 static void unescape(char *text)
 {
 	char *to = text;
 
 	for (; *text; text++, to++) {
-		unsigned int code;
-
 		*to = *text;
-		if (*text != '\\' || sscanf(text + 1, "%3o", &code) != 1)
+		if (*text != '\\' || !is_octal(text[1]) || !is_octal(text[2]) || !is_octal(text[3]))
 			continue;
-		*to = (char)code;
+		*to = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'));
 		text += 3;
 	}
 	*to = '\0';
@@ -109,12 +117,31 @@ static char *field(char *line, int number)
 	return line;
 }
 
-/* Looks at what is mounted as process /proc/PROCESS sees it; its paths begin after `root`. */
-static int walk_mounts(const char *process, const char *root, const struct walk *walk)
+bool netns_search_parse_mount(char *line, ino_t *ret_ino, char **ret_where)
+{
+	/* The fourth field names what is mounted, the fifth is where. */
+	const char *what = field(line, 3);
+	char *where = field(line, 4);
+	unsigned long ino;
+
+	if (sscanf(what, "net:[%lu]", &ino) != 1 || *where != '/')
+		return false;
+	where[strcspn(where, " \n")] = '\0';
+	unescape(where);
+	*ret_ino = ino;
+	*ret_where = where;
+	return true;
+}
+
+/*
+ * Looks at the namespaces that are mounted as /proc/PROCESS sees it. `root`: that process's root by
+ * O_PATH; -1: the mounts are ours, and their paths need nothing before them.
+ */
+static int walk_mounts(const char *process, int root, const struct walk *walk)
 {
 	_cleanup_fclose_ FILE *mounts = NULL;
 	_cleanup_free_ char *line = NULL;
-	char path[PATH_MAX];
+	char path[300], *where;
 	size_t size = 0;
 	int rc = 0;
 
@@ -123,18 +150,11 @@ static int walk_mounts(const char *process, const char *root, const struct walk 
 	if (!mounts)
 		return fail_errno(-errno, "cannot read %s", path);
 	while (!rc && getline(&line, &size, mounts) >= 0) {
-		/* The fourth field names what is mounted, the fifth is where. */
-		const char *what = field(line, 3);
-		char *where = field(line, 4);
-		struct netns_way way = { .path = path };
-		unsigned long ino;
+		struct netns_way way = { .root = root };
 
-		if (sscanf(what, "net:[%lu]", &ino) != 1)
+		if (!netns_search_parse_mount(line, &way.ino, &where))
 			continue;
-		way.ino = ino;
-		where[strcspn(where, " ")] = '\0';
-		unescape(where);
-		snprintf(path, sizeof(path), "%s%s", root, where);
+		way.path = where;
 		rc = walk->fn(&way, walk->data);
 	}
 	return rc;
@@ -162,12 +182,12 @@ static int walk_process_at(int proc, const char *process, pid_t pid, const struc
 {
 	struct netns_way way = { .pid = pid };
 	char path[300];
-	struct stat st;
+	struct netns_id id;
 
 	snprintf(path, sizeof(path), "%s/ns/net", process);
-	if (fstatat(proc, path, &st, 0) < 0 || st.st_dev != walk->dev)
+	if (netns_look(proc, path, &id) || id.dev != walk->dev)
 		return 0;
-	way.ino = st.st_ino;
+	way.ino = id.ino;
 	return walk->fn(&way, walk->data);
 }
 
@@ -188,7 +208,7 @@ int netns_search_ways(enum netns_ways ways, netns_way_fn fn, void *data)
 		rc = walk_folder("/run/netns", "", &walk);
 		return rc ? rc : walk_folder("/run/docker/netns", "", &walk);
 	case NETNS_MOUNTS:
-		return walk_mounts("self", "", &walk);
+		return walk_mounts("self", -1, &walk);
 	case NETNS_PROCESSES:
 		return each_process(walk_process, &walk);
 	case NETNS_NEW_PROCESSES:
@@ -197,22 +217,35 @@ int netns_search_ways(enum netns_ways ways, netns_way_fn fn, void *data)
 	return -EINVAL;
 }
 
+/*
+ * Takes hold of a path below a process's root. What is mounted there is in the kernel's cache with
+ * all folders above it. So no lookup is needed that would ask a filesystem, which may be a tenant's
+ * (FUSE); nor is a link, which would lead out of that root.
+ */
+static int hold_below(int root, const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_CACHED };
+	long fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+
+	if (fd < 0 && errno == EINVAL) { /* before Linux 5.12 */
+		how.resolve &= ~(uint64_t)RESOLVE_CACHED;
+		fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+	}
+	return fd < 0 ? -errno : (int)fd;
+}
+
 int netns_search_open_way(const struct netns_way *way)
 {
-	_cleanup_close_ int fd = -1;
-	struct stat own, st;
+	_cleanup_close_ int held = -1;
 	char path[64];
 
-	/* Opening what is no namespace may have effects. */
-	if (way->path && (stat(way->path, &st) < 0 || stat(OWN_NETNS, &own) < 0))
-		return -errno;
-	if (way->path && st.st_dev != own.st_dev)
-		return -ENOENT;
+	if (way->path && way->root >= 0) {
+		held = hold_below(way->root, way->path);
+		return held < 0 ? held : netns_open_held(held, way->ino);
+	}
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)way->pid);
-	fd = open(way->path ? way->path : path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET ? TAKE_FD(fd) : -ENOENT;
+	return netns_open_file(way->path ? way->path : path, way->ino);
 }
 
 /* ---- Finding one again ---- */
@@ -240,17 +273,19 @@ static int try_sought(const struct netns_way *way, void *data)
 
 static bool same_mounts(const char *process)
 {
-	struct stat own, others;
+	struct netns_id own, others;
 	char path[300];
 
 	snprintf(path, sizeof(path), "/proc/%s/ns/mnt", process);
-	return !stat("/proc/self/ns/mnt", &own) && !stat(path, &others) &&
-	       own.st_dev == others.st_dev && own.st_ino == others.st_ino;
+	return !netns_look(AT_FDCWD, "/proc/self/ns/mnt", &own) &&
+	       !netns_look(AT_FDCWD, path, &others) && own.dev == others.dev &&
+	       own.ino == others.ino;
 }
 
 /* All ways of a process: what its threads are in, what it holds open, what it has mounted. */
 static int walk_whole_process(int proc, const char *process, const struct walk *walk)
 {
+	_cleanup_close_ int root = -1;
 	char path[300];
 	int rc;
 
@@ -264,7 +299,8 @@ static int walk_whole_process(int proc, const char *process, const struct walk *
 	if (rc || same_mounts(process))
 		return rc;
 	snprintf(path, sizeof(path), "/proc/%s/root", process);
-	rc = walk_mounts(process, path, walk);
+	root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	rc = root < 0 ? 0 : walk_mounts(process, root, walk);
 	return rc < 0 ? 0 : rc; /* the process is gone, or out of reach */
 }
 
@@ -272,7 +308,7 @@ int netns_search_find(const struct netns_id *id, int *ret_fd)
 {
 	struct sought sought = { .id = id, .fd = -1 };
 	struct walk walk = { id->dev, try_sought, &sought };
-	int rc = walk_mounts("self", "", &walk);
+	int rc = walk_mounts("self", -1, &walk);
 
 	if (rc <= 0)
 		rc = each_process(walk_whole_process, &walk);
@@ -304,22 +340,20 @@ struct netns_search {
 int netns_search_new(const struct netns_search_hooks *hooks, struct netns_search **ret_search)
 {
 	struct netns_search *search = calloc(1, sizeof(*search));
-	struct stat st;
+	struct netns_id own = { 0 };
 	int rc;
 
 	if (!search)
 		return fail(-ENOMEM, "out of memory");
 	search->hooks = *hooks;
-	if (stat(OWN_NETNS, &st) < 0)
-		rc = fail_errno(-errno, "cannot read " OWN_NETNS " (mount /proc)");
-	else
-		rc = nl_open(-1, NETLINK_ROUTE, &search->nl);
+	rc = look_at_own(&own);
+	rc = rc ? rc : nl_open(-1, NETLINK_ROUTE, &search->nl);
 	if (rc) {
 		netns_search_free(search);
 		return rc;
 	}
-	search->dev = st.st_dev;
-	search->own = st.st_ino;
+	search->dev = own.dev;
+	search->own = own.ino;
 	search->own_nsid = NETNSA_NSID_NOT_ASSIGNED;
 	*ret_search = search;
 	return 0;
@@ -584,7 +618,9 @@ static void learn_way(struct netns_entry *entry, const struct netns_way *way)
 
 int netns_search_open(struct netns_search *search, struct netns_entry *entry, int *ret_fd)
 {
-	const struct netns_way way = { .path = entry->path, .pid = entry->pid };
+	const struct netns_way way = {
+		.path = entry->path, .root = -1, .pid = entry->pid, .ino = entry->id.ino
+	};
 	_cleanup_close_ int fd = -1;
 
 	if (!entry->resolved)
@@ -685,12 +721,12 @@ static int scan_way(const struct netns_way *way, void *data)
 
 bool netns_search_try_path(struct netns_search *search, const char *path)
 {
-	struct netns_way way = { .path = path };
-	struct stat st;
+	struct netns_way way = { .path = path, .root = -1 };
+	struct netns_id id;
 
-	if (stat(path, &st) < 0 || st.st_dev != search->dev)
+	if (netns_look(AT_FDCWD, path, &id) || id.dev != search->dev)
 		return false;
-	way.ino = st.st_ino;
+	way.ino = id.ino;
 	return try_way(search, &way);
 }
 

@@ -32,6 +32,8 @@ enum netns_ways {
 struct netns_way {
 	ino_t ino; /* of the namespace */
 	const char *path; /* leads there; NULL: `pid` does */
+	/* a process's root, by O_PATH, that the path begins at; -1: our own root */
+	int root;
 	pid_t pid; /* a process in it; 0: `path` leads there */
 };
 
@@ -44,10 +46,16 @@ typedef int (*netns_way_fn)(const struct netns_way *way, void *data);
 int netns_search_ways(enum netns_ways ways, netns_way_fn fn, void *data);
 
 /*
- * A descriptor, the caller's to close; -errno without a sentence. The way may lead elsewhere by
- * now.
+ * A descriptor of the namespace `way->ino`, the caller's to close; -errno without a sentence:
+ * -ENOENT if the way leads to another by now.
  */
 int netns_search_open_way(const struct netns_way *way);
+
+/*
+ * Reads a line of /proc/PID/mountinfo, in place. False if no network namespace is mounted there;
+ * else which one and the path, which points into the line.
+ */
+bool netns_search_parse_mount(char *line, ino_t *ret_ino, char **ret_where);
 
 /*
  * Finds a namespace again, by any way: a thread that is in it, a descriptor that a process holds, a
