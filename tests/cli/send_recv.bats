@@ -172,13 +172,13 @@ lab() {
 }
 
 @test "traffic of another program is reported as such, with limited output" {
-	run lab 'receive; printf "GET / HTTP/1.1\r\nHost: a.very.long.name.example\r\nAccept: */*\r\n\r\n" |
+	run lab 'receive --for 500ms; printf "GET / HTTP/1.1\r\nHost: a.very.long.name.example\r\nAccept: */*\r\n\r\n" |
 		nc -N 127.0.0.1 $PORT; received'
 	[ "$status" -eq 3 ]
 	[[ "$output" == *'"GET / HTTP/1.1··Host'* ]]
 	[[ "$output" == *"does not send messages of"* ]]
-	# Endless binary data: recv gives up early, and prints little of it and nothing unprintable.
-	run lab 'receive; head -c 50000000 /dev/zero | nc -N 127.0.0.1 $PORT; received'
+	# Endless binary data: recv turns it away early, prints little of it and nothing unprintable.
+	run lab 'receive --for 500ms; head -c 50000000 /dev/zero | nc -N 127.0.0.1 $PORT; received'
 	[ "$status" -eq 3 ]
 	[ "${#lines[@]}" -lt 12 ]
 	run lab 'receive --udp --for 400ms; head -c 1400 /dev/urandom >/dev/udp/127.0.0.1/$PORT; received'
@@ -192,6 +192,33 @@ lab() {
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"left without sending a byte"* ]]
 	[[ "$output" == *"3 intact"* ]]
+}
+
+@test "no peer keeps another from being received: silent, talking nonsense, flooding, or many of them" {
+	# One that stays silent, one that stays after a byte, one that speaks HTTP, binary data without end, 30
+	# connections; then the sender, which is intact, and the exit code is its own.
+	run lab 'receive -q
+		exec 3<>/dev/tcp/127.0.0.1/$PORT 4<>/dev/tcp/127.0.0.1/$PORT
+		printf x >&4
+		printf "GET / HTTP/1.1\r\n\r\n" | nc -N 127.0.0.1 $PORT
+		head -c 50000000 /dev/zero | nc -N 127.0.0.1 $PORT
+		for _ in {1..30}; do nc -d -w 3 127.0.0.1 $PORT & done
+		until [ "$(ss -Htn "dport = :$PORT" | wc -l)" -gt 10 ]; do sleep 0.01; done
+		"$TRUESUM" send -q -n 3 -i 10ms 127.0.0.1 $PORT || exit 9
+		received'
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"3 messages from 127.0.0.1"*"3 intact, 0 damaged, 0 missing"* ]]
+	# The one that was silent when the sender connected may send first all the same.
+	run lab 'receive -q; exec 3<>/dev/tcp/127.0.0.1/$PORT
+		nc -z 127.0.0.1 $PORT
+		printf "$LETTERS 0\n" >&3
+		exec 3>&-; received'
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"1 intact"* ]]
+	run lab 'receive -q --udp --idle 300ms; for _ in {1..20}; do head -c 1400 /dev/urandom >/dev/udp/127.0.0.1/$PORT; done
+		"$TRUESUM" send -q --udp -n 3 -i 10ms 127.0.0.1 $PORT || exit 9; received'
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"3 intact, 0 damaged, 0 missing"* ]]
 }
 
 @test "a message that is cut off is missing, not damaged" {

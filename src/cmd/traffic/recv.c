@@ -3,8 +3,9 @@
  * `truesum recv`: the server of the original experiment, which also knows what it should have
  * received. One connection or one UDP flow, then the summary.
  *
- * A client that connects and leaves without a byte (a port scan, a health check) is not taken for
- * the sender. A UDP flow belongs to the first peer whose datagram looks like a message.
+ * A connection or a UDP flow belongs to the first peer whose bytes look like a message. Whoever
+ * connects and sends nothing or something else (a port scan, a health check) is turned away, and
+ * holds nobody up: other connections wait beside it.
  *
  * Lines are printed as they arrive. A damaged line is shown whole, its wrong characters red or with
  * carets below, and the bits named. Of traffic that is not `truesum send`'s, only the first bytes
@@ -34,6 +35,7 @@
 
 #define MS UINT64_C(1000000)
 #define SECOND (1000 * MS)
+#define CLIENTS_MAX 16 /* connected at a time, until one is known as the sender */
 #define BUFFER_SIZE 65536 /* the largest datagram */
 
 #define TIME_WIDTH 11 /* "%9.3f" and two blanks */
@@ -64,7 +66,7 @@ struct recv_outcome {
 	bool udp;
 	uint16_t port;
 	const char *peer; /* NULL: nobody connected or sent */
-	const char *ended_by; /* "close", "reset", "idle", "time", "signal", "strange" */
+	const char *ended_by; /* "close", "reset", "idle", "time", "signal" */
 	uint64_t duration_ns; /* from the first bytes to the last */
 	uint64_t other_datagrams; /* from other peers */
 	bool has_csum_errors; /* the counter could be read */
@@ -363,18 +365,28 @@ struct recv_options {
 	bool udp, quiet, json;
 };
 
+/* A connection. */
+struct client {
+	struct receiver *receiver;
+	int fd; /* -1: none */
+	struct loop_source *source;
+	struct check *check;
+	char peer[ENDPOINT_NAME];
+	uint64_t since_ns, first_ns; /* when it connected; when its first bytes came */
+};
+
 struct receiver {
 	struct recv_options options;
 	struct endpoint endpoint;
-	int listen_fd; /* for UDP: the socket */
-	int fd; /* the connection */
+	int listen_fd; /* with UDP the socket */
+	struct client client[CLIENTS_MAX], *sender; /* the sender: once it is known */
 	struct loop *loop;
-	struct loop_source *listener, *connection, *idle, *limit;
-	struct check *check;
+	struct loop_source *listener, *idle, *limit;
+	struct check *check; /* of the sender; as long as there is none, of the last other peer */
 	struct recv_printer printer;
 	char peer[ENDPOINT_NAME];
-	struct sockaddr_storage address; /* UDP: the peer of the flow, once it is known */
-	uint64_t first_ns, last_ns; /* when bytes arrived */
+	struct sockaddr_storage address; /* UDP: of the flow, once known */
+	uint64_t first_ns, last_ns; /* when bytes came */
 	uint64_t other_datagrams;
 	const char *ended_by;
 	uint8_t buffer[BUFFER_SIZE];
@@ -421,39 +433,111 @@ static int on_signal(void *owner, int signo)
 	return quit(owner, "signal");
 }
 
-static void drop_connection(struct receiver *receiver)
+/* If nobody is known as the sender yet, the outcome is about this peer. */
+static void report_on(struct client *client)
 {
-	loop_remove(&receiver->connection);
-	if (receiver->fd >= 0)
-		close(receiver->fd);
-	receiver->fd = -1;
+	struct receiver *receiver = client->receiver;
+	struct check *former = receiver->check;
+
+	receiver->check = client->check;
+	client->check = former;
+	receiver->first_ns = client->first_ns;
+	memcpy(receiver->peer, client->peer, sizeof(receiver->peer));
+}
+
+static void drop_client(struct client *client)
+{
+	loop_remove(&client->source);
+	check_cleanup(&client->check);
+	client->check = NULL;
+	cleanup_close(&client->fd);
+	client->fd = -1;
+}
+
+/* Nobody else is needed any more. */
+static void choose(struct client *client)
+{
+	struct receiver *receiver = client->receiver;
+
+	receiver->sender = client;
+	report_on(client);
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		if (&receiver->client[i] != client)
+			drop_client(&receiver->client[i]);
+	loop_remove(&receiver->listener);
+	cleanup_close(&receiver->listen_fd);
+	receiver->listen_fd = -1;
+}
+
+/* It is not the sender: a port scan, a health check, something else. Others may still come. */
+static int reject(struct client *client)
+{
+	struct receiver *receiver = client->receiver;
+
+	fprintf(stderr, "truesum recv: %s %s; still listening\n", client->peer,
+		client->first_ns ? "does not send messages of `truesum send`"
+				 : "connected and left without sending a byte");
+	if (client->first_ns)
+		report_on(client);
+	drop_client(client);
+	receiver->printer.strange = 0;
+	return 0;
+}
+
+static int on_end(struct client *client, const char *ended_by)
+{
+	struct receiver *receiver = client->receiver;
+
+	if (!receiver->sender && client->first_ns) {
+		check_end(client->check); /* it may have been cut off in its first message */
+		if (check_tally(client->check)->recognised)
+			choose(client);
+	}
+	return receiver->sender ? quit(receiver, ended_by) : reject(client);
 }
 
 static int on_readable(void *owner, uint32_t events)
 {
-	struct receiver *receiver = owner;
-	ssize_t n = read(receiver->fd, receiver->buffer, sizeof(receiver->buffer));
+	struct client *client = owner;
+	struct receiver *receiver = client->receiver;
+	ssize_t n = read(client->fd, receiver->buffer, sizeof(receiver->buffer));
 
 	(void)events;
 	if (n < 0 && errno == EAGAIN)
 		return 0;
-	if (n <= 0 && receiver->first_ns)
-		return quit(receiver, n ? "reset" : "close");
-	if (n <= 0) {
-		fprintf(stderr,
-			"truesum recv: %s connected and left without sending a byte; still listening\n",
-			receiver->peer);
-		drop_connection(receiver);
+	if (n <= 0)
+		return on_end(client, n ? "reset" : "close");
+	receiver->last_ns = clock_ns();
+	if (!client->first_ns)
+		client->first_ns = receiver->last_ns;
+	if (!receiver->sender)
+		receiver->printer.start_ns = client->first_ns;
+	check_stream(receiver->sender ? receiver->check : client->check, receiver->buffer,
+		     (size_t)n, receiver->last_ns);
+	if (receiver->sender)
 		return 0;
+	if (check_tally(client->check)->recognised)
+		choose(client);
+	else if (check_tally(client->check)->no_truesum)
+		return reject(client);
+	return 0;
+}
+
+/* A place for another connection: a free one, else that of the one which connected first. */
+static struct client *make_room(struct receiver *receiver)
+{
+	struct client *oldest = &receiver->client[0];
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		struct client *client = &receiver->client[i];
+
+		if (client->fd < 0)
+			return client;
+		if (client->since_ns < oldest->since_ns)
+			oldest = client;
 	}
-	if (!receiver->first_ns && receiver->listen_fd >= 0) { /* the sender has connected */
-		loop_remove(&receiver->listener);
-		close(receiver->listen_fd);
-		receiver->listen_fd = -1;
-	}
-	note_bytes(receiver);
-	check_stream(receiver->check, receiver->buffer, (size_t)n, receiver->last_ns);
-	return check_tally(receiver->check)->no_truesum ? quit(receiver, "strange") : 0;
+	drop_client(oldest);
+	return oldest;
 }
 
 static int on_connect(void *owner, uint32_t events)
@@ -463,18 +547,21 @@ static int on_connect(void *owner, uint32_t events)
 	socklen_t len = sizeof(address);
 	int fd = accept4(receiver->listen_fd, (struct sockaddr *)&address, &len,
 			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct client *client;
 
 	(void)events;
 	if (fd < 0)
 		return 0; /* the client has left already */
-	/* A client that has sent nothing may be a port scan: the next one replaces it. */
-	drop_connection(receiver);
-	receiver->fd = fd;
-	endpoint_name(&address, receiver->peer);
+	client = make_room(receiver);
+	*client = (struct client){ .receiver = receiver, .fd = fd, .since_ns = clock_ns() };
+	endpoint_name(&address, client->peer);
 	if (!receiver->options.json)
-		fprintf(stderr, "truesum recv: %s connected\n", receiver->peer);
-	return loop_add_fd(receiver->loop, fd, EPOLLIN, on_readable, receiver,
-			   &receiver->connection);
+		fprintf(stderr, "truesum recv: %s connected\n", client->peer);
+	/* Without memory for one more the others go on. */
+	if (check_new(on_line, receiver, &client->check) ||
+	    loop_add_fd(receiver->loop, fd, EPOLLIN, on_readable, client, &client->source))
+		drop_client(client);
+	return 0;
 }
 
 static bool same_peer(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
@@ -503,6 +590,8 @@ static int on_datagram(void *owner, uint32_t events)
 	if (!known) {
 		receiver->address = address;
 		endpoint_name(&address, receiver->peer);
+		/* What strangers sent before does not count as this flow's time. */
+		receiver->first_ns = receiver->printer.start_ns = receiver->last_ns;
 	}
 	if (!check_tally(receiver->check)->recognised)
 		return 0;
@@ -544,7 +633,11 @@ static int run(struct receiver *receiver)
 		announce(receiver);
 		rc = loop_run(loop);
 	}
-	drop_connection(receiver);
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (!receiver->sender && receiver->client[i].first_ns && receiver->client[i].check)
+			report_on(&receiver->client[i]);
+		drop_client(&receiver->client[i]);
+	}
 	loop_remove(&receiver->listener);
 	loop_remove(&receiver->idle);
 	loop_remove(&receiver->limit);
@@ -664,7 +757,6 @@ static void cleanup_receiver(struct receiver **receiver)
 	if (!*receiver)
 		return;
 	cleanup_close(&(*receiver)->listen_fd);
-	cleanup_close(&(*receiver)->fd);
 	check_cleanup(&(*receiver)->check);
 	free(*receiver);
 }
@@ -677,7 +769,8 @@ int command_recv(int argc, char **argv)
 	if (!receiver)
 		return EXIT_UNKNOWN;
 	receiver->listen_fd = -1;
-	receiver->fd = -1;
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		receiver->client[i].fd = -1;
 	receiver->options.idle_ns = 15 * SECOND;
 	rc = parse(argc, argv, receiver);
 	if (rc < 0)
