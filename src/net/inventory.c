@@ -532,15 +532,38 @@ void inventory_name_space(struct space *space, const char *container, const char
 		snprintf(name, size, "%s[%d]", space->comm, (int)space->pid);
 }
 
+/*
+ * Whether another space than `but` is the container's, too, by cgroup or hostname. A tenant can
+ * choose its hostname: it must not pass for another container, nor make that one ambiguous.
+ */
+static bool is_claimed_twice(const struct inventory *inventory, const struct space *but,
+			     const char *id)
+{
+	for (size_t i = 0; i < inventory->space_count; i++) {
+		const struct space *space = &inventory->space[i];
+
+		if (space == but || space->own)
+			continue;
+		if (*space->container ? !strcmp(space->container, id)
+				      : strlen(space->hostname) == SHORT_ID &&
+						!strncmp(space->hostname, id, SHORT_ID))
+			return true;
+	}
+	return false;
+}
+
 /* If the cgroup does not say, the hostname may: Docker makes it from the first digits of the id. */
-static const struct docker_container *docker_container_of(const struct docker *docker,
+static const struct docker_container *docker_container_of(const struct inventory *inventory,
 							  const struct space *space)
 {
+	const struct docker_container *container;
+
 	if (*space->container)
-		return docker_find(docker, space->container);
+		return docker_find(inventory->docker, space->container);
 	if (strlen(space->hostname) != SHORT_ID)
 		return NULL;
-	return docker_find_prefix(docker, space->hostname, SHORT_ID);
+	container = docker_find_prefix(inventory->docker, space->hostname, SHORT_ID);
+	return container && !is_claimed_twice(inventory, space, container->id) ? container : NULL;
 }
 
 static void name_all(struct inventory *inventory)
@@ -554,7 +577,7 @@ static void name_all(struct inventory *inventory)
 		const struct docker_container *container = NULL;
 
 		if (!space->own)
-			container = docker_container_of(inventory->docker, space);
+			container = docker_container_of(inventory, space);
 		if (container)
 			memcpy(space->container, container->id, sizeof(space->container));
 		inventory_name_space(space, container ? container->name : NULL, host);

@@ -53,7 +53,7 @@ struct container {
 
 static struct {
 	bool there;
-	struct container web, side, db, pod, bare; /* side: in web's namespace */
+	struct container web, side, db, pod, bare, thief; /* side: in web's namespace */
 	struct nl *nl;
 	int h0, br0, blue;
 } world;
@@ -183,6 +183,8 @@ static int make_world(void **state)
 	world.pod = start("pause", "coredns-1", "0::/kubepods/pod" POD_UID "/" POD_ID "\n", -1);
 	/* its cgroup names no container */
 	world.bare = start("bare", "abcdef012345", "0::/\n", -1);
+	/* its hostname is the beginning of web's id */
+	world.thief = start("thief", "0f3c9a8d7e6b", "0::/\n", -1);
 	assert_int_equal(netns_new(&world.blue), 0);
 	mount_netns(world.blue, "/run/netns/blue");
 	mkdir("/run/else where", 0755);
@@ -399,6 +401,9 @@ static void test_dead_names(void **state)
 	assert_int_equal(inventory_by_netns(&inventory, "fifo", &n), -EINVAL);
 	assert_int_equal(inventory_by_netns(&inventory, "/proc/self/ns/uts", &n), -EINVAL);
 	assert_int_equal(inventory_by_netns(&inventory, "", &n), -EINVAL);
+	n = space_of(&inventory, &world.thief);
+	assert_string_equal(inventory.space[n].container, "");
+	assert_int_equal(strncmp(inventory.space[n].name, "thief[", 6), 0);
 	assert_int_equal(inventory_by_container(&inventory, "nginx", &n), -ENOENT);
 	assert_string_equal(fail_text(),
 			    "no container 'nginx' (docker is not running here, or knows "
@@ -406,7 +411,7 @@ static void test_dead_names(void **state)
 	assert_int_equal(inventory_by_container(&inventory, "", &n), -ENOENT);
 	assert_int_equal(inventory_by_container(&inventory, "0f3c", &n), -EINVAL);
 	assert_non_null(strstr(fail_text(), "0f3c9a8d7e6b5a4f"));
-	assert_int_equal(n, 7);
+	assert_int_equal(n, 8);
 }
 
 static void test_containers(void **state)
@@ -465,6 +470,9 @@ static void test_engine(void **state)
 	assert_int_equal(inventory_by_container(&inventory, "bare", &n), 0);
 	assert_int_equal(n, space_of(&inventory, &world.bare));
 	assert_string_equal(inventory.space[n].container, BARE_ID);
+	n = space_of(&inventory, &world.thief);
+	assert_string_equal(inventory.space[n].container, "");
+	assert_int_equal(strncmp(inventory.space[n].name, "thief[", 6), 0);
 	assert_int_equal(inventory_by_container(&inventory, "nginx", &n), -ENOENT);
 	assert_string_equal(fail_text(), "no container 'nginx' (docker runs no such container)");
 }
