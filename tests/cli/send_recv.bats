@@ -177,7 +177,7 @@ lab() {
 	[ "$status" -eq 3 ]
 	[[ "$output" == *'"GET / HTTP/1.1··Host'* ]]
 	[[ "$output" == *"does not send messages of"* ]]
-	# Endless binary data: recv turns it away early, prints little of it and nothing unprintable.
+	# Endless binary data: recv turns it away early, prints little of it, nothing unprintable.
 	run lab 'receive --for 500ms; head -c 50000000 /dev/zero | nc -N 127.0.0.1 $PORT; received'
 	[ "$status" -eq 3 ]
 	[ "${#lines[@]}" -lt 12 ]
@@ -195,8 +195,8 @@ lab() {
 }
 
 @test "no peer keeps another from being received: silent, talking nonsense, flooding, or many of them" {
-	# One that stays silent, one that stays after a byte, one that speaks HTTP, binary data without end, 30
-	# connections; then the sender, which is intact, and the exit code is its own.
+	# One stays silent, one stays after a byte, one speaks HTTP, one sends binary data without
+	# end, 30 connect; then the sender, which is intact, and the exit code is its own.
 	run lab 'receive -q
 		exec 3<>/dev/tcp/127.0.0.1/$PORT 4<>/dev/tcp/127.0.0.1/$PORT
 		printf x >&4

@@ -56,8 +56,8 @@ devices_in() {
 	done
 }
 
-# advised PATTERN FILE: the lines with advice, each run by a shell in which every program only prints
-# its arguments, one in a line, as `printf %q` writes them
+# advised PATTERN FILE: the lines with advice, each run by a shell in which every program only
+# prints its arguments as `printf %q` writes them
 advised() {
 	grep -oP "$1" "$2" | while IFS= read -r line; do
 		env -i LC_ALL=C PATH=/nowhere "$BASH" --norc -c '

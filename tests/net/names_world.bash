@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2016,SC2034 # names are what they are; what is set here, tests use
 #
-# Names that tenants chose to hurt whoever reads or copies them, and a host full of them: for each name
-# a container whose namespace, device, end on the host, hostname and process have it. On top of
-# guard_world.bash; hostile_world is called in the world, the rest by the test.
+# Names that tenants chose to hurt whoever reads or copies them, and a host full of them: for each
+# name a container whose namespace, device, end on the host, hostname and process have it. On top of
+# guard_world.bash; hostile_world and rx_off are called in the world, the rest by the test.
 
 # shellcheck source=tests/net/guard_world.bash
 source "${BASH_SOURCE[0]%/*}/guard_world.bash"
