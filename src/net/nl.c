@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
@@ -39,6 +40,23 @@ int nl_ip_parse(const char *text, struct nl_ip *ret_ip)
 	return 0;
 }
 
+/*
+ * Root of a container may send messages to every netlink socket in its namespace, e.g. forged
+ * answers. The kernel lets nobody else send to a socket that is connected to it (port 0:
+ * netlink_getsockbyportid(), net/netlink/af_netlink.c). Drops what came before that.
+ */
+static int connect_to_kernel(int fd)
+{
+	const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	char byte;
+
+	if (connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		return -errno;
+	while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0)
+		;
+	return 0;
+}
+
 int nl_open(int netns_fd, int bus, struct nl **ret_nl)
 {
 	_cleanup_(netns_leave) int home = -1;
@@ -54,6 +72,9 @@ int nl_open(int netns_fd, int bus, struct nl **ret_nl)
 	nl->socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
 	if (!nl->socket || mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID) < 0)
 		return fail_errno(-errno, "cannot open a netlink socket");
+	rc = connect_to_kernel(mnl_socket_get_fd(nl->socket));
+	if (rc)
+		return fail_errno(rc, "cannot connect a netlink socket to the kernel");
 	mnl_socket_setsockopt(nl->socket, NETLINK_EXT_ACK, &one, sizeof(one));
 	mnl_socket_setsockopt(nl->socket, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
 	*ret_nl = TAKE_PTR(nl);
@@ -87,8 +108,11 @@ static const char *ext_ack_text(const struct nlmsghdr *message)
 
 	if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
 		return NULL;
-	if (!(message->nlmsg_flags & NLM_F_CAPPED))
-		fixed += mnl_nlmsg_get_payload_len(&error->msg);
+	/* The request, as it was sent, comes before the text, unless the kernel left it out. */
+	if (!(message->nlmsg_flags & NLM_F_CAPPED) && error->msg.nlmsg_len > sizeof(error->msg))
+		fixed += error->msg.nlmsg_len - sizeof(error->msg);
+	if (fixed > mnl_nlmsg_get_payload_len(message))
+		return NULL;
 	mnl_attr_for_each(attr, message, (unsigned int)fixed)
 		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
@@ -123,13 +147,20 @@ static int dumped(const struct nl *nl, const struct nlmsghdr *message)
 	return 0;
 }
 
+/* As mnl_nlmsg_ok(), which takes a length of 2^31 and more for a negative one. */
+bool nl_fits(const struct nlmsghdr *message, int left)
+{
+	return left >= (int)sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
+	       message->nlmsg_len <= (unsigned int)left;
+}
+
 /* Dispatches one datagram. Returns 1 when the answer is complete, 0 to read on, -errno. */
 static int take_answers(struct nl *nl, const void *buffer, size_t len, mnl_cb_t fn, void *data)
 {
 	const struct nlmsghdr *message = buffer;
 	int left = (int)len, rc;
 
-	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+	for (; nl_fits(message, left); message = mnl_nlmsg_next(message, &left)) {
 		if (message->nlmsg_seq != nl->seq)
 			continue;
 		if (message->nlmsg_type == NLMSG_ERROR) {

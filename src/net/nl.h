@@ -4,6 +4,7 @@
 #define TRUESUM_NET_NL_H
 
 #include <libmnl/libmnl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,9 @@ int nl_talk(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, void *data);
 typedef void (*nl_restart_fn)(void *data);
 int nl_dump(struct nl *nl, struct nlmsghdr *request, mnl_cb_t fn, nl_restart_fn restart,
 	    void *data);
+
+/* Whether a whole message is in the `left` bytes of a datagram. */
+bool nl_fits(const struct nlmsghdr *message, int left);
 
 /*
  * The number that the socket's namespace (NETLINK_ROUTE) has for the namespace netns_fd; below 0:

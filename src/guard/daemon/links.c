@@ -498,7 +498,7 @@ static int take_datagram(struct links *links)
 	if (from.nl_pid) /* not the kernel's */
 		return 1;
 	nsid = origin(&header);
-	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+	for (; nl_fits(message, left); message = mnl_nlmsg_next(message, &left))
 		take_message(links, nsid, message);
 	return 1;
 }
