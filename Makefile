@@ -170,9 +170,11 @@ $(foreach machine,$(MACHINES),$(eval $(call portable_rules,$(machine))))
 
 # Only the parsers, built with sanitizers and coverage.
 FUZZED    := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(PURE) $(wildcard src/pcap/*.c src/diff/*.c) \
-	     $(addprefix src/guard/,start/cni.c start/oci.c catalog.c) $(addprefix src/base/,term.c array.c vocabulary.c))
+	     $(addprefix src/guard/,start/cni.c start/oci.c catalog.c policy.c) $(addprefix src/audit/,baseline.c facts.c) \
+	     $(addprefix src/net/,device.c docker.c feature.c ledger.c link.c netfilter.c netns.c nl.c process.c route.c tc.c vxlan.c) \
+	     $(addprefix src/base/,term.c array.c file.c vocabulary.c))
 FUZZ_SAN  := -fsanitize=address,undefined -fno-sanitize-recover=all
-FUZZ_CC    = $(CLANG) -std=gnu17 -g -O1 -D_GNU_SOURCE -Isrc -pthread -MMD -MP $(FUZZ_SAN)
+FUZZ_CC    = $(CLANG) -std=gnu17 -g -O1 -Wno-gnu-variable-sized-type-not-at-end -D_GNU_SOURCE -Isrc -pthread -MMD -MP $(FUZZ_SAN)
 
 $(BUILD)/fuzz/obj/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -181,7 +183,7 @@ $(BUILD)/fuzz/obj/%.o: src/%.c
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZED)
 	$(say) FUZZ $@
-	$(Q)$(FUZZ_CC) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) -ljansson -lz -lzstd -lm
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer -o $@ $(filter %.c %.o,$^) -ljansson -lmnl -lnftables -lz -lzstd -lm
 
 FUZZ_SECONDS ?= 60
 fuzz: deps-test
