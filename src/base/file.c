@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/array.h"
@@ -77,4 +78,12 @@ int file_replace(const char *path, mode_t mode, const void *data, size_t len)
 		return 0;
 	unlink(fresh);
 	return fail_errno(rc, "cannot write %s", path);
+}
+
+int file_lock(int fd, bool waits)
+{
+	while (flock(fd, LOCK_EX | (waits ? 0 : LOCK_NB)) < 0)
+		if (errno != EINTR)
+			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef TRUESUM_BASE_FILE_H
 #define TRUESUM_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -15,6 +16,12 @@ int file_read(int fd, const char *what, size_t max, char **ret_text, size_t *ret
 
 /* Writes all of it, however often write(2) is interrupted or cut short. -errno. */
 int file_write(int fd, const void *data, size_t len);
+
+/*
+ * Locks the file (flock(2)) until the descriptor is closed, for this process alone; if it does not
+ * wait, -EAGAIN if another one has it locked.
+ */
+int file_lock(int fd, bool waits);
 
 /*
  * Replaces the file at `path`: readers see the former file or the whole new one, and a

@@ -112,3 +112,15 @@ int mark_fd(const struct marks *marks, enum mark_program program)
 	return bpf_program__fd(
 		bpf_object__find_program_by_name(marks->skeleton->obj, mark_names[program]));
 }
+
+int mark_tag(int fd, unsigned char ret_tag[8])
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+	int rc = bpf_obj_get_info_by_fd(fd, &info, &len);
+
+	if (rc)
+		return fail_errno(-errno, "cannot read what the kernel knows of a BPF program");
+	memcpy(ret_tag, info.tag, sizeof(info.tag));
+	return 0;
+}

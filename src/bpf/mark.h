@@ -44,6 +44,9 @@ int mark_fd(const struct marks *marks, enum mark_program program);
  * so the kernel's types (BTF) need not be read. The caller owns the descriptor.
  */
 int mark_load_reset(int *ret_fd);
+
+/* The kernel's hash of a loaded program's code. -errno with a sentence. */
+int mark_tag(int fd, unsigned char ret_tag[8]);
 #endif
 
 #endif

@@ -32,6 +32,7 @@ struct explain_score explain_score(const struct probe_target *target)
 	struct explain_score score = { .blocked = *target->vanished || target->cut_off };
 
 	for (size_t i = 0; i < target->check_count; i++) {
+		score.received += in_is_bad(&target->check[i]);
 		score.delivering += in_is_bad(&target->check[i]);
 		score.delivering += out_is_bad(&target->check[i]);
 		score.verified += target->check[i].in.verdict == VERDICT_VERIFIED;

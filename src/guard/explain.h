@@ -12,6 +12,7 @@ struct probe_target; /* probe/run.h */
 /* How many checks of a probe came to which result. */
 struct explain_score {
 	unsigned int delivering; /* in or out; without those that no protocol could verify */
+	unsigned int received; /* of these, in: damage that the target read */
 	unsigned int verified; /* in or out */
 	unsigned int blocked;
 };

@@ -142,6 +142,13 @@ void mitigate_release(struct mitigator *mitigator)
 	mitigator->reset_fd = -1;
 }
 
+void mitigate_reset_tag(struct mitigator *mitigator, uint8_t ret_tag[8])
+{
+	memset(ret_tag, 0, 8);
+	if (!load_reset(mitigator))
+		mark_tag(mitigator->reset_fd, ret_tag);
+}
+
 static void trace_place(const struct journal_place *place, const char *what, int rc)
 {
 	trace("guard", "%s: %s%s%s: %s", what, place->device ? place->device : "",

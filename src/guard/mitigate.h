@@ -31,6 +31,9 @@ struct mitigator {
 int mitigate_ready(struct mitigator *mitigator, uint32_t mitigations);
 void mitigate_release(struct mitigator *mitigator);
 
+/* The kernel's hash of the reset program's code, which it loads if necessary; zeros without one. */
+void mitigate_reset_tag(struct mitigator *mitigator, uint8_t ret_tag[8]);
+
 /*
  * Puts a mitigation on the place whose kept journal is open; does nothing if it is in force.
  * -EOPNOTSUPP or -ENOENT with a sentence if the place cannot have it: a device without the feature,

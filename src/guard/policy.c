@@ -14,7 +14,11 @@
 #include "base/file.h"
 #include "guard/catalog.h"
 
+#define VERSION 2
 #define HARDWARE "hardware"
+
+const char *const policy_state_names[] = { "unproven", "needs-nothing", "protected",
+					   "nothing-helps", NULL };
 
 static const char *kind_name(const char *kind)
 {
@@ -43,15 +47,56 @@ static const struct policy_row *row_named(const struct policy_row *row, size_t c
 	return NULL;
 }
 
+const struct policy_row *policy_kind(const struct policy *policy, const char *kind)
+{
+	return row_named(policy->kind, policy->kind_count, kind_name(kind));
+}
+
 uint32_t policy_get(const struct policy *policy, enum policy_rows rows, const char *name)
 {
 	const struct policy_row *row =
-		rows == POLICY_KIND ? row_named(policy->kind, policy->kind_count, kind_name(name))
+		rows == POLICY_KIND ? policy_kind(policy, name)
 				    : row_named(policy->device, policy->device_count, name);
-	uint32_t mask = row ? row->mitigations : 0;
 
+	if (rows == POLICY_DEVICE)
+		return row ? row->mitigations : 0;
+	if (!row)
+		return policy->is_old ? 0 : catalog_at(AT_END);
 	/* What belongs on a host's namespace cannot be on a container's device. */
-	return rows == POLICY_KIND ? mask & ~catalog_at(AT_HOST) : mask;
+	return row->mitigations & ~catalog_at(AT_HOST);
+}
+
+bool policy_is_hopeless(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->kind_count; i++)
+		if (policy->kind[i].state == POLICY_NOTHING_HELPS)
+			return true;
+	return false;
+}
+
+void policy_words(const struct policy_row *row, char *text, size_t size)
+{
+	char on[96], tried[96], why[200];
+
+	catalog_words(row->mitigations, " and ", "nothing", on, sizeof(on));
+	catalog_words(row->tried, ", ", "nothing that could be put on", tried, sizeof(tried));
+	switch (row->state) {
+	case POLICY_NEEDS_NOTHING:
+		snprintf(why, sizeof(why), "proven");
+		break;
+	case POLICY_PROTECTED:
+		snprintf(why, sizeof(why), "proven to help%s",
+			 row->mitigations ? "" : ", by what is on the host");
+		break;
+	case POLICY_NOTHING_HELPS:
+		snprintf(why, sizeof(why), "damage is delivered in spite of everything; tried: %s",
+			 tried);
+		break;
+	default:
+		snprintf(why, sizeof(why), "all that may help");
+	}
+	snprintf(text, size, "%s on %s (%s: %s)", on, row->name, policy_state_names[row->state],
+		 why);
 }
 
 static int merge_row(struct policy_row *row, size_t *count, size_t max, const char *name,
@@ -84,22 +129,74 @@ int policy_add(struct policy *policy, enum policy_rows rows, const char *name, u
 	return rc ? fail(rc, "more than %d devices of the host", POLICY_DEVICES_MAX) : 0;
 }
 
+int policy_set(struct policy *policy, const char *kind, enum policy_state state,
+	       uint32_t mitigations, uint32_t tried)
+{
+	int rc = policy_add(policy, POLICY_KIND, kind, 0);
+	struct policy_row *row;
+
+	if (rc)
+		return rc;
+	row = (struct policy_row *)policy_kind(policy, kind);
+	row->state = state;
+	row->mitigations = mitigations;
+	row->tried = tried;
+	return 0;
+}
+
 /* ---- Reading ---- */
 
-/* Rows of {`key`: name, "mitigations": [...]}. */
-static int take_rows(const json_t *json, const char *key, struct policy *policy,
-		     enum policy_rows rows)
+/* Version 1 has no states. */
+static int take_state(const json_t *row, bool is_old, uint32_t mask, enum policy_state *ret_state,
+		      uint32_t *ret_tried)
+{
+	const char *name = json_string_value(json_object_get(row, "state"));
+	unsigned int state = 0;
+
+	if (is_old) {
+		*ret_state = mask ? POLICY_PROTECTED : POLICY_NEEDS_NOTHING;
+		*ret_tried = 0;
+		return 0;
+	}
+	while (name && policy_state_names[state] && strcmp(policy_state_names[state], name) != 0)
+		state++;
+	if (!name || !policy_state_names[state])
+		return -EBADMSG;
+	*ret_state = (enum policy_state)state;
+	return catalog_parse(json_object_get(row, "tried"), ret_tried);
+}
+
+static int take_kinds(const json_t *json, struct policy *policy)
 {
 	size_t i;
 	const json_t *row;
 
 	json_array_foreach(json, i, row) {
-		const char *name = json_string_value(json_object_get(row, key));
+		const char *name = json_string_value(json_object_get(row, "kind"));
+		enum policy_state state;
+		uint32_t mask, tried;
+
+		if (!name || !*name || strlen(name) >= IFNAMSIZ ||
+		    catalog_parse(json_object_get(row, "mitigations"), &mask) ||
+		    take_state(row, policy->is_old, mask, &state, &tried) ||
+		    policy_set(policy, name, state, mask, tried))
+			return -EBADMSG;
+	}
+	return json_is_array(json) ? 0 : -EBADMSG;
+}
+
+static int take_devices(const json_t *json, struct policy *policy)
+{
+	size_t i;
+	const json_t *row;
+
+	json_array_foreach(json, i, row) {
+		const char *name = json_string_value(json_object_get(row, "device"));
 		uint32_t mask;
 
 		if (!name || !*name || strlen(name) >= IFNAMSIZ ||
 		    catalog_parse(json_object_get(row, "mitigations"), &mask) ||
-		    policy_add(policy, rows, name, mask))
+		    policy_add(policy, POLICY_DEVICE, name, mask))
 			return -EBADMSG;
 	}
 	return json_is_array(json) ? 0 : -EBADMSG;
@@ -110,9 +207,10 @@ static int take_policy(const json_t *root, struct policy *policy)
 	const char *kernel = json_string_value(json_object_get(root, "kernel"));
 	const char *verdict = json_string_value(json_object_get(root, "verdict"));
 	const json_t *proven = json_object_get(root, "proven");
+	json_int_t version = json_integer_value(json_object_get(root, "version"));
 	size_t number = 0;
 
-	if (json_integer_value(json_object_get(root, "version")) != 1 || !kernel || !verdict ||
+	if ((version != 1 && version != VERSION) || !kernel || !verdict ||
 	    !json_is_integer(proven) || json_integer_value(proven) < 0 ||
 	    strlen(kernel) >= sizeof(policy->kernel))
 		return -EBADMSG;
@@ -120,11 +218,12 @@ static int take_policy(const json_t *root, struct policy *policy)
 		number++;
 	if (!verdict_names[number])
 		return -EBADMSG;
+	policy->is_old = version == 1;
 	policy->verdict = (enum verdict)number;
 	policy->proven = json_integer_value(proven);
 	snprintf(policy->kernel, sizeof(policy->kernel), "%s", kernel);
-	if (take_rows(json_object_get(root, "containers"), "kind", policy, POLICY_KIND) ||
-	    take_rows(json_object_get(root, "devices"), "device", policy, POLICY_DEVICE))
+	if (take_kinds(json_object_get(root, "containers"), policy) ||
+	    take_devices(json_object_get(root, "devices"), policy))
 		return -EBADMSG;
 	return catalog_parse(json_object_get(root, "host"), &policy->host);
 }
@@ -174,10 +273,12 @@ json_t *policy_compose(const struct policy *policy)
 	json_t *containers = json_array(), *devices = json_array();
 
 	for (size_t i = 0; i < policy->kind_count; i++)
-		json_array_append_new(containers,
-				      json_pack("{s:s, s:o}", "kind", policy->kind[i].name,
-						"mitigations",
-						catalog_compose(policy->kind[i].mitigations)));
+		json_array_append_new(
+			containers,
+			json_pack("{s:s, s:s, s:o, s:o}", "kind", policy->kind[i].name, "state",
+				  policy_state_names[policy->kind[i].state], "mitigations",
+				  catalog_compose(policy->kind[i].mitigations), "tried",
+				  catalog_compose(policy->kind[i].tried)));
 	for (size_t i = 0; i < policy->device_count; i++)
 		json_array_append_new(devices,
 				      json_pack("{s:s, s:o}", "device", policy->device[i].name,
@@ -191,7 +292,7 @@ json_t *policy_compose(const struct policy *policy)
 
 int policy_write(const char *path, const struct policy *policy)
 {
-	json_auto_t *root = json_pack("{s:i}", "version", 1);
+	json_auto_t *root = json_pack("{s:i}", "version", VERSION);
 	_cleanup_free_ char *text = NULL;
 
 	if (!root || json_object_update_new(root, policy_compose(policy)))

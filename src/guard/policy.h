@@ -4,9 +4,11 @@
  * devices, and for its namespace. `guard apply` and the daemon prove it and write it. The daemon,
  * the CNI plugin and the OCI hook put it on new containers, which nobody could probe yet. It
  * survives a reboot, as JSON in /var/lib/truesum/policy.json:
- *     {"version":1,"kernel":release,"proven":seconds,"verdict":name,
- *      "containers":[{"kind":"veth","mitigations":["rx-off"]}],
+ *     {"version":2,"kernel":release,"proven":seconds,"verdict":name,
+ *      "containers":[{"kind":"veth","state":"protected","mitigations":["rx-off"],"tried":[]}],
  *      "devices":[{"device":"eth0","mitigations":["reset"]}],"host":["conntrack-checksum"]}
+ * Version 1 had neither states nor "tried". Its rows are carried over: a row with mitigations as
+ * protected, an empty one as needs-nothing. The next proof decides anew (guard/conclusion.h).
  */
 #ifndef TRUESUM_GUARD_POLICY_H
 #define TRUESUM_GUARD_POLICY_H
@@ -24,9 +26,24 @@
 #define POLICY_KINDS_MAX 8
 #define POLICY_DEVICES_MAX 16
 
+/* What is known of a kind of container device. */
+enum policy_state {
+	POLICY_UNPROVEN, /* all that may help is put on */
+	POLICY_NEEDS_NOTHING, /* proven: it verifies without a mitigation */
+	POLICY_PROTECTED, /* proven: the mitigations help */
+	/* it delivers damage in spite of everything; all that may help stays on */
+	POLICY_NOTHING_HELPS,
+	POLICY_STATES
+};
+
+/* "unproven", "needs-nothing", "protected", "nothing-helps"; NULL-terminated. */
+extern const char *const policy_state_names[];
+
 struct policy_row {
 	char name[IFNAMSIZ]; /* a kind: "veth", ..., "hardware"; or a device of the host */
 	uint32_t mitigations; /* MITIGATION_BIT()s */
+	enum policy_state state; /* of a kind */
+	uint32_t tried; /* MITIGATION_BIT()s that did not help, if nothing helps */
 };
 
 struct policy {
@@ -38,6 +55,7 @@ struct policy {
 	char kernel[65]; /* uname's release when it was proven */
 	int64_t proven; /* seconds since 1970; 0: not proven, but ordered by name */
 	enum verdict verdict; /* for all targets, with the policy's mitigations on */
+	bool is_old; /* the file was of version 1: a kind without a row gets nothing, as then */
 };
 
 /*
@@ -64,7 +82,26 @@ enum policy_rows { POLICY_KIND, POLICY_DEVICE };
 int policy_add(struct policy *policy, enum policy_rows rows, const char *name,
 	       uint32_t mitigations);
 
-/* The mitigations in the row of that name; 0: none. */
+/* The row of a kind; NULL: there is none, so nothing is proven of it. */
+const struct policy_row *policy_kind(const struct policy *policy, const char *kind);
+
+/* The row of that kind, which may be new, says this from now on. -E2BIG with a sentence. */
+int policy_set(struct policy *policy, const char *kind, enum policy_state state,
+	       uint32_t mitigations, uint32_t tried);
+
+/*
+ * A row of a kind in words: "rx-off on veth (protected: proven to help)", "rx-off and reset on veth
+ * (nothing-helps: damage is delivered in spite of everything; tried: rx-off, reset)", ...
+ */
+void policy_words(const struct policy_row *row, char *text, size_t size);
+
+/* Whether there is a kind that nothing helps. */
+bool policy_is_hopeless(const struct policy *policy);
+
+/*
+ * The mitigations in the row of that name; 0: none. A kind without a row is unproven: it gets all
+ * that may help.
+ */
 uint32_t policy_get(const struct policy *policy, enum policy_rows rows, const char *name);
 
 /*

@@ -11,6 +11,10 @@
  *
  * On a busy host a probe may come to no result by chance, so a target without a result is probed
  * twice.
+ *
+ * While all targets are probed, at the beginning and at the end, a witness (guard/witness.h) looks
+ * whether somebody else sets anything in them. guard/conclusion.h makes the policy of what was
+ * seen.
  */
 #include "guard/proof.h"
 
@@ -19,8 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <time.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -28,9 +30,11 @@
 #include "base/fail.h"
 #include "base/term.h"
 #include "guard/catalog.h"
+#include "guard/conclusion.h"
+#include "guard/draft.h"
 #include "guard/explain.h"
 #include "guard/mitigate.h"
-#include "guard/records.h"
+#include "guard/witness.h"
 #include "net/inventory.h"
 #include "net/journal.h"
 #include "probe/reach.h"
@@ -51,7 +55,11 @@ struct subject {
 	struct mitigate_trial end[ENDS_MAX];
 	size_t end_count;
 	struct explain_score score; /* of its latest probe */
+	struct witness witness;
+	unsigned int forwards; /* namespaces that forward its packets */
 	bool is_host, was_bad;
+	bool was_hurt; /* damage was received at first */
+	bool is_witness; /* nobody set anything in it during the latest probe of all targets */
 	bool is_asked; /* the next probe includes it */
 	bool has_candidate; /* the candidate is on it, for now */
 };
@@ -192,6 +200,8 @@ static void note_result(struct proof *proof, struct subject *subject,
 	};
 
 	subject->score = explain_score(target);
+	subject->forwards = target->forwards_v4 > target->forwards_v6 ? target->forwards_v4
+								      : target->forwards_v6;
 	subject->result->isolated = target->isolated;
 	subject->result->after = target->verdict;
 	explain(target, &context, subject->result->reason, sizeof(subject->result->reason));
@@ -246,11 +256,54 @@ static int probe_asked(struct proof *proof, const char *trying)
 	return rc;
 }
 
+/* What is recorded for the ends: by earlier runs, too. */
+static void read_earlier(struct proof *proof, struct subject *subject)
+{
+	for (size_t i = 0; i < subject->end_count; i++)
+		mitigate_try(&subject->end[i], &proof->mitigator, subject->end[i].now, NULL);
+}
+
+static void watch(struct proof *proof, struct subject *subject, const uint8_t tag[WITNESS_TAG])
+{
+	struct witness_end end[ENDS_MAX] = { 0 };
+
+	read_earlier(proof, subject);
+	for (size_t i = 0; i < subject->end_count; i++)
+		end[i] =
+			(struct witness_end){ .index = subject->end[i].index,
+					      .kind = subject->end[i].kind,
+					      .on = subject->end[i].earlier | subject->end[i].now };
+	if (subject->end_count)
+		witness_watch(&subject->witness, proof->inventory->space[subject->result->space].fd,
+			      end, subject->end_count, tag);
+}
+
+static void judge_witness(struct subject *subject)
+{
+	char *why = subject->result->others;
+	size_t size = sizeof(subject->result->others);
+
+	subject->is_witness = witness_judge(&subject->witness) && subject->forwards <= 1;
+	snprintf(why, size, "%s", subject->witness.why);
+	if (!*why && subject->forwards > 1)
+		snprintf(why, size, "other containers forward its packets");
+}
+
 static int probe_all(struct proof *proof, const char *trying)
 {
-	for (size_t i = 0; i < proof->count; i++)
+	uint8_t tag[WITNESS_TAG];
+	int rc;
+
+	mitigate_reset_tag(&proof->mitigator, tag);
+	for (size_t i = 0; i < proof->count; i++) {
 		proof->subject[i].is_asked = true;
-	return probe_asked(proof, trying);
+		watch(proof, &proof->subject[i], tag);
+	}
+	rc = probe_asked(proof, trying);
+	for (size_t i = 0; i < proof->count; i++)
+		if (proof->subject[i].end_count)
+			judge_witness(&proof->subject[i]);
+	return rc;
 }
 
 /* ---- Trying ---- */
@@ -573,6 +626,7 @@ static int set_targets(struct proof *proof, const size_t *spaces, size_t count)
 		subject->result = &proof->result->target[i];
 		subject->result->space = spaces[i];
 		subject->is_host = proof->inventory->space[spaces[i]].own;
+		subject->witness = WITNESS_INIT;
 		set_ends(proof, subject);
 	}
 	return 0;
@@ -585,6 +639,7 @@ static int find_mitigations(struct proof *proof)
 	for (size_t i = 0; !rc && i < proof->count; i++) {
 		proof->subject[i].result->before = proof->subject[i].result->after;
 		proof->subject[i].was_bad = proof->subject[i].score.delivering;
+		proof->subject[i].was_hurt = proof->subject[i].score.received;
 	}
 	if (rc)
 		return rc;
@@ -626,104 +681,137 @@ static int note_kept(struct proof *proof)
 	return rc;
 }
 
-static bool was_seen(const struct proof *proof, const char *kind)
+/* ---- The policy ---- */
+
+/* *ret_sight: an element for each end of a target, the caller's. */
+static int list_sights(const struct proof *proof, struct conclusion_sight **ret_sight,
+		       size_t *ret_count)
 {
-	for (size_t i = 0; i < proof->count; i++)
-		for (size_t k = 0; k < proof->subject[i].end_count; k++)
-			if (!strcmp(proof->subject[i].end[k].kind, kind) ||
-			    (!*proof->subject[i].end[k].kind && !strcmp(kind, "hardware")))
-				return true;
-	return false;
-}
+	struct conclusion_sight *sight = calloc(proof->count * ENDS_MAX + 1, sizeof(*sight));
+	size_t count = 0;
 
-/* Keeps an earlier policy's rows for what this run did not look at. */
-static int add_earlier(struct proof *proof)
-{
-	const struct policy *earlier = proof->settings->policy;
-	struct policy *policy = &proof->result->policy;
-	bool partial = proof->count < proof->inventory->space_count;
-	int rc = 0;
+	if (!sight)
+		return fail(-ENOMEM, "out of memory");
+	for (size_t i = 0; i < proof->count; i++) {
+		const struct subject *subject = &proof->subject[i];
 
-	if (!earlier)
-		return 0;
-	policy->host |= partial ? earlier->host : 0;
-	for (size_t i = 0; !rc && i < earlier->kind_count; i++)
-		if (partial || !was_seen(proof, earlier->kind[i].name))
-			rc = policy_add(policy, POLICY_KIND, earlier->kind[i].name,
-					earlier->kind[i].mitigations);
-	for (size_t i = 0; !rc && i < earlier->device_count; i++) {
-		const char *via = proof->settings->gate.via;
-
-		if (!via || strcmp(earlier->device[i].name, via) != 0)
-			rc = policy_add(policy, POLICY_DEVICE, earlier->device[i].name,
-					earlier->device[i].mitigations);
+		for (size_t k = 0; k < subject->end_count; k++)
+			sight[count++] = (struct conclusion_sight){
+				.kind = subject->end[k].kind,
+				.was_bad = subject->was_hurt,
+				.is_bad = subject->score.received,
+				.verifies = subject->result->after == VERDICT_VERIFIED,
+				.is_witness = subject->is_witness,
+				.on = subject->end[k].earlier | subject->end[k].now,
+				.tried = subject->result->tried,
+			};
 	}
-	return rc;
-}
-
-static int add_to_policy(struct policy *policy, const struct records_place *place, uint32_t bit)
-{
-	if (!place->space)
-		return 0;
-	if (place->space->own && !place->index)
-		policy->host |= bit;
-	else if (place->space->own && place->known)
-		return policy_add(policy, POLICY_DEVICE, place->known->name, bit);
-	else if (place->known && policy_is_end(place->known->kind))
-		return policy_add(policy, POLICY_KIND, place->known->kind, bit);
+	*ret_sight = sight;
+	*ret_count = count;
 	return 0;
 }
 
-/* Adds what is recorded on this host, in force or not. */
-static int add_recorded(struct proof *proof)
+static int make_policy(struct proof *proof, const size_t *spaces)
 {
-	struct records records = { 0 };
-	int rc = records_read(proof->inventory, false, &records);
+	_cleanup_free_ struct conclusion_sight *sight = NULL;
+	struct draft draft = {
+		.inventory = proof->inventory,
+		.spaces = spaces,
+		.space_count = proof->count,
+		.earlier = proof->settings->policy,
+		.via = proof->settings->gate.via,
+		.is_ordered = proof->settings->ordered,
+	};
+	int rc = list_sights(proof, &sight, &draft.sight_count);
 
-	for (size_t i = 0; !rc && i < records.place_count; i++) {
-		const struct records_place *place = &records.place[i];
+	draft.sight = sight;
+	rc = rc ? rc : draft_policy(&draft, &proof->result->policy);
+	proof->result->policy.verdict = proof->result->verdict;
+	return rc;
+}
 
-		for (size_t k = 0; !rc && k < place->count; k++)
-			rc = add_to_policy(
-				&proof->result->policy, place,
-				MITIGATION_BIT(records.change[place->first + k].mitigation));
+/* If nothing helps a kind, all that may help stays on its devices. */
+static void put_all_that_may_help(struct proof *proof)
+{
+	for (size_t i = 0; !proof->settings->ordered && i < proof->count; i++) {
+		struct subject *subject = &proof->subject[i];
+
+		for (size_t k = 0; k < subject->end_count; k++) {
+			const struct policy_row *row =
+				policy_kind(&proof->result->policy, subject->end[k].kind);
+
+			for (unsigned int m = MITIGATION_NONE + 1;
+			     row && row->state == POLICY_NOTHING_HELPS && m < MITIGATIONS; m++)
+				if (row->mitigations & MITIGATION_BIT(m))
+					put(proof, &subject->end[k], (enum mitigation)m);
+		}
 	}
-	records_release(&records);
-	return rc;
 }
 
-static int make_policy(struct proof *proof)
+static int save_policy(struct proof *proof)
 {
-	struct policy *policy = &proof->result->policy;
-	struct utsname name;
-	int rc = add_recorded(proof);
+	struct proof_result *result = proof->result;
+	int rc;
 
-	rc = rc ? rc : add_earlier(proof);
-	if (!uname(&name))
-		snprintf(policy->kernel, sizeof(policy->kernel), "%.64s", name.release);
-	policy->proven = proof->settings->ordered ? 0 : time(NULL);
-	policy->verdict = proof->result->verdict;
+	if (!proof->settings->policy_file || (proof->settings->only_with_verdict && !result->found))
+		return 0;
+	rc = policy_write(proof->settings->policy_file, &result->policy);
+	result->written = !rc;
 	return rc;
 }
 
-static void undo_trial(struct proof *proof, struct mitigate_trial *trial)
+static void count_verdicts(struct proof_result *result, const struct inventory *inventory)
+{
+	for (size_t i = 0; i < result->target_count; i++) {
+		const struct proof_target *target = &result->target[i];
+
+		if (inventory->space[target->space].own)
+			continue;
+		result->containers++;
+		result->found += target->after == VERDICT_VERIFIED ||
+				 target->after == VERDICT_DELIVERS_CORRUPT;
+	}
+}
+
+/* ---- Undoing ---- */
+
+/* Adds what stays on a place though it should have been taken off. */
+static void say_left(const struct mitigate_trial *trial, char *left, size_t size)
+{
+	char words[96], device[IFNAMSIZ];
+	size_t len = strlen(left);
+
+	if (!trial->now || len >= size)
+		return;
+	catalog_words(trial->now, " and ", "", words, sizeof(words));
+	term_printable(device, sizeof(device), trial->device);
+	snprintf(left + len, size - len, "%s%s on %s%s%.100s", len ? ", " : "", words, device,
+		 *device ? " of " : "", trial->netns->name);
+}
+
+static void undo_trial(struct proof *proof, struct mitigate_trial *trial, char *left, size_t size)
 {
 	if (trial->is_known)
 		mitigate_try(trial, &proof->mitigator, 0, NULL);
+	say_left(trial, left, size);
 }
 
-/* Takes back everything this run has put on. Keeps the error's sentence. */
+/* Takes back everything this run has put on. Keeps the error's sentence, and says what stays. */
 static void undo(struct proof *proof)
 {
-	char why[400];
+	char why[400], left[400] = "";
+	bool had = proof->has_changed;
 
 	snprintf(why, sizeof(why), "%s", fail_text());
 	for (size_t i = 0; i < proof->host_count; i++)
-		undo_trial(proof, &proof->host[i].trial);
+		undo_trial(proof, &proof->host[i].trial, left, sizeof(left));
 	for (size_t i = 0; i < proof->count; i++)
 		for (size_t k = 0; k < proof->subject[i].end_count; k++)
-			undo_trial(proof, &proof->subject[i].end[k]);
-	fail(0, "%s", why);
+			undo_trial(proof, &proof->subject[i].end[k], left, sizeof(left));
+	if (*left)
+		fail(0, "%s; could not be taken back: %s", why, left);
+	else
+		fail(0, "%s%s", why, had ? "; what this run had put on was taken back" : "");
 }
 
 static int run(struct proof *proof, const size_t *spaces, size_t count)
@@ -734,10 +822,15 @@ static int run(struct proof *proof, const size_t *spaces, size_t count)
 	rc = rc ? rc : find_mitigations(proof);
 	if (!rc)
 		set_verdict(proof);
+	rc = rc ? rc : make_policy(proof, spaces);
+	if (!rc)
+		put_all_that_may_help(proof);
 	rc = rc ? rc : note_kept(proof);
-	rc = rc ? rc : make_policy(proof);
 	if (!rc && was_interrupted())
 		rc = fail(-EINTR, "interrupted");
+	if (!rc)
+		count_verdicts(proof->result, proof->inventory);
+	rc = rc ? rc : save_policy(proof);
 	if (rc)
 		undo(proof);
 	return rc;
@@ -763,6 +856,8 @@ int proof_run(const struct proof_settings *settings, struct inventory *inventory
 	list_candidates(&proof);
 	rc = run(&proof, spaces, count);
 	mitigate_release(&proof.mitigator);
+	for (size_t i = 0; i < proof.count; i++)
+		witness_close(&proof.subject[i].witness);
 	free(proof.subject);
 	free(proof.spaces);
 	free(proof.numbers);

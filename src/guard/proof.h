@@ -2,8 +2,8 @@
 /*
  * Finds the narrowest mitigation that is proven to help: probes the targets, puts the narrowest
  * possible mitigation on those that deliver damage, probes again, and keeps what improved a
- * verdict. If nothing helps, the result says why. A target that could not be probed is `unknown`,
- * and gets nothing unless it is ordered by name.
+ * verdict. If nothing helps, the result says why, and all that may help is put on. A target that
+ * could not be probed is `unknown`, and gets nothing unless it is ordered by name.
  */
 #ifndef TRUESUM_GUARD_PROOF_H
 #define TRUESUM_GUARD_PROOF_H
@@ -30,6 +30,12 @@ struct proof_settings {
 	 * see.
 	 */
 	const struct policy *policy;
+	/*
+	 * Where to write the new policy; NULL: nowhere. If that fails, the run takes back what it
+	 * put on.
+	 */
+	const char *policy_file;
+	bool only_with_verdict; /* no policy is written if no container has a verdict */
 	/* Called before each probe with what is being tried, NULL at first; may be NULL. */
 	void (*progress)(void *owner, const char *trying, size_t targets);
 	void *owner;
@@ -43,7 +49,9 @@ struct proof_target {
 	bool isolated; /* it has no device but lo: nothing was tried, and it does not count */
 	enum verdict before, after;
 	uint32_t kept; /* MITIGATION_BIT()s on its devices now, by this or an earlier run */
-	uint32_t tried; /* those that did not help, and were taken off again */
+	uint32_t tried; /* those that did not help */
+	/* What somebody else set in it, so that it proves nothing of others; empty: nothing. */
+	char others[120];
 	char reason[400]; /* why it is not verified; empty if it is */
 };
 
@@ -52,6 +60,8 @@ struct proof_result {
 	size_t target_count;
 	struct policy policy; /* for new containers of this host */
 	enum verdict verdict; /* the worst of all targets, afterwards */
+	size_t containers, found; /* targets that are not the host; of these, with a verdict */
+	bool written; /* the policy was */
 	unsigned int problems; /* how many ordered mitigations could not be put on */
 	char problem[400]; /* the first of them; empty: none */
 	unsigned int probes;
@@ -60,8 +70,8 @@ struct proof_result {
 
 /*
  * Proves. -errno with a sentence if no verdict could be found; then everything this run put on is
- * taken back, and what earlier runs put on stays. Waits while another process proves. Writes no
- * policy. *ret_result: proof_result_release().
+ * taken back, and what earlier runs put on stays; the sentence says what could not be taken back.
+ * Waits while another process proves. *ret_result: proof_result_release().
  */
 int proof_run(const struct proof_settings *settings, struct inventory *inventory,
 	      const size_t *spaces, size_t count, struct proof_result *ret_result);

@@ -48,11 +48,12 @@ static int open_ethtool(int netns_fd, struct nl **ret_nl, uint16_t *ret_type)
 }
 
 /*
- * Starts a message about features in `buffer` (NL_REQUEST_SIZE bytes): of `device`, bits with their
- * names; or, with NULL, for a dump, as bare bits.
+ * Starts a message about features in `buffer` (NL_REQUEST_SIZE bytes): of the device with that
+ * index if it is not 0, or else of `device`, bits with their names; or, with neither, for a dump,
+ * as bare bits.
  */
 static struct nlmsghdr *feature_request(void *buffer, uint16_t type, uint8_t command,
-					uint16_t flags, const char *device)
+					uint16_t flags, int index, const char *device)
 {
 	struct nlmsghdr *request = nl_request(buffer, type, flags);
 	struct genlmsghdr *genl = mnl_nlmsg_put_extra_header(request, sizeof(*genl));
@@ -61,7 +62,9 @@ static struct nlmsghdr *feature_request(void *buffer, uint16_t type, uint8_t com
 	genl->cmd = command;
 	genl->version = ETHTOOL_GENL_VERSION;
 	header = mnl_attr_nest_start(request, ETHTOOL_A_FEATURES_HEADER);
-	if (device)
+	if (index)
+		mnl_attr_put_u32(request, ETHTOOL_A_HEADER_DEV_INDEX, (uint32_t)index);
+	else if (device)
 		mnl_attr_put_strz(request, ETHTOOL_A_HEADER_DEV_NAME, device);
 	else
 		mnl_attr_put_u32(request, ETHTOOL_A_HEADER_FLAGS, ETHTOOL_FLAG_COMPACT_BITSETS);
@@ -126,7 +129,7 @@ static int note_feature(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-int feature_get(int netns_fd, const char *device, const char *feature, bool *ret_on)
+int feature_get_at(int netns_fd, int index, const char *device, const char *feature, bool *ret_on)
 {
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 	struct sought sought = { .feature = feature };
@@ -136,7 +139,7 @@ int feature_get(int netns_fd, const char *device, const char *feature, bool *ret
 
 	if (rc)
 		return rc;
-	rc = nl_talk(nl, feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, 0, device),
+	rc = nl_talk(nl, feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, 0, index, device),
 		     note_feature, &sought);
 	if (rc)
 		return fail(rc, "cannot read the offload features of %s: %s", device, fail_text());
@@ -146,7 +149,12 @@ int feature_get(int netns_fd, const char *device, const char *feature, bool *ret
 	return 0;
 }
 
-int feature_set(int netns_fd, const char *device, const char *feature, bool on)
+int feature_get(int netns_fd, const char *device, const char *feature, bool *ret_on)
+{
+	return feature_get_at(netns_fd, 0, device, feature, ret_on);
+}
+
+int feature_set_at(int netns_fd, int index, const char *device, const char *feature, bool on)
 {
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 	char buffer[NL_REQUEST_SIZE];
@@ -158,7 +166,7 @@ int feature_set(int netns_fd, const char *device, const char *feature, bool on)
 
 	if (rc)
 		return rc;
-	request = feature_request(buffer, type, ETHTOOL_MSG_FEATURES_SET, 0, device);
+	request = feature_request(buffer, type, ETHTOOL_MSG_FEATURES_SET, 0, index, device);
 	wanted = mnl_attr_nest_start(request, ETHTOOL_A_FEATURES_WANTED);
 	bits = mnl_attr_nest_start(request, ETHTOOL_A_BITSET_BITS);
 	bit = mnl_attr_nest_start(request, ETHTOOL_A_BITSET_BITS_BIT);
@@ -172,10 +180,15 @@ int feature_set(int netns_fd, const char *device, const char *feature, bool on)
 	if (rc)
 		return fail(rc, "cannot turn %s %s on %s: %s", feature, on ? "on" : "off", device,
 			    fail_text());
-	rc = feature_get(netns_fd, device, feature, &now);
+	rc = feature_get_at(netns_fd, index, device, feature, &now);
 	if (!rc && now != on)
 		rc = fail(-EOPNOTSUPP, "%s did not turn %s %s", device, feature, on ? "on" : "off");
 	return rc;
+}
+
+int feature_set(int netns_fd, const char *device, const char *feature, bool on)
+{
+	return feature_set_at(netns_fd, 0, device, feature, on);
 }
 
 /* ---- All features, all devices ---- */
@@ -222,7 +235,7 @@ int feature_names_read(struct feature_names *ret_names)
 	int rc = open_ethtool(-1, &nl, &type);
 
 	rc = rc ? rc
-		: nl_talk(nl, feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, 0, "lo"),
+		: nl_talk(nl, feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, 0, 0, "lo"),
 			  take_names, &names);
 	if (rc)
 		return fail(rc, "cannot read the names of offload features: %s", fail_text());
@@ -323,7 +336,7 @@ int feature_dump(struct nl *nl, feature_take_fn take, void *data)
 
 	if (rc)
 		return rc;
-	request = feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, NLM_F_DUMP, NULL);
+	request = feature_request(buffer, type, ETHTOOL_MSG_FEATURES_GET, NLM_F_DUMP, 0, NULL);
 	rc = nl_dump(nl, request, report_features, NULL, &walk);
 	return rc ? fail(rc, "cannot read the offload features: %s", fail_text()) : 0;
 }

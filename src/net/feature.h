@@ -22,6 +22,13 @@ int feature_get(int netns_fd, const char *device, const char *feature, bool *ret
 int feature_set(int netns_fd, const char *device, const char *feature, bool on);
 
 /*
+ * The same for the device with that index, whatever its name is by now; `device` is for messages.
+ * -ENODEV if there is none. Each call takes the kernel's RTNL lock once or twice, and waits for it.
+ */
+int feature_get_at(int netns_fd, int index, const char *device, const char *feature, bool *ret_on);
+int feature_set_at(int netns_fd, int index, const char *device, const char *feature, bool on);
+
+/*
  * The feature's bit number in net_device.features on this kernel: numbers change between releases.
  */
 int feature_bit(const char *feature, unsigned int *ret_bit);

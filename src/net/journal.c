@@ -53,24 +53,40 @@ struct journal {
 	int netns_fd;
 	struct netns_id netns;
 	int index;
+	char device[24]; /* for messages */
 	struct nl *nl;
 };
 
 /* ---- The folder ---- */
 
+static bool never_waits;
+
+void journal_set_waiting(bool waits)
+{
+	never_waits = !waits;
+}
+
+static int lock_file(int fd, const char *path)
+{
+	int rc = file_lock(fd, !never_waits);
+
+	return rc ? fail_errno(rc, "cannot lock %s", path) : 0;
+}
+
 /* Alone in the folder until the descriptor is closed; -ENOENT if there is no such folder. */
 static int lock_folder(int *ret_fd)
 {
 	_cleanup_close_ int fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc;
 
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
 	if (fd < 0)
 		return fail_errno(-errno, "cannot read " FOLDER " (run as root)");
-	if (flock(fd, LOCK_EX) < 0)
-		return fail_errno(-errno, "cannot lock " FOLDER);
-	*ret_fd = TAKE_FD(fd);
-	return 0;
+	rc = lock_file(fd, FOLDER);
+	if (!rc)
+		*ret_fd = TAKE_FD(fd);
+	return rc;
 }
 
 static int make_journal_folder(const char *path)
@@ -337,6 +353,8 @@ static int open_place_of(struct journal *journal, const struct journal_place *pl
 	int rc;
 
 	journal->index = place->index;
+	snprintf(journal->device, sizeof(journal->device), "%s",
+		 place->device ? place->device : "the namespace");
 	journal->netns_fd = place->netns_fd < 0 ? -1 : fcntl(place->netns_fd, F_DUPFD_CLOEXEC, 0);
 	if (place->netns_fd >= 0 && journal->netns_fd < 0)
 		return fail_errno(-errno, "cannot keep the network namespace open");
@@ -396,26 +414,23 @@ int journal_close(struct journal *journal)
 
 int journal_feature_get(const struct journal *journal, const char *feature, bool *ret_on)
 {
-	struct link_info link;
-	int rc = link_get_by_index(journal->nl, journal->index, &link);
-
-	return rc ? rc : feature_get(journal->netns_fd, link.name, feature, ret_on);
+	return feature_get_at(journal->netns_fd, journal->index, journal->device, feature, ret_on);
 }
 
+/* By index: its name may change meanwhile, and asking for that waits for the kernel. */
 int journal_feature(struct journal *journal, const char *feature, bool on)
 {
-	struct link_info link;
 	bool former;
 	int rc = journal_feature_get(journal, feature, &former);
 
 	if (rc || former == on)
 		return rc;
-	rc = link_get_by_index(journal->nl, journal->index, &link);
-	if (!rc && !ledger_find(&journal->known, "feature", "feature", feature))
+	if (!ledger_find(&journal->known, "feature", "feature", feature))
 		rc = append_record(journal, json_pack("{s:s, s:s, s:b}", "kind", "feature",
 						      "feature", feature, "former", (int)former));
 	journal->has_changed = true;
-	return rc ? rc : feature_set(journal->netns_fd, link.name, feature, on);
+	return rc ? rc
+		  : feature_set_at(journal->netns_fd, journal->index, journal->device, feature, on);
 }
 
 int journal_sysctl(struct journal *journal, const char *name, const char *value)
@@ -598,12 +613,13 @@ static int open_locked(const char *path, int flags, int *ret_fd)
 {
 	for (;;) {
 		_cleanup_close_ int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | flags, 0600);
+		int rc;
 
 		if (fd < 0)
 			return fail_errno(-errno, "cannot open %s", path);
-		while (flock(fd, LOCK_EX) < 0)
-			if (errno != EINTR)
-				return fail_errno(-errno, "cannot lock %s", path);
+		rc = lock_file(fd, path);
+		if (rc)
+			return rc;
 		if (is_still_named(path, fd)) {
 			*ret_fd = TAKE_FD(fd);
 			return 0;
@@ -675,11 +691,10 @@ int journal_kept_lock(int *ret_fd)
 	fd = open(KEPT_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(-errno, "cannot open " KEPT_FOLDER);
-	while (flock(fd, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return fail_errno(-errno, "cannot lock " KEPT_FOLDER);
-	*ret_fd = TAKE_FD(fd);
-	return 0;
+	rc = lock_file(fd, KEPT_FOLDER);
+	if (!rc)
+		*ret_fd = TAKE_FD(fd);
+	return rc;
 }
 
 int journal_kept_count(const struct journal *journal, size_t *ret_count)
@@ -786,9 +801,11 @@ int journal_kept_undo_but(struct journal *journal, bool (*keep)(const json_t *re
 	unsigned int changes = 0;
 	json_t *record;
 	size_t i;
-	int rc = ledger_read(journal->fd, &stay);
+	int rc = lock_folder(&folder);
 
-	lock_folder(&folder);
+	if (rc == -EAGAIN)
+		return rc;
+	rc = ledger_read(journal->fd, &stay);
 	go.head = json_incref(stay.head);
 	go.changes = json_array();
 	go.netns = stay.netns;

@@ -43,6 +43,12 @@ struct journal_place {
 	int index; /* 0: the namespace itself */
 };
 
+/*
+ * Whether this process waits for journals and folders that another process has locked (it does at
+ * first), or fails with -EAGAIN: a process that must go on whatever another one does.
+ */
+void journal_set_waiting(bool waits);
+
 /* What became of something that a dead process left: a change undone, or a device out of reach. */
 enum journal_news { JOURNAL_UNDONE, JOURNAL_LOST };
 typedef void (*journal_say_fn)(enum journal_news news, const char *sentence);

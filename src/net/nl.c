@@ -277,7 +277,7 @@ static int take_family(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-int nl_family(struct nl *nl, const char *name, uint16_t *ret_type)
+static int ask_family(struct nl *nl, const char *name, mnl_cb_t take, void *data)
 {
 	char buffer[NL_REQUEST_SIZE];
 	struct nlmsghdr *request = nl_request(buffer, GENL_ID_CTRL, 0);
@@ -286,7 +286,60 @@ int nl_family(struct nl *nl, const char *name, uint16_t *ret_type)
 	genl->cmd = CTRL_CMD_GETFAMILY;
 	genl->version = 1;
 	mnl_attr_put_strz(request, CTRL_ATTR_FAMILY_NAME, name);
-	return nl_talk(nl, request, take_family, ret_type);
+	return nl_talk(nl, request, take, data);
+}
+
+int nl_family(struct nl *nl, const char *name, uint16_t *ret_type)
+{
+	return ask_family(nl, name, take_family, ret_type);
+}
+
+struct group_sought {
+	const char *name;
+	uint32_t number; /* 0: none */
+};
+
+static void take_group(const struct nlattr *group, struct group_sought *sought)
+{
+	const struct nlattr *attr;
+	const char *name = "";
+	uint32_t number = 0;
+
+	mnl_attr_for_each_nested(attr, group) {
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_NAME &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			name = mnl_attr_get_str(attr);
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_ID &&
+		    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+			number = mnl_attr_get_u32(attr);
+	}
+	if (!strcmp(name, sought->name))
+		sought->number = number;
+}
+
+static int take_groups(const struct nlmsghdr *message, void *data)
+{
+	const struct nlattr *attr, *group;
+
+	mnl_attr_for_each(attr, message, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) != CTRL_ATTR_MCAST_GROUPS)
+			continue;
+		mnl_attr_for_each_nested(group, attr)
+			take_group(group, data);
+	}
+	return MNL_CB_OK;
+}
+
+int nl_family_group(struct nl *nl, const char *name, const char *group, uint32_t *ret_group)
+{
+	struct group_sought sought = { .name = group };
+	int rc = ask_family(nl, name, take_groups, &sought);
+
+	if (!rc && !sought.number)
+		rc = fail(-ENOENT, "%s has no group %s", name, group);
+	if (!rc)
+		*ret_group = sought.number;
+	return rc;
 }
 
 int nl_nsid_of(const struct nlmsghdr *message)

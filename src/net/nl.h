@@ -64,4 +64,7 @@ int nl_nsid_of(const struct nlmsghdr *message);
 /* The number of a generic netlink family; -ENOENT if the kernel has no such family. */
 int nl_family(struct nl *nl, const char *name, uint16_t *ret_type);
 
+/* The number of a multicast group of such a family, in every namespace; -ENOENT: it has none. */
+int nl_family_group(struct nl *nl, const char *name, const char *group, uint32_t *ret_group);
+
 #endif

@@ -137,11 +137,23 @@ int tc_bpf_attach(struct nl *nl, int index, enum tc_direction direction, uint16_
 }
 
 struct filter_walk {
-	unsigned int count;
+	unsigned int count, tagged;
+	unsigned int heads; /* of `count`: announce a list of BPF filters, and are none */
+	const uint8_t *tag; /* that `tagged` counts; NULL: none */
 	uint16_t priority; /* looked for */
 	bool taken[128];
 	char name[64];
 };
+
+static void note_option(const struct nlattr *option, uint16_t priority, struct filter_walk *walk)
+{
+	if (priority == walk->priority && mnl_attr_get_type(option) == TCA_BPF_NAME &&
+	    mnl_attr_validate(option, MNL_TYPE_NUL_STRING) >= 0)
+		snprintf(walk->name, sizeof(walk->name), "%s", mnl_attr_get_str(option));
+	if (walk->tag && mnl_attr_get_type(option) == TCA_BPF_TAG &&
+	    mnl_attr_get_payload_len(option) == 8)
+		walk->tagged += !memcmp(mnl_attr_get_payload(option), walk->tag, 8);
+}
 
 static int note_filter(const struct nlmsghdr *message, void *data)
 {
@@ -156,16 +168,15 @@ static int note_filter(const struct nlmsghdr *message, void *data)
 	walk->count++;
 	if (priority < sizeof(walk->taken))
 		walk->taken[priority] = true;
-	if (priority != walk->priority)
-		return MNL_CB_OK;
 	mnl_attr_for_each(attr, message, sizeof(*tcm)) {
+		if (mnl_attr_get_type(attr) == TCA_KIND &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			walk->heads +=
+				!tcm->tcm_handle && !strcmp(mnl_attr_get_str(attr), "bpf");
 		if (mnl_attr_get_type(attr) != TCA_OPTIONS)
 			continue;
 		mnl_attr_for_each_nested(option, attr)
-			if (mnl_attr_get_type(option) == TCA_BPF_NAME &&
-			    mnl_attr_validate(option, MNL_TYPE_NUL_STRING) >= 0)
-				snprintf(walk->name, sizeof(walk->name), "%s",
-					 mnl_attr_get_str(option));
+			note_option(option, priority, walk);
 	}
 	return MNL_CB_OK;
 }
@@ -174,7 +185,7 @@ static void forget_filters(void *data)
 {
 	struct filter_walk *walk = data;
 
-	*walk = (struct filter_walk){ .priority = walk->priority };
+	*walk = (struct filter_walk){ .priority = walk->priority, .tag = walk->tag };
 }
 
 /* Without clsact there is nothing to walk. */
@@ -200,6 +211,20 @@ int tc_filter_count(struct nl *nl, int index, unsigned int *ret_count)
 	if (!rc)
 		*ret_count = ingress.count + egress.count;
 	return rc;
+}
+
+int tc_filter_tagged(struct nl *nl, int index, const uint8_t tag[8], unsigned int *ret_count,
+		     unsigned int *ret_tagged)
+{
+	struct filter_walk ingress = { .tag = tag }, egress = { 0 };
+	int rc = walk_filters(nl, index, TC_INGRESS, &ingress);
+
+	rc = rc ? rc : walk_filters(nl, index, TC_EGRESS, &egress);
+	if (rc)
+		return rc;
+	*ret_count = ingress.count + egress.count - ingress.heads - egress.heads;
+	*ret_tagged = ingress.tagged;
+	return 0;
 }
 
 int tc_free_priority(struct nl *nl, int index, enum tc_direction direction, uint16_t from,

@@ -32,6 +32,13 @@ int tc_clsact_delete(struct nl *nl, int index);
 int tc_filter_count(struct nl *nl, int index, unsigned int *ret_count);
 
 /*
+ * The same for any filters; *ret_tagged: how many of them are BPF programs with this tag, the
+ * kernel's hash of their code.
+ */
+int tc_filter_tagged(struct nl *nl, int index, const uint8_t tag[8], unsigned int *ret_count,
+		     unsigned int *ret_tagged);
+
+/*
  * Attaches a loaded BPF program (direct action) under a priority that must be free in that
  * direction. The filter holds the program: prog_fd may be closed.
  */

@@ -31,11 +31,11 @@ apply() {
 	return 1
 }
 
-# on TARGET: the mitigations on it, by the last apply; on policy: the policy, as "veth:reset
-# nic:rx-off host:..."
+# on TARGET: the mitigations on it, by the last apply; on policy: what the policy puts on, as
+# "veth:reset nic:rx-off host:..."
 on() {
 	if [ "$1" = policy ]; then
-		json '.policy | [(.containers[] | .kind + ":" + (.mitigations | join(","))),
+		json '.policy | [(.containers[] | select(.mitigations != []) | .kind + ":" + (.mitigations | join(","))),
 			(.devices[] | .device + ":" + (.mitigations | join(","))), (.host[] | "host:" + .)] | join(" ")'
 	else
 		json ".targets[] | select(.name == \"$1\") | .mitigations | join(\" \")"

@@ -191,7 +191,7 @@ static void print_apply_plan(const struct apply_request *request, const struct i
 
 static int exit_code_of_proof(const struct proof_result *result)
 {
-	if (result->verdict == VERDICT_DELIVERS_CORRUPT)
+	if (result->verdict == VERDICT_DELIVERS_CORRUPT || policy_is_hopeless(&result->policy))
 		return EXIT_FOUND;
 	return result->verdict == VERDICT_VERIFIED && !result->problems ? EXIT_NOTHING_WRONG
 									: EXIT_UNKNOWN;
@@ -207,6 +207,7 @@ static int prove_and_report(struct apply_request *request, struct inventory *inv
 
 	if (!policy_read(POLICY_FILE, POLICY_THIS_KERNEL, &earlier))
 		request->settings.policy = &earlier;
+	request->settings.policy_file = POLICY_FILE;
 	if (term_is(stderr))
 		request->settings.progress = show_proof_progress;
 	rc = proof_run(&request->settings, inventory, spaces, count, &result);
@@ -216,7 +217,6 @@ static int prove_and_report(struct apply_request *request, struct inventory *inv
 		return rc;
 	code = exit_code_of_proof(&result);
 	rc = guard_print(&report, request->json);
-	rc = rc ? rc : policy_write(POLICY_FILE, &result.policy);
 	proof_result_release(&result);
 	return rc ? rc : code;
 }

@@ -125,11 +125,11 @@ static void print_target_table(const struct proof_result *result, const struct i
 
 static void print_policy_rows(const struct policy *policy)
 {
-	char words[80];
+	char words[300];
 
 	for (size_t i = 0; i < policy->kind_count; i++) {
-		catalog_words(policy->kind[i].mitigations, ", ", "-", words, sizeof(words));
-		printf("  %s devices in containers: %s\n", policy->kind[i].name, words);
+		policy_words(&policy->kind[i], words, sizeof(words));
+		printf("  containers: %s\n", words);
 	}
 	for (size_t i = 0; i < policy->device_count; i++) {
 		catalog_words(policy->device[i].mitigations, ", ", "-", words, sizeof(words));
@@ -174,6 +174,21 @@ static void explain_targets(const struct proof_result *result, const struct inve
 		       left == 1 ? " is" : "s are");
 }
 
+/* Those whose own settings keep the probe from telling anything about other containers. */
+static void explain_others(const struct proof_result *result, const struct inventory *inventory)
+{
+	size_t count = 0, first = 0;
+
+	for (size_t i = 0; i < result->target_count; i++)
+		if (*result->target[i].others && !count++)
+			first = i;
+	if (count)
+		printf("\n%s%s: mitigated by somebody else, so nothing is concluded from it about others:\n"
+		       "%s.\n",
+		       inventory->space[result->target[first].space].name,
+		       count > 1 ? " and others" : "", result->target[first].others);
+}
+
 static void print_next_steps(void)
 {
 	pid_t daemon = service_pid();
@@ -198,6 +213,7 @@ static void print_apply(const struct proof_result *result, const struct inventor
 		printf("\n%s%s\n", result->problem,
 		       result->problems > 1 ? " (this is the first of several such problems)" : "");
 	explain_targets(result, inventory);
+	explain_others(result, inventory);
 	if (policy_is_empty(&result->policy))
 		return;
 	printf("\nPolicy (" POLICY_FILE "):\n");
@@ -289,6 +305,10 @@ static void print_status(const struct guard_status *status, const struct invento
 		printf("%sDrifted%s: %zu of %zu change%s no longer in force. truesum guard apply repairs it.\n",
 		       term_style(color, TERM_BAD), term_style(color, TERM_PLAIN), drifted,
 		       records->change_count, drifted == 1 ? " is" : "s are");
+	else if (policy_is_hopeless(&status->policy))
+		printf("%sNothing helps%s: damage is delivered in spite of %zu change%s in force.\n",
+		       term_style(color, TERM_BAD), term_style(color, TERM_PLAIN),
+		       records->change_count, records->change_count == 1 ? "" : "s");
 	else if (records->change_count)
 		printf("%sIn force%s: %zu change%s.\n", term_style(color, TERM_GOOD),
 		       term_style(color, TERM_PLAIN), records->change_count,
@@ -414,14 +434,15 @@ static json_t *apply_json(const struct proof_result *result, const struct invent
 
 		json_array_append_new(
 			targets,
-			json_pack("{ss sI si ss ss so sb ss ss so so ss}", "name", space->name,
+			json_pack("{ss sI si ss ss so sb ss ss so so ss ss}", "name", space->name,
 				  "netns", (json_int_t)space->id.ino, "pid", (int)space->pid,
 				  "container", space->container, "pod", space->pod, "devices",
 				  devices_json(target->device, target->device_v6), "isolated",
 				  target->isolated, "before", verdict_names[target->before],
 				  "after", verdict_names[target->after], "mitigations",
 				  catalog_compose(target->kept), "tried",
-				  catalog_compose(target->tried), "reason", target->reason));
+				  catalog_compose(target->tried), "reason", target->reason,
+				  "others", target->others));
 	}
 	json_object_set_new(root, "verdict", json_string(verdict_names[result->verdict]));
 	json_object_set_new(root, "seconds", json_real(result->seconds));

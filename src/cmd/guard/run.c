@@ -22,6 +22,8 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 #define PROVE_EVERY_NS (3600 * SECOND_NS)
+#define PROVE_LIMIT_NS (60 * SECOND_NS)
+#define PROVE_LIMIT_MAX_NS (3600 * SECOND_NS)
 #define PROVE_EVERY_MAX_NS (7 * 24 * 3600 * SECOND_NS)
 #define BUFFER_BYTES (32 << 20)
 #define BUFFER_MAX (1 << 30)
@@ -75,6 +77,10 @@ static int parse_run(int argc, char **argv, struct run_request *request)
 		{ .type = OPTION_DURATION, .name = "prove-every", .value = "TIME",
 		  .target = &request->daemon.prove_every_ns, .min = SECOND_NS, .max = PROVE_EVERY_MAX_NS,
 		  .help = "how often to prove again, on all containers, what helps (1h)" },
+		{ .type = OPTION_DURATION, .name = "prove-limit", .value = "TIME",
+		  .target = &request->daemon.prove_limit_ns, .min = SECOND_NS,
+		  .max = PROVE_LIMIT_MAX_NS,
+		  .help = "how long a proof may take; then its process is killed (60s)" },
 		{ .type = OPTION_NUMBER, .name = "receive-buffer", .value = "BYTES",
 		  .target = &request->buffer, .min = 4096, .max = BUFFER_MAX,
 		  .help = "for netlink events; if it overflows, all devices are listed again\n"
@@ -208,6 +214,7 @@ int guard_command_run(int argc, char **argv)
 	struct run_request request = {
 		.daemon = { .policy = POLICY_FILE,
 			    .prove_every_ns = PROVE_EVERY_NS,
+			    .prove_limit_ns = PROVE_LIMIT_NS,
 			    .log = log_line,
 			    .owner = &request },
 		.buffer = BUFFER_BYTES,

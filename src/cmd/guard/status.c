@@ -35,7 +35,8 @@ static int parse_status(int argc, char **argv, bool *json)
 		.about =
 			"Shows the mitigations that `truesum guard` has put on containers and the host, the values\n"
 			"before, whether each is still in force, and the policy for new containers.\n\n"
-			"Exit codes: 0 everything is in force; 1 something is not; 3 could not find out.",
+			"Exit codes: 0 everything is in force; 1 something is not, or\n"
+			"nothing helps; 3 could not find out.",
 		.rows = rows,
 		.row_count = ARRAY_SIZE(rows),
 	};
@@ -129,6 +130,8 @@ int guard_command_status(int argc, char **argv)
 		return rc;
 	if (status.records.error)
 		return fail(status.records.error, "%s", status.records.why);
-	return status.records.holding < status.records.change_count ? EXIT_FOUND
-								    : EXIT_NOTHING_WRONG;
+	return status.records.holding < status.records.change_count ||
+			       policy_is_hopeless(&status.policy)
+		       ? EXIT_FOUND
+		       : EXIT_NOTHING_WRONG;
 }

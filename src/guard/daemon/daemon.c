@@ -5,9 +5,9 @@
  * own.
  *
  * While nothing is proven for this kernel, new containers get every mitigation that their device
- * can have. Containers that were there before stay as they are, because the proof needs them. The
- * daemon proves at its start. If there was no container to prove on, it proves again soon after one
- * appears.
+ * can have. Containers that were there before stay as they are, because the proof needs them; if it
+ * fails, they get everything, too. The daemon proves at its start. If there was no container to
+ * prove on, it proves again soon after one appears.
  */
 #include "guard/daemon/daemon.h"
 
@@ -31,6 +31,7 @@
 #include "guard/daemon/prover.h"
 #include "guard/daemon/service.h"
 #include "guard/policy.h"
+#include "net/journal.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define LIST_EVERY_NS (60 * SECOND_NS)
@@ -46,11 +47,14 @@ struct guard_daemon {
 	struct event_log log;
 	struct policy policy;
 	bool has_policy; /* for this kernel */
+	bool has_failed; /* the last proof did: nothing is known, so everything is protected */
 	char last_proof[160]; /* in words; empty: none yet */
 	/* From a new container to the next proof, while nothing is proven. */
 	uint64_t prove_wait_ns;
 	int user_fd; /* SIGUSR1 */
-	struct loop_source *on_user, *list, *status, *watchdog, *schedule, *soon;
+	struct service_lock lock;
+	struct service_watch watch;
+	struct loop_source *on_user, *list, *status, *watchdog, *schedule, *soon, *caller;
 };
 
 /* Logs an event that is not about a device. */
@@ -84,7 +88,7 @@ static uint32_t wanted(void *owner, const struct kept_device *device, bool is_ho
 		return daemon->settings->ordered;
 	if (daemon->has_policy)
 		return policy_get(&daemon->policy, POLICY_KIND, device->kind);
-	return device->appeared ? catalog_at(AT_END) : device->has;
+	return device->appeared || daemon->has_failed ? catalog_at(AT_END) : device->has;
 }
 
 /* Whether to watch the device. On the host every device counts, as a later policy may name it. */
@@ -104,21 +108,21 @@ static int read_policy(struct guard_daemon *daemon)
 	return rc;
 }
 
+/* Warns of kinds for which nothing helps. */
 static void log_policy(struct guard_daemon *daemon)
 {
-	char words[300] = "", mitigations[96];
+	const struct policy *policy = &daemon->policy;
+	char words[480] = "", row[300];
 	size_t len = 0;
 
-	for (size_t i = 0; i < daemon->policy.kind_count && len < sizeof(words); i++) {
-		catalog_words(daemon->policy.kind[i].mitigations, " and ", "", mitigations,
-			      sizeof(mitigations));
-		if (*mitigations)
-			len += (size_t)snprintf(words + len, sizeof(words) - len, "%s%s on %s",
-						len ? ", " : "", mitigations,
-						daemon->policy.kind[i].name);
+	for (size_t i = 0; i < policy->kind_count && len < sizeof(words); i++) {
+		policy_words(&policy->kind[i], row, sizeof(row));
+		len += (size_t)snprintf(words + len, sizeof(words) - len, "%s%s", len ? ", " : "",
+					row);
 	}
-	log_daemon(daemon, GUARD_STATE, LOG_INFO, "policy: containers get %s",
-		   *words ? words : "nothing, as they need nothing");
+	log_daemon(daemon, GUARD_STATE, policy_is_hopeless(policy) ? LOG_WARNING : LOG_INFO,
+		   "policy: containers get %s",
+		   *words ? words : "all that may help, as nothing is proven of them");
 }
 
 static void begin_policy(struct guard_daemon *daemon)
@@ -199,26 +203,30 @@ static void on_proven(void *owner, const struct prover_report *report)
 	struct guard_daemon *daemon = owner;
 
 	log_report(daemon, report);
+	daemon->has_failed = report->rc != 0;
 	if (report->written && read_policy(daemon))
 		log_daemon(daemon, GUARD_TROUBLE, LOG_ERR, "%s", fail_text());
 	else if (report->written)
 		log_policy(daemon);
 	prover_free(TAKE_PTR(daemon->prover));
-	keeper_pause(daemon->keeper, false);
+	keeper_set_proof(daemon->keeper, false);
 	update_status(daemon);
 }
 
 static int prove(struct guard_daemon *daemon)
 {
+	const struct prover_settings settings = { .policy = daemon->settings->policy,
+						  .limit_ns = daemon->settings->prove_limit_ns,
+						  .done = on_proven,
+						  .owner = daemon };
 	int rc;
 
 	if (daemon->prover || daemon->settings->ordered)
 		return 0;
 	log_daemon(daemon, GUARD_PROOF, LOG_INFO, "proving what helps here");
-	rc = prover_start(daemon->loop, daemon->settings->policy, on_proven, daemon,
-			  &daemon->prover);
+	rc = prover_start(daemon->loop, &settings, &daemon->prover);
 	if (!rc)
-		keeper_pause(daemon->keeper, true);
+		keeper_set_proof(daemon->keeper, true);
 	else
 		log_daemon(daemon, GUARD_TROUBLE, LOG_ERR, "%s", fail_text());
 	return 0;
@@ -336,10 +344,21 @@ static int open_all(struct guard_daemon *daemon)
 	return rc ? rc : keeper_new(daemon->loop, &settings, &daemon->keeper);
 }
 
+static bool is_well(void *owner)
+{
+	const struct guard_daemon *daemon = owner;
+
+	return !prover_is_stuck(daemon->prover);
+}
+
 static int begin_work(struct guard_daemon *daemon)
 {
 	struct keeper_tally tally;
-	int rc = service_start(daemon->loop, &daemon->watchdog);
+	int rc;
+
+	daemon->watch = (struct service_watch){ is_well, daemon };
+	rc = service_start(daemon->loop, &daemon->watch, &daemon->watchdog);
+	rc = rc ? rc : service_answer(daemon->loop, &daemon->lock, &daemon->caller);
 
 	if (rc)
 		return rc;
@@ -354,7 +373,12 @@ static int begin_work(struct guard_daemon *daemon)
 		   tally.netns, tally.protected);
 	service_notify("READY=1");
 	update_status(daemon);
-	return daemon->has_policy ? 0 : prove(daemon);
+	if (daemon->lock.socket < 0)
+		log_daemon(
+			daemon, GUARD_TROUBLE, LOG_WARNING,
+			"a user other than root has taken the socket name @truesum.guard: now only "
+			"the lock in /run/truesum keeps a second daemon from starting");
+	return daemon->has_policy && !daemon->policy.is_old ? 0 : prove(daemon);
 }
 
 static void close_all(struct guard_daemon *daemon)
@@ -366,6 +390,7 @@ static void close_all(struct guard_daemon *daemon)
 	loop_remove(&daemon->schedule);
 	loop_remove(&daemon->soon);
 	loop_remove(&daemon->on_user);
+	loop_remove(&daemon->caller);
 	cleanup_close(&daemon->user_fd);
 	keeper_free(daemon->keeper);
 	log_end(&daemon->log);
@@ -374,17 +399,20 @@ static void close_all(struct guard_daemon *daemon)
 
 int daemon_run(const struct daemon_settings *settings)
 {
-	_cleanup_close_ int lock = -1;
 	struct guard_daemon daemon = { .settings = settings,
 				       .user_fd = -1,
 				       .prove_wait_ns = PROVE_SOON_NS };
-	int rc = service_lock(&lock);
+	int rc = service_lock(&daemon.lock);
 
 	if (rc)
 		return rc;
+	/* Whatever other processes do, new containers must not wait for them. */
+	journal_set_waiting(false);
 	rc = open_all(&daemon);
 	rc = rc ? rc : begin_work(&daemon);
 	rc = rc ? rc : loop_run(daemon.loop);
 	close_all(&daemon);
+	journal_set_waiting(true);
+	service_unlock(&daemon.lock);
 	return rc;
 }

@@ -19,6 +19,7 @@ struct daemon_settings {
 	 */
 	uint32_t ordered;
 	uint64_t prove_every_ns; /* 0: not on a schedule */
+	uint64_t prove_limit_ns; /* a proof that takes longer is killed */
 	size_t buffer; /* bytes, of the socket for events */
 	guard_event_fn log; /* gets every event */
 	void *owner;

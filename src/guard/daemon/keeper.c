@@ -7,8 +7,10 @@
  * with nothing to do. Each change is recorded before it is made (net/journal.h). The record is
  * removed when its device disappears.
  *
- * A proof (guard/proof.h) in another process changes devices, too. Meanwhile the keeper works on
- * new devices only; afterwards it takes over the records that the proof made.
+ * A proof (guard/proof.h) in another process changes devices, too: it adds mitigations, and takes
+ * off what it added. Meanwhile the keeper takes nothing off; afterwards it takes over the records
+ * that the proof made. It never waits for a journal that another process has locked (a proof may
+ * have been stopped): such a device comes again after a while.
  */
 #include "guard/daemon/keeper.h"
 
@@ -31,6 +33,8 @@
 
 #define MS UINT64_C(1000000)
 #define SETTLE_NS (50 * MS) /* how long changes are gathered */
+#define LATER_FIRST_NS (1 * MS) /* until a device whose journal was locked comes again */
+#define LATER_LAST_NS (64 * MS)
 #define ROUND_NS (20 * MS) /* of work, before the loop handles other events */
 /* Searches of all of /proc, each for one namespace, in one reading of the records. */
 #define SLOW_SEARCHES_MAX 32
@@ -53,10 +57,13 @@ struct keeper {
 	struct mitigator mitigator;
 	struct netns_entry host; /* nsid -1 */
 	struct queue new, changed;
+	struct queue later; /* their journals were locked */
+	uint64_t later_ns;
 	unsigned int slow_searches;
-	bool began, paused;
+	bool began;
+	bool in_proof;
 	bool has_settled; /* changed devices may be worked on */
-	struct loop_source *worker, *settle;
+	struct loop_source *worker, *settle, *again;
 };
 
 /* ---- The queues ---- */
@@ -314,7 +321,7 @@ static int put_on(struct keeper *keeper, struct netns_entry *netns, struct kept_
 
 	device->is_recorded = true;
 	rc = mitigate_protect(&keeper->mitigator, place, wanted, &changed);
-	if (is_gone(rc))
+	if (is_gone(rc) || rc == -EAGAIN)
 		return rc;
 	if (rc) {
 		log_trouble(keeper, netns, device, rc);
@@ -339,10 +346,10 @@ static int adjust(struct keeper *keeper, struct netns_entry *netns, struct kept_
 	uint32_t extra = device->has & ~wanted;
 	int rc = wanted ? put_on(keeper, netns, device, &place, wanted) : 0;
 
-	if (rc || !extra)
+	if (rc || !extra || keeper->in_proof)
 		return rc;
 	rc = mitigate_revert(&place, wanted);
-	if (rc && !is_gone(rc))
+	if (rc && rc != -EAGAIN && !is_gone(rc))
 		log_trouble(keeper, netns, device, rc);
 	if (rc)
 		return rc;
@@ -354,8 +361,9 @@ static int adjust(struct keeper *keeper, struct netns_entry *netns, struct kept_
 	return 0;
 }
 
-static void check_device(struct keeper *keeper, struct netns_entry *netns,
-			 struct kept_device *device)
+/* -EAGAIN: it should come again, as another process has its journal locked. */
+static int check_device(struct keeper *keeper, struct netns_entry *netns,
+			struct kept_device *device)
 {
 	_cleanup_close_ int fd = -1;
 	struct links_device link = { 0 };
@@ -363,16 +371,16 @@ static void check_device(struct keeper *keeper, struct netns_entry *netns,
 
 	device->is_new = false;
 	if (!wanted && !device->has)
-		return;
+		return 0;
 	/* Without a way into its namespace the device waits until one is found. */
 	if (!is_host(netns) && links_open_netns(keeper->links, netns, &fd)) {
 		device->is_new = device->appeared && !device->has;
-		return;
+		return 0;
 	}
 	if (!*device->name && device->index &&
 	    !links_ask(keeper->links, is_host(netns) ? NULL : netns, device->index, &link))
 		memcpy(device->name, link.name, sizeof(device->name));
-	adjust(keeper, netns, device, fd, wanted);
+	return adjust(keeper, netns, device, fd, wanted) == -EAGAIN ? -EAGAIN : 0;
 }
 
 /* ---- Work ---- */
@@ -381,12 +389,25 @@ static bool take_task(struct keeper *keeper, struct task *ret_task)
 {
 	if (queue_take(&keeper->new, ret_task))
 		return true;
-	if (keeper->paused || !keeper->has_settled)
+	if (!keeper->has_settled)
 		return false;
 	if (queue_take(&keeper->changed, ret_task))
 		return true;
 	keeper->has_settled = false;
 	return false;
+}
+
+static int on_again(void *owner);
+
+/* The device stays marked as queued: other events about it change nothing. */
+static void put_off(struct keeper *keeper, struct task task, struct kept_device *device)
+{
+	device->is_queued = queue_put(&keeper->later, task);
+	if (keeper->again)
+		return;
+	loop_add_timer(keeper->loop, keeper->later_ns, 0, on_again, keeper, &keeper->again);
+	if (keeper->later_ns < LATER_LAST_NS)
+		keeper->later_ns *= 2;
 }
 
 /* Works on the queues until the time. Returns whether there is more. */
@@ -404,7 +425,8 @@ static bool work(struct keeper *keeper, uint64_t until)
 		if (!device)
 			continue;
 		device->is_queued = false;
-		check_device(keeper, netns, device);
+		if (check_device(keeper, netns, device))
+			put_off(keeper, task, device);
 		links_drain(keeper->links);
 		if (clock_ns() > until)
 			return true;
@@ -429,6 +451,17 @@ static int on_work(void *owner)
 	return work_for_a_while(keeper);
 }
 
+static int on_again(void *owner)
+{
+	struct keeper *keeper = owner;
+	struct task task;
+
+	loop_remove(&keeper->again);
+	while (queue_take(&keeper->later, &task))
+		queue_put(&keeper->new, task);
+	return work_for_a_while(keeper);
+}
+
 static int on_settled(void *owner)
 {
 	struct keeper *keeper = owner;
@@ -442,6 +475,8 @@ static void on_drained(void *owner)
 {
 	struct keeper *keeper = owner;
 
+	if (!keeper->later.count)
+		keeper->later_ns = LATER_FIRST_NS;
 	if (keeper->began)
 		work_for_a_while(keeper);
 }
@@ -462,6 +497,14 @@ static bool is_dead(struct keeper *keeper, const struct netns_id *id)
 	return keeper->slow_searches++ < SLOW_SEARCHES_MAX && netns_search_find(id, &fd) == -ENOENT;
 }
 
+/* A record that another process has locked is dropped another time. */
+static int drop_record(const struct ledger *ledger)
+{
+	int rc = journal_kept_drop(ledger);
+
+	return rc == -EAGAIN ? 0 : rc;
+}
+
 /*
  * Notes what a record says is on its device; drops the record if its namespace or device is gone.
  */
@@ -478,11 +521,11 @@ static int adopt(const struct ledger *ledger, void *data)
 	size_t i;
 
 	if (ledger->is_past || (!netns && is_dead(keeper, &ledger->netns)))
-		return journal_kept_drop(ledger);
+		return drop_record(ledger);
 	if (netns && !device && ledger->index &&
 	    links_ask(keeper->links, is_host(netns) ? NULL : netns, ledger->index, &link) ==
 		    -ENODEV)
-		return journal_kept_drop(ledger);
+		return drop_record(ledger);
 	if (!device)
 		return 0;
 	device->is_recorded = true;
@@ -532,10 +575,10 @@ int keeper_begin(struct keeper *keeper)
 	return 0;
 }
 
-void keeper_pause(struct keeper *keeper, bool pause)
+void keeper_set_proof(struct keeper *keeper, bool runs)
 {
-	keeper->paused = pause;
-	if (pause)
+	keeper->in_proof = runs;
+	if (runs)
 		return;
 	adopt_all(keeper);
 	keeper_check(keeper, false);
@@ -580,6 +623,7 @@ int keeper_new(struct loop *loop, const struct keeper_settings *settings,
 	keeper->loop = loop;
 	keeper->settings = *settings;
 	keeper->mitigator = MITIGATOR_INIT;
+	keeper->later_ns = LATER_FIRST_NS;
 	keeper->host.nsid = -1;
 	snprintf(keeper->host.name, sizeof(keeper->host.name), "host");
 	rc = netns_identify(-1, &keeper->host.id);
@@ -604,6 +648,7 @@ void keeper_free(struct keeper *keeper)
 		return;
 	loop_remove(&keeper->worker);
 	loop_remove(&keeper->settle);
+	loop_remove(&keeper->again);
 	/* The devices still exist: free what is known of them, but keep their records. */
 	if (keeper->links)
 		netns_search_each(links_search(keeper->links), free_devices, NULL);
@@ -612,5 +657,6 @@ void keeper_free(struct keeper *keeper)
 	mitigate_release(&keeper->mitigator);
 	free(keeper->new.task);
 	free(keeper->changed.task);
+	free(keeper->later.task);
 	free(keeper);
 }

@@ -63,10 +63,10 @@ int keeper_begin(struct keeper *keeper);
 int keeper_check(struct keeper *keeper, bool list_again);
 
 /*
- * While a proof changes devices, only new devices get mitigations. When it ends, the keeper reads
- * what the proof recorded and checks every device.
+ * While a proof in another process changes devices, the keeper puts on what is wanted, but takes
+ * nothing off. When the proof ends, it reads what that recorded and checks every device.
  */
-void keeper_pause(struct keeper *keeper, bool pause);
+void keeper_set_proof(struct keeper *keeper, bool runs);
 
 struct keeper_tally {
 	size_t devices; /* of containers */

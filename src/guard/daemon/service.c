@@ -2,9 +2,10 @@
 /*
  * The daemon as a service: see service.h.
  *
- * The lock's file holds the number of the process that has the lock. A message to the service
- * manager is one datagram. Beside each capability stands what needs it. Proofs run in a child with
- * the same rights; neither the daemon nor the child starts another program.
+ * There are two locks. The file's holds for a daemon in another network namespace that shares /run,
+ * and says which process has it; but the file can be removed. The socket's cannot. A message to the
+ * service manager is one datagram. Beside each capability stands what needs it. Proofs run in a
+ * child with the same rights; neither the daemon nor the child starts another program.
  */
 #include "guard/daemon/service.h"
 
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -36,6 +38,11 @@
 
 /* ---- One on a host ---- */
 
+/* An abstract name: it has no file that somebody could remove. It belongs to this namespace. */
+static const struct sockaddr_un lock_address = { .sun_family = AF_UNIX,
+						 .sun_path = "\0truesum.guard" };
+#define LOCK_ADDRESS_LEN (offsetof(struct sockaddr_un, sun_path) + sizeof("\0truesum.guard") - 1)
+
 static pid_t read_pid(int fd)
 {
 	char text[24] = "";
@@ -43,7 +50,23 @@ static pid_t read_pid(int fd)
 	return pread(fd, text, sizeof(text) - 1, 0) > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
 }
 
-int service_lock(int *ret_fd)
+/*
+ * The process that listens at the name, if it is root's: an ordinary user of this namespace may
+ * take the name, too, and must not keep the daemon from starting. 0: none.
+ */
+static pid_t ask_socket(void)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&lock_address, LOCK_ADDRESS_LEN) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return 0;
+	return peer.uid ? 0 : peer.pid;
+}
+
+static int lock_by_file(int *ret_fd)
 {
 	_cleanup_close_ int fd = -1;
 
@@ -63,12 +86,70 @@ int service_lock(int *ret_fd)
 	return 0;
 }
 
+/* *ret_fd is -1 if somebody who is not root has the name. */
+static int lock_by_socket(int *ret_fd)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	pid_t other;
+
+	if (fd < 0)
+		return fail_errno(-errno, "cannot open a socket");
+	if (!bind(fd, (const struct sockaddr *)&lock_address, LOCK_ADDRESS_LEN) &&
+	    !listen(fd, 64)) {
+		*ret_fd = TAKE_FD(fd);
+		return 0;
+	}
+	if (errno != EADDRINUSE)
+		return fail_errno(-errno, "cannot take the name @truesum.guard");
+	other = ask_socket();
+	if (other)
+		return fail(-EBUSY, "another `truesum guard run` is at work (pid %d)", (int)other);
+	*ret_fd = -1;
+	return 0;
+}
+
+int service_lock(struct service_lock *ret_lock)
+{
+	struct service_lock lock = { -1, -1 };
+	int rc = lock_by_file(&lock.file);
+
+	rc = rc ? rc : lock_by_socket(&lock.socket);
+	if (rc)
+		service_unlock(&lock);
+	else
+		*ret_lock = lock;
+	return rc;
+}
+
+void service_unlock(const struct service_lock *lock)
+{
+	cleanup_close(&lock->socket);
+	cleanup_close(&lock->file);
+}
+
+static int on_caller(void *owner, uint32_t events)
+{
+	int fd = accept4(*(const int *)owner, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)events;
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
+int service_answer(struct loop *loop, struct service_lock *lock, struct loop_source **ret_source)
+{
+	return lock->socket < 0 ? 0
+				: loop_add_fd(loop, lock->socket, EPOLLIN, on_caller, &lock->socket,
+					      ret_source);
+}
+
 pid_t service_pid(void)
 {
 	_cleanup_close_ int fd = open(LOCK_FILE, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || !flock(fd, LOCK_SH | LOCK_NB) || errno != EWOULDBLOCK)
-		return 0;
+		return ask_socket();
 	return read_pid(fd);
 }
 
@@ -101,7 +182,7 @@ static const char *const calls[] = {
 	"membarrier",
 	/* the child that proves; no other program is started */
 	"clone", "clone3", "fork", "vfork", "wait4", "waitid", "kill", "tgkill", "tkill", "pipe",
-	"pipe2",
+	"pipe2", "pidfd_open", "pidfd_send_signal",
 	/* files */
 	"open", "openat", "openat2", "close", "close_range", "read", "pread64", "readv", "write",
 	"pwrite64", "writev", "lseek", "_llseek", "stat", "fstat", "lstat", "stat64", "fstat64",
@@ -192,12 +273,15 @@ static uint64_t watchdog_ns(void)
 
 static int on_watchdog(void *owner)
 {
-	(void)owner;
-	service_notify("WATCHDOG=1");
+	const struct service_watch *watch = owner;
+
+	if (watch->is_well(watch->owner))
+		service_notify("WATCHDOG=1");
 	return 0;
 }
 
-int service_start(struct loop *loop, struct loop_source **ret_watchdog)
+int service_start(struct loop *loop, const struct service_watch *watch,
+		  struct loop_source **ret_watchdog)
 {
 	uint64_t every = watchdog_ns();
 	int rc = privilege_keep_only(capabilities, ARRAY_SIZE(capabilities));
@@ -206,6 +290,6 @@ int service_start(struct loop *loop, struct loop_source **ret_watchdog)
 		rc = fail_errno(-errno, "cannot forbid new privileges");
 	rc = rc ? rc : filter_calls();
 	if (!rc && every)
-		rc = loop_add_timer(loop, every, every, on_watchdog, NULL, ret_watchdog);
+		rc = loop_add_timer(loop, every, every, on_watchdog, (void *)watch, ret_watchdog);
 	return rc;
 }

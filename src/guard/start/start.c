@@ -96,16 +96,24 @@ static uint32_t admission_wanted(struct admission *admission, const char *kind)
 }
 
 /*
- * While nothing is proven, one mitigation is enough: those that this kernel or device cannot have
- * may be missing.
+ * If nothing is proven to help this kind, one mitigation is enough: those that this kernel or
+ * device cannot have may be missing.
  */
-static bool may_be_missing(const struct admission *admission, int rc)
+static bool may_be_missing(struct admission *admission, const char *kind, int rc)
 {
-	return admission->is_unproven && (rc == -EOPNOTSUPP || rc == -ENOENT);
+	const struct policy_row *row;
+
+	if (admission->ordered || (rc != -EOPNOTSUPP && rc != -ENOENT))
+		return false;
+	read_policy(admission);
+	row = policy_kind(&admission->policy, kind);
+	return admission->is_unproven || !row || row->state == POLICY_UNPROVEN ||
+	       row->state == POLICY_NOTHING_HELPS;
 }
 
 static int put_all(struct admission *admission, struct journal *journal,
-		   const struct journal_place *place, uint32_t mask, uint32_t *ret_mitigations)
+		   const struct journal_place *place, const char *kind, uint32_t mask,
+		   uint32_t *ret_mitigations)
 {
 	char sentence[400];
 	uint32_t done = 0;
@@ -123,7 +131,7 @@ static int put_all(struct admission *admission, struct journal *journal,
 		snprintf(sentence, sizeof(sentence), "%s: %s is not possible: %.300s",
 			 place->device, mitigation_names[i], fail_text());
 		missed = rc;
-		if (!may_be_missing(admission, rc))
+		if (!may_be_missing(admission, kind, rc))
 			return fail(rc, "%s", sentence);
 		admission->say(sentence);
 	}
@@ -163,7 +171,7 @@ static int admit(struct admission *admission, int netns_fd, const char *netns,
 		return rc;
 	}
 	admission->count++;
-	return put_all(admission, device->journal, &place, mask, ret_mitigations);
+	return put_all(admission, device->journal, &place, link->kind, mask, ret_mitigations);
 }
 
 /* ---- The CNI plugin ---- */
@@ -447,7 +455,7 @@ static int do_status(struct work *work)
 
 	rc = rc ? rc : journal_kept_ready();
 	rc = rc ? rc : mitigate_ready(&work->admission.mitigator, wanted);
-	if (!rc || may_be_missing(&work->admission, rc))
+	if (!rc || may_be_missing(&work->admission, "veth", rc))
 		return 0;
 	return answer_error(work, CNI_UNAVAILABLE, rc);
 }
