@@ -259,7 +259,8 @@ static json_t *packet_layers_json(const struct pass_packet *packet)
 			     layer->verdict == SUM_ARTEFACT;
 		struct sum_words sums;
 
-		pcap_sums(layer->stored, layer->computed, layer->wide, &sums);
+		if (shown)
+			pcap_sums(layer->stored, layer->computed, layer->wide, &sums);
 		json_array_append_new(
 			array, json_pack("{ss ss ss? ss? ss?}", "layer", layer_names[layer->kind],
 					 "verdict", sum_verdict_names[layer->verdict], "stored",

@@ -141,8 +141,13 @@ void pcap_sums(uint32_t stored, uint32_t computed, bool wide, struct sum_words *
 {
 	uint16_t difference = csum_minus((uint16_t)computed, (uint16_t)stored);
 
-	*ret = (struct sum_words){ .single = false };
+	ret->difference.text[0] = '\0';
+	ret->single = false;
 	name_sum(stored, wide, &ret->stored);
+	if (stored == computed) {
+		ret->computed = ret->stored;
+		return;
+	}
 	name_sum(computed, wide, &ret->computed);
 	if (wide) {
 		name_sum(computed ^ stored, wide, &ret->difference);

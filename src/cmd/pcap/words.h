@@ -35,7 +35,7 @@ struct sum_words {
 	struct words stored, computed; /* "0x1234", with 8 digits if wide */
 	/*
 	 * computed - stored: "0x0400", "-0x0400" (one's complement); of wide sums, the bits that
-	 * differ
+	 * differ; empty if both are equal
 	 */
 	struct words difference;
 	bool single; /* one flip would make this difference: */
