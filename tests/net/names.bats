@@ -9,7 +9,7 @@ bats_require_minimum_version 1.5.0
 source "$BATS_TEST_DIRNAME/names_world.bash"
 
 TOOLS=$(dirname "$TRUESUM")/tools
-RUNS=${RUNS:-10} # of the race between looking and opening
+RUNS=${RUNS:-30} # of the race between looking and opening
 
 setup() {
 	[ "$(id -u)" = 0 ] || skip "needs root"
@@ -32,7 +32,7 @@ run_one() {
 	done
 	shift
 	status=0
-	world timeout -k 1 60 "$TRUESUM" "$@" >"$WORK/$name.out" 2>"$WORK/$name.err" </dev/null || status=$?
+	world timeout -k 1 20 "$TRUESUM" "$@" >"$WORK/$name.out" 2>"$WORK/$name.err" </dev/null || status=$?
 	[[ $allowed == *" $status "* ]] || { echo "$*: exit code $status"; cat -v "$WORK/$name.err"; return 1; }
 	clean_text "$WORK/$name.out"
 	clean_text "$WORK/$name.err"
