@@ -73,6 +73,7 @@ help:
 	@echo 'make fuzz     run the fuzzers for FUZZ_SECONDS each (default 60)'
 	@echo 'make bench    measure sums, captures, mitigations and the lab, and quote the figures'
 	@echo 'make mass     ten million generated packets: no false alarm, nothing missed'
+	@echo 'make attack   the probe, 200 times under each of a dozen attacks from a neighbour'
 	@echo 'make kernel-lab  the lab on real kernels with and without the 2016 statement (docs/kernel.md)'
 	@echo 'make install  install program, man page, completions and service under PREFIX ($(PREFIX))'
 	@echo 'make man      update the parts of the man page that come from tables: JSON keys, lists of names'
@@ -235,6 +236,11 @@ $(BUILD)/tools/downpour: tests/tools/downpour.c
 mass: deps-test
 	$(Q)$(MAKE) all toolbox
 	$(Q)tests/mass $(PROG) $(BUILD)/tools
+
+.PHONY: attack
+attack: deps-test
+	$(Q)$(MAKE) all toolbox
+	$(Q)$(SUDO) tests/attack $(PROG) $(BUILD)/tools 200
 
 BENCHES := $(patsubst tests/bench.d/%.c,$(BUILD)/bench/%,$(wildcard tests/bench.d/*_bench.c))
 

@@ -250,7 +250,7 @@ static int find_entrance(struct gate *gate, const char *via)
 	return strcmp(link.kind, "vxlan") ? 0 : find_tunnel(gate, via);
 }
 
-static int set_up_tap(struct gate *gate)
+static int look_at_tap(struct gate *gate)
 {
 	struct link_info link = { 0 };
 	int rc = link_get(gate->nl, GATE_DEVICE, &link);
@@ -263,6 +263,13 @@ static int set_up_tap(struct gate *gate)
 		gate->info.entrance = gate->tap;
 	set_queue();
 	enable_merging(gate);
+	return 0;
+}
+
+static int bring_up_tap(struct gate *gate)
+{
+	int rc;
+
 	/*
 	 * Only the peer is out there: no router, and no duplicate address to wait for before the
 	 * device's link-local address may be used. A kernel without IPv6 has no such sysctls.
@@ -332,8 +339,11 @@ static int load_programs(struct gate *gate, const struct gate_settings *settings
 	return gate_programs_load(&programs, &gate->programs);
 }
 
-/* The TAP's filters go with the TAP; the one on the host's device is recorded. */
-static int attach_programs(struct gate *gate, const struct gate_settings *settings)
+/*
+ * The TAP's programs, before it is up: no frame may come by without its filter. Without BPF packets
+ * still enter by the TAP, but it is not known whether GRO merged any.
+ */
+static int attach_to_tap(struct gate *gate, const struct gate_settings *settings)
 {
 	int rc = load_programs(gate, settings);
 
@@ -346,10 +356,19 @@ static int attach_programs(struct gate *gate, const struct gate_settings *settin
 				gate_programs_fd(gate->programs, GATE_PROGRAM_FILTER),
 				"tsum_gate_filter");
 	gate->filtered = !rc;
-	if (rc || !settings->via)
+	if (!rc || settings->vouching || settings->via)
 		return rc;
-	rc = journal_bpf(gate->journal, TC_EGRESS, 1,
-			 gate_programs_fd(gate->programs, GATE_PROGRAM_OUT), "tsum_gate_out");
+	snprintf(gate->info.no_merging, sizeof(gate->info.no_merging),
+		 "no BPF program to count merged packets: %.140s", fail_text());
+	return 0;
+}
+
+/* The filter on the host's device is recorded. The TAP's go with the TAP. */
+static int attach_to_entrance(struct gate *gate)
+{
+	int rc = journal_bpf(gate->journal, TC_EGRESS, 1,
+			     gate_programs_fd(gate->programs, GATE_PROGRAM_OUT), "tsum_gate_out");
+
 	return rc || !gate->outer ? rc : lead_into_tunnel(gate);
 }
 
@@ -511,19 +530,13 @@ int gate_open(const struct gate_settings *settings, struct gate **ret_gate)
 	rc = rc ? rc : check_unused(gate->nl, &sides[1]);
 	rc = rc || !settings->via ? rc : find_entrance(gate, settings->via);
 	rc = rc ? rc : open_tap(gate);
+	rc = rc ? rc : look_at_tap(gate);
+	rc = rc ? rc : attach_to_tap(gate, settings);
 	rc = rc || !settings->via ? rc : open_record(gate, settings);
-	rc = rc ? rc : set_up_tap(gate);
+	rc = rc ? rc : bring_up_tap(gate);
+	rc = rc || !settings->via ? rc : attach_to_entrance(gate);
 	if (rc)
 		return rc;
-	rc = attach_programs(gate, settings);
-	/*
-	 * Without BPF packets still enter by the TAP, but it is not known whether GRO merged any.
-	 */
-	if (rc && (settings->vouching || settings->via))
-		return rc;
-	if (rc)
-		snprintf(gate->info.no_merging, sizeof(gate->info.no_merging),
-			 "no BPF program to count merged packets: %.140s", fail_text());
 	describe_drops(gate);
 	rc = open_ready_sockets(gate);
 	rc = rc ? rc : admit_self(gate);
@@ -600,6 +613,9 @@ static bool answer_question(const struct gate *gate, const struct gate_way *way,
 
 	if (build_neighbour_answer(frame, len, v4, v6, peer_mac, answer, &answer_len))
 		return false;
+	/* A question that a router passed on (RFC 4861 section 7.1.1). */
+	if (frame[12] == 0x86 && frame[ETH_HLEN + 7] != 255)
+		return true;
 	if (!gate->filtered && memcmp(frame + 6, gate->tap_mac, sizeof(gate->tap_mac)) != 0)
 		return true;
 	gate_send(gate, way, answer, answer, answer_len);

@@ -115,6 +115,21 @@ static bool name_hindrance(const struct judge_context *context, bool outbound, c
 	return false;
 }
 
+/* Whether a stack that has nothing to do with it refused an answer, as not for its addresses. */
+static bool ends_elsewhere(const struct judge_context *context)
+{
+	for (unsigned int i = 0; i < context->drop_count; i++) {
+		const struct judge_drop *drop = &context->drop[i];
+
+		if (!drop->outbound && drop->netns && !is_here(drop, context->host_netns) &&
+		    !is_here(drop, context->target_netns) &&
+		    (!strcmp(drop->reason, "IP_INADDRERRORS") ||
+		     !strcmp(drop->reason, "OTHERHOST")))
+			return true;
+	}
+	return false;
+}
+
 static const char *errno_words(int error)
 {
 	switch (error) {
@@ -148,6 +163,12 @@ static void blocked(const struct peer_evidence *evidence, const struct judge_con
 	size_t size = sizeof(ret->reason);
 
 	ret->verdict = VERDICT_BLOCKED;
+	if (ends_elsewhere(context)) {
+		snprintf(
+			text, size,
+			"another namespace gets the answers to it: somebody there claims its address");
+		return;
+	}
 	/* A rule may drop and refuse: then the rule is the reason. */
 	if (name_hindrance(context, !evidence->met, text, size))
 		return;
