@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `truesum probe` beside attackers, and ended by signals: nobody changes a verdict, nothing goes astray,
-# nothing stays behind. Long versions: `make attack`, and KILLS=200 for the signals.
-# shellcheck disable=SC2016,SC2030,SC2031 # $status is one test's; the scripts expand in the world, not here
+# `truesum probe` beside attackers, and ended by signals: nobody changes a verdict, nothing goes
+# astray, nothing stays behind. Long versions: `make attack`, and KILLS=200 for the signals.
+# The scripts expand in the world, not here; $status is one test's.
+# shellcheck disable=SC2016,SC2030,SC2031
 
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/net/probe_world.bash
@@ -89,7 +90,8 @@ on_host() {
 END
 }
 
-# ended SIGNAL SEED ARG...: KILLS probes, each ended at a random moment. Only after SIGKILL `clean` is needed.
+# ended SIGNAL SEED ARG...: KILLS probes, each ended at a random moment. Only after SIGKILL `clean`
+# is needed.
 ended() {
 	local signal=$1 seed=$2
 	shift 2

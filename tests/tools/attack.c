@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An attacker in a container, for tests of `truesum probe`: tries to be taken for another container,
- * or for the probe's peer. Until it is killed:
+ * An attacker in a container, for tests of `truesum probe`: tries to be taken for another
+ * container, or for the probe's peer. Until it is killed:
  *     attack claim               as an ordinary user: datagrams and connections to the peer's ports
  *     attack flood               the same, as many datagrams as it can
  *     attack HOW DEV VICTIM MAC SOURCE-MAC
@@ -150,7 +150,7 @@ static uint8_t *put_ip(const struct who *who, const uint8_t *src, const uint8_t 
 	return ip + 20;
 }
 
-/* The sum at `field` of the transport; wrong one time in two if `wrong`. Returns the frame's length. */
+/* The sum at `field`; wrong one time in two if `wrong`. Returns the frame's length. */
 static size_t finish(const struct who *who, const uint8_t *src, const uint8_t *dst, uint8_t proto,
 		     uint8_t *transport, size_t len, size_t field, int wrong)
 {
