@@ -207,8 +207,6 @@ static void on_segment(void *owner, const struct wire_segment *segment)
 	struct cell *cell = owner;
 	struct event event = { .kind = EVENT_WIRE, .damaged = segment->damaged };
 
-	if (cell->end)
-		return; /* already judged: its counts must stay those of the verdict */
 	cell->result->damaged_on_wire += segment->damaged;
 	cell->result->damaged_unseen += segment->unseen;
 	cell->result->unchanged_on_wire += segment->unchanged;

@@ -332,6 +332,9 @@ struct netns_search {
 	int own_nsid; /* its own number for itself; -1: none */
 	pid_t last_pid; /* the newest process at the last scan */
 	size_t unresolved;
+	bool is_behind; /* new processes were left out */
+	DIR *proc; /* of a scan in steps; NULL: none runs */
+	pid_t newest; /* when that scan began */
 	bool in_doubt; /* events were lost: what is known may be wrong */
 	unsigned int round;
 	struct netns_entry *by_nsid[BUCKETS], *by_ino[BUCKETS];
@@ -375,6 +378,7 @@ void netns_search_free(struct netns_search *search)
 	if (!search)
 		return;
 	netns_search_each(search, forget_one, search);
+	cleanup_closedir(&search->proc);
 	nl_close(search->nl);
 	free(search);
 }
@@ -749,18 +753,55 @@ static int scan_processes(struct netns_search *search)
 	if (rc)
 		return rc;
 	search->last_pid = newest;
-	search->in_doubt = false;
+	search->in_doubt = search->is_behind = false;
 	return 0;
 }
 
+int netns_search_scan_some(struct netns_search *search, size_t most, bool *ret_done)
+{
+	const struct walk walk = { search->dev, scan_way, search };
+	const struct dirent *entry = NULL;
+
+	if (!search->proc) {
+		search->newest = newest_pid();
+		learn_own(search);
+		search->proc = opendir("/proc");
+	}
+	if (!search->proc)
+		return fail_errno(-errno, "cannot read /proc");
+	while (most && (entry = readdir(search->proc))) {
+		if (*entry->d_name < '1' || *entry->d_name > '9')
+			continue;
+		walk_process(dirfd(search->proc), entry->d_name, &walk);
+		most--;
+	}
+	*ret_done = !entry;
+	if (entry)
+		return 0;
+	closedir(TAKE_PTR(search->proc));
+	search->last_pid = search->newest;
+	search->in_doubt = search->is_behind = false;
+	return 0;
+}
+
+bool netns_search_is_behind(const struct netns_search *search)
+{
+	return search->is_behind;
+}
+
+/* If there are too many, or their numbers began again, only the newest. */
 static int scan_new_processes(struct netns_search *search)
 {
 	const struct walk walk = { search->dev, scan_way, search };
 	pid_t newest = newest_pid(), oldest = search->last_pid;
 	char process[32];
 
-	if (newest < oldest || newest - oldest > PROCESSES_AT_ONCE || !newest)
+	if (!newest)
 		return scan_processes(search);
+	if (newest < oldest || newest - oldest > PROCESSES_AT_ONCE) {
+		search->is_behind = true;
+		oldest = newest - PROCESSES_BACK;
+	}
 	oldest = oldest < newest - PROCESSES_BACK ? oldest : newest - PROCESSES_BACK;
 	for (pid_t pid = newest; pid > 0 && pid > oldest; pid--) {
 		snprintf(process, sizeof(process), "/proc/%d", (int)pid);

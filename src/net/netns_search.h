@@ -125,6 +125,19 @@ bool netns_search_try_path(struct netns_search *search, const char *path);
 int netns_search_scan(struct netns_search *search, enum netns_ways ways);
 
 /*
+ * A scan of NETNS_PROCESSES in steps, so that a host with thousands of processes does not hold up
+ * its caller: looks at the next `most` processes. *ret_done: all were looked at; the next call
+ * begins again. -errno with a sentence.
+ */
+int netns_search_scan_some(struct netns_search *search, size_t most, bool *ret_done);
+
+/*
+ * Whether a scan of NETNS_NEW_PROCESSES left out some, as there were too many: a scan of all finds
+ * them.
+ */
+bool netns_search_is_behind(const struct netns_search *search);
+
+/*
  * Asks the kernel which numbers there are: forgets namespaces whose number is gone, adds new ones.
  * If events were lost, the following scans compare what is known with what each way leads to, until
  * a scan of NETNS_PROCESSES ends.

@@ -414,7 +414,8 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	vouch veth - v0
 	world ip netns exec C tc qdisc add dev eth0 clsact
 	world ip netns exec C tc filter add dev eth0 ingress prio 1 protocol ip u32 match ip dport 9 0xffff flowid 1:1
-	protects "" veth:reset
+	# So nothing is concluded from C about other containers.
+	protects "" veth:rx-off,reset
 	world ip netns exec C tc qdisc del dev eth0 clsact
 	apply 0
 	world ip netns exec C tc filter add dev eth0 ingress prio 9 protocol ip u32 match ip dport 9 0xffff flowid 1:1
@@ -437,7 +438,7 @@ statement() { mark "$1" "$2" egress tsum_veth_2016 1; }
 	grep -q '^No mitigation is on' "$WORK/out"
 	[ -z "$(world find /run/truesum/guard -type f)" ]
 	# The policy stays.
-	grep -q 'veth devices in containers: reset' "$WORK/out"
+	grep -q 'containers: reset on veth (protected: proven to help)' "$WORK/out"
 
 	build routed
 	vouch veth - v0

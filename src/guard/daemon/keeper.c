@@ -373,7 +373,8 @@ static int check_device(struct keeper *keeper, struct netns_entry *netns,
 	if (!wanted && !device->has)
 		return 0;
 	/* Without a way into its namespace the device waits until one is found. */
-	if (!is_host(netns) && links_open_netns(keeper->links, netns, &fd)) {
+	if (!is_host(netns) &&
+	    links_open_netns(keeper->links, netns, device->appeared && !device->has, &fd)) {
 		device->is_new = device->appeared && !device->has;
 		return 0;
 	}

@@ -48,7 +48,8 @@
 #define RETRY_SOON_NS (64 * MS)
 #define RETRY_LAST_NS (60000 * MS)
 #define PROCESSES_EVERY_NS (2000 * MS)
-#define STEP_NETNS 16 /* namespaces whose devices are listed in one step */
+#define STEP_NETNS 4 /* namespaces whose devices are listed in one step */
+#define STEP_PROCESSES 64 /* that are looked at in one step */
 
 static const char *const folders[] = { "/run/netns", "/run/docker/netns", "/var/run/netns",
 				       "/var/run/docker/netns" };
@@ -79,6 +80,8 @@ struct links {
 	int *to_list; /* numbers of namespaces whose devices are still to be listed */
 	size_t to_list_count, to_list_room;
 	struct loop_source *on_events, *on_names, *on_mounts, *tick, *retry, *reread, *stepper;
+	struct loop_source *scanner; /* looks at all processes, in steps */
+	bool is_retry; /* the scan is a search for ways, so another follows if it finds none */
 };
 
 struct netns_search *links_search(struct links *links)
@@ -197,6 +200,39 @@ static int scan_mounts_soon(struct links *links)
 	return loop_add_timer(links->loop, SETTLED_NS, 0, on_reread, links, &links->reread);
 }
 
+static int on_scan(void *owner);
+
+static int begin_scan(struct links *links)
+{
+	return links->scanner ? 0 : loop_add_soon(links->loop, on_scan, links, &links->scanner);
+}
+
+/* The full search has ended. */
+static int end_retry(struct links *links)
+{
+	links->is_retry = false;
+	links->unreachable = netns_search_unresolved(links->search);
+	links->retry_ns *= 4;
+	if (links->retry || !links->unreachable || links->retry_ns > RETRY_LAST_NS)
+		return 0;
+	return loop_add_timer(links->loop, links->retry_ns, 0, on_retry, links, &links->retry);
+}
+
+static int on_scan(void *owner)
+{
+	struct links *links = owner;
+	bool done = false;
+	int rc;
+
+	links->scanner = NULL;
+	rc = netns_search_scan_some(links->search, STEP_PROCESSES, &done);
+	if (!rc && !done)
+		rc = begin_scan(links);
+	else if (!rc && links->is_retry)
+		rc = end_retry(links);
+	return rc ? rc : after_reading(links);
+}
+
 static int on_retry(void *owner)
 {
 	struct links *links = owner;
@@ -208,13 +244,10 @@ static int on_retry(void *owner)
 		return 0;
 	try_names(links);
 	rc = netns_search_unresolved(links->search) ? scan_mounts(links) : 0;
-	if (!rc && netns_search_unresolved(links->search))
-		rc = netns_search_scan(links->search, NETNS_PROCESSES);
-	links->unreachable = netns_search_unresolved(links->search);
-	links->retry_ns *= 4;
-	if (!rc && netns_search_unresolved(links->search) && links->retry_ns <= RETRY_LAST_NS)
-		rc = loop_add_timer(links->loop, links->retry_ns, 0, on_retry, links,
-				    &links->retry);
+	if (!rc && netns_search_unresolved(links->search)) {
+		links->is_retry = true;
+		rc = begin_scan(links);
+	}
 	return rc ? rc : after_reading(links);
 }
 
@@ -266,25 +299,27 @@ static int on_tick(void *owner)
 	struct links *links = owner;
 	int rc = netns_search_scan(links->search, NETNS_NEW_PROCESSES);
 
+	if (!rc && netns_search_is_behind(links->search))
+		rc = begin_scan(links);
 	return rc ? rc : after_reading(links);
 }
 
 /* Searches for the way to a namespace whose known way no longer leads there. */
-static void search_soon(struct links *links)
+static void search_soon(struct links *links, bool urgent)
 {
 	if (links->retry && links->retry_ns <= RETRY_SOON_NS)
 		return;
 	loop_remove(&links->retry);
-	links->retry_ns = RETRY_FIRST_NS;
+	links->retry_ns = urgent ? RETRY_FIRST_NS : RETRY_SOON_NS;
 	loop_add_timer(links->loop, links->retry_ns, 0, on_retry, links, &links->retry);
 }
 
-int links_open_netns(struct links *links, struct netns_entry *netns, int *ret_fd)
+int links_open_netns(struct links *links, struct netns_entry *netns, bool urgent, int *ret_fd)
 {
 	int rc = netns_search_open(links->search, netns, ret_fd);
 
 	if (rc)
-		search_soon(links);
+		search_soon(links, urgent);
 	return rc;
 }
 
@@ -617,13 +652,16 @@ static void on_netns_gone(void *owner, struct netns_entry *netns)
 {
 	struct links *links = owner;
 
+	/* It may be one of those that no way was found to: then the next one is a new one. */
+	if (!netns->resolved && links->unreachable)
+		links->unreachable--;
 	links->hooks.gone(links->hooks.owner, netns);
 }
 
 /*
  * Asks for all numbers, then follows all ways, so that each namespace has a number and is listed.
  */
-static int begin_list(struct links *links)
+static int begin_list(struct links *links, bool in_steps)
 {
 	bool events_lost = links->lost;
 	int rc;
@@ -632,7 +670,9 @@ static int begin_list(struct links *links)
 	links->listed = clock_ns();
 	rc = netns_search_check(links->search, events_lost);
 	rc = rc ? rc : scan_mounts(links);
-	rc = rc ? rc : netns_search_scan(links->search, NETNS_PROCESSES);
+	if (!rc)
+		rc = in_steps ? begin_scan(links)
+			      : netns_search_scan(links->search, NETNS_PROCESSES);
 	if (rc)
 		return rc;
 	links->to_list_count = 0;
@@ -653,7 +693,7 @@ static void list_some(struct links *links, size_t most)
 
 int links_list(struct links *links, bool in_steps)
 {
-	int rc = begin_list(links);
+	int rc = begin_list(links, in_steps);
 
 	if (rc || in_steps)
 		return rc ? rc : begin_steps(links);
@@ -760,6 +800,7 @@ void links_free(struct links *links)
 		return;
 	loop_remove(&links->on_events);
 	loop_remove(&links->stepper);
+	loop_remove(&links->scanner);
 	unwatch_runtimes(links);
 	cleanup_close(&links->fd);
 	netns_search_free(links->search);

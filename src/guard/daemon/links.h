@@ -62,9 +62,10 @@ int links_drain(struct links *links);
 
 /*
  * Opens a namespace; *ret_fd is the caller's. If the known way no longer leads there, searches for
- * another.
+ * another: at once if it is `urgent`, else a little later, as the namespace is most likely about to
+ * go.
  */
-int links_open_netns(struct links *links, struct netns_entry *netns, int *ret_fd);
+int links_open_netns(struct links *links, struct netns_entry *netns, bool urgent, int *ret_fd);
 
 /*
  * Lists all devices: before it returns, or `in_steps` between other events. -errno with a sentence.

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -121,6 +122,7 @@ static _Noreturn void run_child(const char *path, int fd, pid_t parent)
 		close_range(3, (unsigned int)fd - 1, 0);
 	close_range((unsigned int)fd + 1, ~0U, 0);
 	journal_set_waiting(true);
+	setpriority(PRIO_PROCESS, 0, 0); /* a proof can wait for its turn */
 	report.rc = prove_and_write(path, &report);
 	if (report.rc)
 		snprintf(report.text, sizeof(report.text), "%.*s", (int)sizeof(report.text) - 1,
