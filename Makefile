@@ -72,6 +72,7 @@ help:
 	@echo 'make lint     formatting, static analysis, shellcheck'
 	@echo 'make fuzz     run the fuzzers for FUZZ_SECONDS each (default 60)'
 	@echo 'make bench    measure sums, captures, mitigations and the lab, and quote the figures'
+	@echo 'make mutants  60 faults put into the program at random: do the tests notice?'
 	@echo 'make mass     ten million generated packets: no false alarm, nothing missed'
 	@echo 'make attack   the probe, 200 times under each of a dozen attacks from a neighbour'
 	@echo 'make kernel-lab  the lab on real kernels with and without the 2016 statement (docs/kernel.md)'
@@ -172,7 +173,7 @@ $(foreach machine,$(MACHINES),$(eval $(call portable_rules,$(machine))))
 # Only the parsers, built with sanitizers and coverage.
 FUZZED    := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(PURE) $(wildcard src/pcap/*.c src/diff/*.c) \
 	     $(addprefix src/guard/,start/cni.c start/oci.c catalog.c policy.c) $(addprefix src/audit/,baseline.c facts.c) \
-	     $(addprefix src/net/,device.c docker.c feature.c ledger.c link.c netfilter.c netns.c nl.c process.c route.c tc.c vxlan.c) \
+	     $(addprefix src/net/,device.c docker.c feature.c ledger.c link.c netfilter.c netns.c netns_search.c nl.c process.c route.c tc.c vxlan.c) \
 	     $(addprefix src/base/,term.c array.c file.c vocabulary.c))
 FUZZ_SAN  := -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_CC    = $(CLANG) -std=gnu17 -g -O1 -Wno-gnu-variable-sized-type-not-at-end -D_GNU_SOURCE -Isrc -pthread -MMD -MP $(FUZZ_SAN)
@@ -232,6 +233,12 @@ $(BUILD)/tools/downpour: tests/tools/downpour.c
 	@mkdir -p $(@D)
 	$(say) TOOL $@
 	$(Q)$(CC) -std=gnu17 $(WARN) -O2 -g -D_GNU_SOURCE -static -o $@ $<
+
+# MUTANTS_FLAGS: tests/mutants says which.
+.PHONY: mutants
+mutants: deps-test
+	$(Q)$(MAKE) -j$(CPUS) all tests toolbox
+	$(Q)$(SUDO) tests/mutants $(MUTANTS_FLAGS)
 
 mass: deps-test
 	$(Q)$(MAKE) all toolbox

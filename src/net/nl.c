@@ -22,6 +22,9 @@
 #include "base/trace.h"
 #include "net/netns.h"
 
+/* Numbers of errors are below it: include/linux/err.h */
+#define ERRNO_MAX 4095
+
 struct nl {
 	struct mnl_socket *socket;
 	int bus;
@@ -120,17 +123,21 @@ static const char *ext_ack_text(const struct nlmsghdr *message)
 	return NULL;
 }
 
+/* The kernel's -errno as an answer's result; -EBADMSG if it is none. `why` NULL: nothing more. */
+static int refused(int error, const char *why)
+{
+	if (error > 0 || error < -ERRNO_MAX)
+		return fail(-EBADMSG, "the kernel sent %d in place of an error's number", error);
+	return fail_errno(error, "%s", why ? why : "the kernel refused");
+}
+
 static int acknowledged(const struct nlmsghdr *message)
 {
 	const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
-	const char *text;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*error))
 		return fail(-EBADMSG, "the kernel sent a short netlink error message");
-	if (!error->error)
-		return 0;
-	text = ext_ack_text(message);
-	return fail_errno(error->error, "%s", text ? text : "the kernel refused");
+	return error->error ? refused(error->error, ext_ack_text(message)) : 0;
 }
 
 /* A dump's last message has the error that ended it, as a plain int. */
@@ -140,8 +147,8 @@ static int dumped(const struct nl *nl, const struct nlmsghdr *message)
 
 	if (mnl_nlmsg_get_payload_len(message) >= sizeof(error))
 		memcpy(&error, mnl_nlmsg_get_payload(message), sizeof(error));
-	if (error < 0)
-		return fail_errno(error, "the kernel did not finish its answer");
+	if (error)
+		return refused(error, "the kernel did not finish its answer");
 	if (nl->interrupted)
 		return fail(-EINTR, "the kernel's tables kept changing while they were read");
 	return 0;
