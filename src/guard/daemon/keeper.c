@@ -37,7 +37,7 @@
 #define LATER_LAST_NS (64 * MS)
 #define ROUND_NS (20 * MS) /* of work, before the loop handles other events */
 /* Searches of all of /proc, each for one namespace, in one reading of the records. */
-#define SLOW_SEARCHES_MAX 32
+#define SLOW_SEARCHES_MAX 2
 
 /* A device in a queue, by numbers: it may be gone when its turn comes. */
 struct task {
