@@ -191,8 +191,8 @@ static const char *const calls[] = {
 	"newfstatat", "fstatat64", "statx", "statfs", "fstatfs", "readlink", "readlinkat",
 	"getdents", "getdents64", "access", "faccessat", "faccessat2", "fcntl", "fcntl64", "dup",
 	"dup2", "dup3", "flock", "fsync", "fdatasync", "fchmod", "ftruncate", "ftruncate64",
-	"rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "umask",
-	"ioctl", "getcwd",
+	"rename", "renameat", "renameat2", "linkat", "unlink", "unlinkat", "mkdir", "mkdirat",
+	"umask", "ioctl", "getcwd",
 	/* a proof reads its device's settings from a sysfs of its own */
 	"mount", "umount2",
 	/* waiting */
