@@ -397,6 +397,8 @@ static void many_pieces(void **state)
 		rc |= add(fragments, &datagram, i);
 	assert_int_equal(rc, 0);
 	assert_true(given_up >= 33);
+	/* Each fragment waits or was given up. */
+	assert_int_equal(given_up + fragments_waiting(fragments), 1 + pieces);
 	assert_true(fragments_waiting(fragments) <= 32);
 	fragments_free(fragments);
 

@@ -26,6 +26,8 @@
 #include "base/cleanup.h"
 #include "net/journal.h"
 #include "net/ledger.h"
+#include "net/link.h"
+#include "net/nl.h"
 
 #define LIFETIME "net/ipv4/ipfrag_time"
 #define FORWARD "net/ipv4/ip_forward"
@@ -182,9 +184,77 @@ static void test_full_disk_at_the_start(void **state)
 	journal_keep(journal);
 }
 
+static void say_nothing(enum journal_news news, const char *sentence)
+{
+	(void)news;
+	(void)sentence;
+}
+
+/* Nothing was ever changed here. */
+static void test_nothing_to_recover(void **state)
+{
+	struct journal_tally tally = { 1, 1 };
+
+	(void)state;
+	need_world();
+	assert_int_equal(journal_recover(say_nothing, &tally), 0);
+	assert_int_equal(tally.undone + tally.lost, 0);
+}
+
+/* A living run's journal is left alone, and is no failure. */
+static void test_two_at_a_time(void **state)
+{
+	struct journal *one, *two;
+	struct journal_tally tally;
+	char value[SYSCTL_SIZE];
+
+	(void)state;
+	need_world();
+	assert_int_equal(journal_open(&loopback, NULL, say_nothing, &one), 0);
+	assert_int_equal(journal_sysctl(one, LIFETIME, "32"), 0);
+	assert_int_equal(journal_open(&loopback, NULL, say_nothing, &two), 0);
+	assert_int_equal(journal_recover(say_nothing, &tally), 0);
+	assert_int_equal(tally.undone + tally.lost, 0);
+	assert_int_equal(netns_sysctl_read(-1, LIFETIME, value), 0);
+	assert_string_equal(value, "32");
+	assert_int_equal(journal_close(two), 0);
+	assert_int_equal(journal_close(one), 0);
+	assert_int_equal(netns_sysctl_read(-1, LIFETIME, value), 0);
+	assert_string_not_equal(value, "32");
+}
+
+/* What somebody else removed already needs no undoing. */
+static void test_neighbour(void **state)
+{
+	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 9 };
+	struct journal_place place = { .netns_fd = -1, .device = "br0" };
+	struct link_info bridge;
+	struct journal *journal;
+	struct nl *nl;
+
+	(void)state;
+	need_world();
+	assert_int_equal(nl_open(-1, NETLINK_ROUTE, &nl), 0);
+	assert_int_equal(link_add_bridge(nl, "br0"), 0);
+	assert_int_equal(link_get(nl, "br0", &bridge), 0);
+	place.index = bridge.index;
+	for (int removed = 0; removed < 2; removed++) {
+		assert_int_equal(journal_open(&place, NULL, say_nothing, &journal), 0);
+		assert_int_equal(journal_neighbour(journal, "192.0.2.9", mac), 0);
+		if (removed)
+			assert_int_equal(link_neigh_delete(nl, bridge.index, "192.0.2.9"), 0);
+		assert_int_equal(journal_close(journal), 0);
+		assert_int_equal(link_neigh_delete(nl, bridge.index, "192.0.2.9"), -ENOENT);
+	}
+	nl_close(nl);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_to_recover),
+		cmocka_unit_test(test_two_at_a_time),
+		cmocka_unit_test(test_neighbour),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_full_disk_kept),
 		cmocka_unit_test(test_full_disk_at_the_start),
