@@ -22,6 +22,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/file.h"
 #include "base/term.h"
 
 #define MAGIC "audit baseline"
@@ -283,15 +284,22 @@ int audit_baseline_read(const char *path, json_t **ret_baseline)
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	json_auto_t *root = NULL;
 	json_error_t error;
+	_cleanup_free_ char *text = NULL;
 	char why[sizeof(error.text)];
 	struct stat st;
+	size_t len;
+	int rc;
 
 	if (fd < 0)
 		return fail_errno(-errno, "cannot read the baseline %s", path);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
 		return fail(-EINVAL, "%s is not a baseline: it is not a file of at most %d MB",
 			    path, FILE_MAX >> 20);
-	root = json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
+	/* json_loadfd() would read it byte by byte. */
+	rc = file_read(fd, path, FILE_MAX, &text, &len);
+	if (rc)
+		return rc;
+	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	if (!root) {
 		term_sentence(why, sizeof(why), error.text);
 		return fail(-EINVAL, "%s is not a baseline: line %d: %s", path, error.line, why);
