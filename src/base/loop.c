@@ -163,18 +163,25 @@ int loop_add_soon(struct loop *loop, loop_timer_fn fn, void *owner, struct loop_
 	return 0;
 }
 
-int loop_add_signals(struct loop *loop, loop_signal_fn fn, void *owner)
+static sigset_t ending_signals(void)
 {
-	struct loop_source source = { .kind = SOURCE_SIGNAL, .on_signal = fn, .owner = owner };
-	_cleanup_close_ int fd = -1;
 	sigset_t set;
-	int rc;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGQUIT);
+	return set;
+}
+
+int loop_add_signals(struct loop *loop, loop_signal_fn fn, void *owner)
+{
+	struct loop_source source = { .kind = SOURCE_SIGNAL, .on_signal = fn, .owner = owner };
+	_cleanup_close_ int fd = -1;
+	const sigset_t set = ending_signals();
+	int rc;
+
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(-errno, "signalfd");
@@ -185,6 +192,13 @@ int loop_add_signals(struct loop *loop, loop_signal_fn fn, void *owner)
 	sigprocmask(SIG_BLOCK, &set, &loop->former_mask);
 	TAKE_FD(fd);
 	return 0;
+}
+
+void loop_hold_signals(void)
+{
+	const sigset_t set = ending_signals();
+
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 void loop_remove(struct loop_source **source)

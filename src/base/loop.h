@@ -45,6 +45,12 @@ int loop_add_soon(struct loop *loop, loop_timer_fn fn, void *owner,
  */
 int loop_add_signals(struct loop *loop, loop_signal_fn fn, void *owner);
 
+/*
+ * Blocks the same signals until the process ends. For what must not be left half done and needs no
+ * loop.
+ */
+void loop_hold_signals(void);
+
 /* Takes the source out; *source becomes NULL. */
 void loop_remove(struct loop_source **source);
 

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/loop.h"
 #include "base/options.h"
 #include "cmd/common/command.h"
 #include "cmd/common/targets.h"
@@ -189,6 +190,9 @@ int guard_command_revert(int argc, char **argv)
 	} else if (!rc) {
 		rc = refuse_beside_daemon();
 		rc = rc ? rc : journal_kept_lock(&lock);
+		/* Waiting for the lock may be interrupted; what begins after it is finished. */
+		if (!rc)
+			loop_hold_signals();
 		rc = rc ? rc : revert_all(&options, &inventory, &revert);
 	}
 	if (rc)
