@@ -75,6 +75,7 @@ help:
 	@echo 'make mutants  60 faults put into the program at random: do the tests notice?'
 	@echo 'make mass     ten million generated packets: no false alarm, nothing missed'
 	@echo 'make attack   the probe, 200 times under each of a dozen attacks from a neighbour'
+	@echo 'make kill     end each command by signals at random moments, KILLS times each (default 200)'
 	@echo 'make kernel-lab  the lab on real kernels with and without the 2016 statement (docs/kernel.md)'
 	@echo 'make install  install program, man page, completions and service under PREFIX ($(PREFIX))'
 	@echo 'make man      update the parts of the man page that come from tables: JSON keys, lists of names'
@@ -248,6 +249,13 @@ mass: deps-test
 attack: deps-test
 	$(Q)$(MAKE) all toolbox
 	$(Q)$(SUDO) tests/attack $(PROG) $(BUILD)/tools 200
+
+# tests/net/kill.bats, as in make test, but more often.
+KILLS ?= 200
+.PHONY: kill
+kill: deps-test
+	$(Q)$(MAKE) all
+	$(Q)$(SUDO) env TRUESUM=$(PROG) KILLS=$(KILLS) LC_ALL=C.UTF-8 bats --tap tests/net/kill.bats
 
 BENCHES := $(patsubst tests/bench.d/%.c,$(BUILD)/bench/%,$(wildcard tests/bench.d/*_bench.c))
 
