@@ -26,8 +26,8 @@ int file_lock(int fd, bool waits);
 /*
  * Replaces the file at `path`: readers see the former file or the whole new one, and a failure
  * leaves the former. The new one is written without a name if the file system can, and then renamed
- * from .tsum.XXXXXX in the same folder. The file has the permissions `mode` regardless of the umask.
- * -errno with a sentence.
+ * from .tsum.XXXXXX in the same folder. The file has the permissions `mode` regardless of the
+ * umask. -errno with a sentence.
  */
 int file_replace(const char *path, mode_t mode, const void *data, size_t len);
 

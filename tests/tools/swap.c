@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: swap NETNS FIFO SECONDS\n");
 		return 2;
 	}
-	/* The one that alternates has the lowest number, so whoever reads the list meets it first. */
+	/* The one that alternates has the lowest number: who reads the list meets it first. */
 	swapped = netns;
 	netns = fcntl(netns, F_DUPFD, 100);
 	if (netns < 0)
