@@ -148,7 +148,7 @@ $(BUILD)/unit/%: $(BUILD)/unit/%.o $(PARTS)
 
 # src/sum and src/packet for other processors too: little-endian arm64 and big-endian s390x under
 # qemu-user.
-PURE     := $(wildcard src/packet/*.c src/sum/*.c) src/base/fail.c src/base/options.c src/base/trace.c
+PURE     := $(wildcard src/packet/*.c src/sum/*.c) $(addprefix src/base/,fail.c options.c term.c trace.c)
 MACHINES := native aarch64 s390x
 PORTABLE := $(foreach to,$(MACHINES),$(patsubst tests/portable/%.c,$(BUILD)/portable/$(to)/%,$(wildcard \
 	    tests/portable/test_*.c)))

@@ -171,8 +171,7 @@ static int note_filter(const struct nlmsghdr *message, void *data)
 	mnl_attr_for_each(attr, message, sizeof(*tcm)) {
 		if (mnl_attr_get_type(attr) == TCA_KIND &&
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-			walk->heads +=
-				!tcm->tcm_handle && !strcmp(mnl_attr_get_str(attr), "bpf");
+			walk->heads += !tcm->tcm_handle && !strcmp(mnl_attr_get_str(attr), "bpf");
 		if (mnl_attr_get_type(attr) != TCA_OPTIONS)
 			continue;
 		mnl_attr_for_each_nested(option, attr)

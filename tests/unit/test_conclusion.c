@@ -265,12 +265,13 @@ static void test_an_attacker_lowers_nothing(void **state)
 {
 	static const struct conclusion_sight honest[] = { GOOD, HELPED_BY(RX_OFF), HELPED_BY(RESET),
 							  BAD,	GOOD_WITH(RX_OFF), UNKNOWN };
-	const struct policy_row *const earlier[] = { NULL, &protected_row, &nothing_row,
-						     &unproven_row, &hopeless_row };
+	enum { EARLIER = 5 };
+	const struct policy_row *const earlier[EARLIER] = { NULL, &protected_row, &nothing_row,
+							    &unproven_row, &hopeless_row };
 
 	(void)state;
 	for (size_t h = 0; h < sizeof(honest) / sizeof(*honest); h++)
-		for (size_t e = 0; e < sizeof(earlier) / sizeof(*earlier); e++)
+		for (size_t e = 0; e < EARLIER; e++)
 			for (unsigned int bits = 0; bits < 256; bits++) {
 				const struct conclusion_sight sight[] = { honest[h],
 									  attacker(bits) };

@@ -80,8 +80,8 @@ static void name_worst(const struct event_log *log, char *text, size_t size)
 {
 	const struct log_source *worst[WORST] = { NULL };
 
-	for (size_t i = 0; i < LOG_DEVICES; i++) {
-		const struct log_source *source = &log->device[i];
+	for (size_t device = 0; device < LOG_DEVICES; device++) {
+		const struct log_source *source = &log->device[device];
 		size_t at = WORST;
 
 		while (at && source->left_out &&
@@ -89,7 +89,8 @@ static void name_worst(const struct event_log *log, char *text, size_t size)
 			at--;
 		if (at == WORST)
 			continue;
-		memmove(&worst[at + 1], &worst[at], (WORST - 1 - at) * sizeof(*worst));
+		for (size_t i = WORST - 1; i > at; i--)
+			worst[i] = worst[i - 1];
 		worst[at] = source;
 	}
 	for (size_t i = 0; i < WORST && worst[i]; i++) {
