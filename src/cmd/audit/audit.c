@@ -53,6 +53,7 @@ static int take_facts(struct audit_facts *ret_facts)
 	static const unsigned int to_look[] = {
 		CAP_SYS_ADMIN, /* entering namespaces, descriptors of BPF programs by id */
 		CAP_NET_ADMIN, /* rules and filters of a namespace */
+		CAP_NET_RAW, /* the socket that iptables' tables are read by */
 		CAP_SYS_PTRACE, /* /proc/PID/ns of any process */
 		CAP_DAC_READ_SEARCH, /* /proc/PID/fd, and mounts in folders of others */
 		CAP_DAC_OVERRIDE, /* Docker's socket, the baseline */
