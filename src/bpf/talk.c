@@ -18,11 +18,14 @@
 
 #define TABLE_BYTES (TALK_PORTS * sizeof(struct talk))
 #define FRESH_TRIES 64 /* ports to draw in search of one that was never used */
+#define POOL_BYTES 4096 /* of random numbers, so that not each takes a system call */
 
 struct talk_table {
 	int fd;
 	struct talk *talk; /* by port */
 	bool open[TALK_PORTS];
+	uint8_t pool[POOL_BYTES];
+	size_t pool_left;
 };
 
 static void map_table(struct talk_table *table)
@@ -73,32 +76,47 @@ int talk_table_fd(const struct talk_table *table)
 	return table->fd;
 }
 
-static int draw(void *bytes, size_t len)
+static int fill_pool(struct talk_table *table)
 {
 	ssize_t got;
 
 	do
-		got = getrandom(bytes, len, 0);
+		got = getrandom(table->pool, POOL_BYTES, 0);
 	while (got < 0 && errno == EINTR);
-	return got == (ssize_t)len ? 0 : fail(-EIO, "the kernel gives no random numbers");
+	/* Up to 256 bytes come whole; more may be cut short by a signal. */
+	table->pool_left = got > 0 ? (size_t)got : 0;
+	return got >= 256 ? 0 : fail(-EIO, "the kernel gives no random numbers");
 }
 
-static int draw_port(const struct talk_table *table, uint16_t *ret_port)
+static int draw(struct talk_table *table, void *bytes, size_t len)
 {
-	const unsigned int all = TALK_PORTS - TALK_FIRST_PORT;
-	uint16_t drawn[FRESH_TRIES];
-	uint32_t port;
-	int rc = draw(drawn, sizeof(drawn));
+	int rc = table->pool_left < len ? fill_pool(table) : 0;
 
 	if (rc)
 		return rc;
-	for (size_t i = 0; i < FRESH_TRIES; i++) {
-		if (drawn[i] >= TALK_FIRST_PORT && !table->talk[drawn[i]].used) {
-			*ret_port = drawn[i];
+	table->pool_left -= len;
+	memcpy(bytes, table->pool + table->pool_left, len);
+	explicit_bzero(table->pool + table->pool_left, len);
+	return 0;
+}
+
+static int draw_port(struct talk_table *table, uint16_t *ret_port)
+{
+	const unsigned int all = TALK_PORTS - TALK_FIRST_PORT;
+	uint16_t drawn = 0;
+	uint32_t port;
+
+	for (unsigned int i = 0; i < FRESH_TRIES; i++) {
+		int rc = draw(table, &drawn, sizeof(drawn));
+
+		if (rc)
+			return rc;
+		if (drawn >= TALK_FIRST_PORT && !table->talk[drawn].used) {
+			*ret_port = drawn;
 			return 0;
 		}
 	}
-	port = drawn[0] % all;
+	port = drawn % all;
 	for (unsigned int i = 0; i < all; i++, port = (port + 1) % all) {
 		if (!table->open[TALK_FIRST_PORT + port]) {
 			*ret_port = (uint16_t)(TALK_FIRST_PORT + port);
@@ -114,7 +132,7 @@ int talk_open(struct talk_table *table, uint32_t number, uint16_t *ret_port, str
 	uint16_t port = 0;
 	int rc = draw_port(table, &port);
 
-	rc = rc ? rc : draw(&talk, sizeof(talk));
+	rc = rc ? rc : draw(table, &talk, sizeof(talk));
 	if (rc)
 		return rc;
 	/* A number of 0 would ask the kernel to choose. */

@@ -468,14 +468,16 @@ static int admit(struct gate *gate, const uint8_t mac[6], int family, const uint
 
 /*
  * The host asks by the entrance, from an address of any device of its. A target asks by its own
- * device.
+ * device. If the TAP is the entrance, nobody asks: the host has a permanent neighbour there.
  */
 int gate_admit(struct gate *gate, const struct space *space)
 {
 	const struct device *entrance = inventory_device(space, NULL, gate->info.entrance);
 	int rc = 0;
 
-	for (size_t i = 0; gate->filtered && i < space->device_count; i++) {
+	if (!gate->filtered || gate->info.entrance == gate->tap)
+		return 0;
+	for (size_t i = 0; i < space->device_count; i++) {
 		const struct device *device = &space->device[i];
 		const uint8_t *mac = !space->own ? device->mac
 				     : entrance	 ? entrance->mac
