@@ -167,7 +167,7 @@ protected() {
 	run docker run --rm --runtime truesum box /bin/sleep 0
 	echo "$output"
 	[ "$status" -ne 0 ]
-	[[ $output == *"cannot make /run/truesum/guard"* ]]
+	[[ $output == *"cannot create /run/truesum/guard"* ]]
 	docker run --rm --runtime open box /bin/sleep 0
 }
 
