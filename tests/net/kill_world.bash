@@ -149,9 +149,10 @@ run_and_signal() {
 
 # The kernel's own memory of whom it talked to comes and goes; what stays until someone removes it,
 # or belongs to the probe's addresses, counts. The state of a neighbour changes by itself.
+# One that did not answer is the kernel's own note, which it forgets later.
 lasting_neighbours() {
 	ip neigh show nud all | grep -E "PERMANENT|NOARP|192\.0\.2\.|198\.51\.100\.|203\.0\.113\.|2001:db8:" |
-		grep -vE "(ff02::|lladdr 33:33:|lladdr 01:00:5e:|lladdr 00:00:00:00:00:00 NOARP)" | sort
+		grep -vE "(INCOMPLETE|FAILED|ff02::|lladdr 33:33:|lladdr 01:00:5e:|lladdr 00:00:00:00:00:00 NOARP)" | sort
 	ip neigh show proxy
 	command bridge fdb show | grep -vE "^(33:33:|01:00:5e:)" | sort
 }
