@@ -131,15 +131,6 @@ static int for_each_journal(journal_fn fn, void *data)
 	return first ? fail(first, "%s", first_text) : 0;
 }
 
-/* Whether the path still means the file that is open. */
-static bool is_still_named(const char *path, int fd)
-{
-	struct stat named, locked;
-
-	return !stat(path, &named) && !fstat(fd, &locked) && named.st_dev == locked.st_dev &&
-	       named.st_ino == locked.st_ino;
-}
-
 /* ---- Undoing what dead processes left ---- */
 
 struct recovery {
@@ -157,7 +148,7 @@ static int recover_file(const char *path, int fd, void *data)
 
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? 0 : fail_errno(-errno, "cannot lock it");
-	if (!is_still_named(path, fd))
+	if (!ledger_is_named(path, fd))
 		return 0;
 	rc = ledger_read(fd, &ledger);
 	if (rc)
@@ -184,6 +175,7 @@ static int recover_all(journal_say_fn say, struct journal_tally *ret_tally)
 	struct recovery recovery = { .say = say };
 	int rc = for_each_journal(recover_file, &recovery);
 
+	ledger_tidy(KEPT_FOLDER);
 	*ret_tally = recovery.tally;
 	return rc;
 }
@@ -620,7 +612,7 @@ static int open_locked(const char *path, int flags, int *ret_fd)
 		rc = lock_file(fd, path);
 		if (rc)
 			return rc;
-		if (is_still_named(path, fd)) {
+		if (ledger_is_named(path, fd)) {
 			*ret_fd = TAKE_FD(fd);
 			return 0;
 		}

@@ -6,12 +6,16 @@
  */
 #include "net/ledger.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <netinet/ether.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
@@ -450,4 +454,44 @@ void ledger_say_lost(const struct ledger *ledger, journal_say_fn say)
 	/* An earlier version wrote names as they were. */
 	term_sentence(printable, sizeof(printable), sentence);
 	say(JOURNAL_LOST, printable);
+}
+
+/* ---- Files of kept journals ---- */
+
+bool ledger_is_named(const char *path, int fd)
+{
+	struct stat named, locked;
+
+	return !stat(path, &named) && !fstat(fd, &locked) && named.st_dev == locked.st_dev &&
+	       named.st_ino == locked.st_ino;
+}
+
+static void tidy(const char *folder, const char *name)
+{
+	_cleanup_(ledger_free) struct ledger ledger = LEDGER_INIT;
+	_cleanup_close_ int fd = -1;
+	bool is_new = *name == '.';
+	char path[320], new_path[320];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name + is_new);
+	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 ? errno != ENOENT : flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return;
+	if (is_new) {
+		snprintf(new_path, sizeof(new_path), "%s/%s", folder, name);
+		unlink(new_path);
+	} else if (fd >= 0 && ledger_is_named(path, fd) && !ledger_read(fd, &ledger) &&
+		   !ledger.bad_line && !json_array_size(ledger.changes)) {
+		unlink(path);
+	}
+}
+
+void ledger_tidy(const char *folder)
+{
+	_cleanup_(cleanup_closedir) DIR *dir = opendir(folder);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			tidy(folder, entry->d_name);
 }

@@ -79,4 +79,14 @@ int ledger_this_boot(char ret_id[LEDGER_BOOT]);
 /* Says which changes may remain in a namespace that truesum can no longer open. */
 void ledger_say_lost(const struct ledger *ledger, journal_say_fn say);
 
+/* Whether the path still means the file that is open. */
+bool ledger_is_named(const char *path, int fd);
+
+/*
+ * Removes from a folder what dead processes left of kept journals before they changed anything: a
+ * file without changes, and a new one that was to replace a journal, which has the same name with a
+ * dot in front. Whoever works on either holds the journal's lock.
+ */
+void ledger_tidy(const char *folder);
+
 #endif

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck disable=SC2030,SC2031,SC2317 # each test is a subshell of its own; state() calls in_a()
+# shellcheck disable=SC2016,SC2030,SC2031,SC2317 # a test is a subshell; scripts expand in the world
 #
 # What killed runs of `truesum corrupt` leave in /run/truesum, and what `truesum clean` does with
 # it, on the live veth pair of world.bash.
@@ -162,6 +162,25 @@ found_by() {
 	run clean
 	[ "$status" = 0 ]
 	[ -z "$(journals)" ]
+}
+
+@test "journal: of guard's records, clean removes those that were begun only, and no other" {
+	world mkdir -p /run/truesum/guard
+	world bash -c 'cd /run/truesum/guard
+		head="{\"netns\":[4,1],\"cookie\":1,\"index\":1}"
+		: >1-1; printf "{\"netns\"" >2-1; echo "$head" >3-1; : >.4-1; : >.5-1
+		for kept in 5-1 6-1; do printf "%s\n{\"kind\":\"clsact\"}\n" "$head" >$kept; done
+		: >7-1; : >.6-1'
+	# A living process works on these two.
+	"${IN_WORLD[@]}" bash -c 'exec 8</run/truesum/guard/7-1 9</run/truesum/guard/6-1
+		flock 8 && flock 9 && touch /run/locked && exec sleep 60' 3>&- &
+	local holder=$!
+	wait_for "world test -e /run/locked"
+	clean
+	run world ls -A /run/truesum/guard
+	echo "$output"
+	[ "$output" = $'.6-1\n5-1\n6-1\n7-1' ]
+	kill "$holder"
 }
 
 @test "journal: processes with the same number in two PID namespaces do not share a file" {
