@@ -641,7 +641,7 @@ int journal_kept_ready(void)
 	int rc = make_journal_folder(FOLDER);
 
 	rc = rc ? rc : make_journal_folder(KEPT_FOLDER);
-	if (!rc && euidaccess(KEPT_FOLDER, W_OK) < 0)
+	if (!rc && faccessat(AT_FDCWD, KEPT_FOLDER, W_OK, AT_EACCESS) < 0)
 		return fail_errno(-errno, "cannot write in " KEPT_FOLDER " (run as root)");
 	return rc;
 }

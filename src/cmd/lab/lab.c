@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `truesum lab`: chooses the cells, runs them and shows the result. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -259,7 +260,7 @@ static bool can_report(const char *path)
 		return true;
 	snprintf(folder, sizeof(folder), "%.*s", name ? (int)(name - path + 1) : 1,
 		 name ? path : ".");
-	if (!euidaccess(folder, W_OK))
+	if (!faccessat(AT_FDCWD, folder, W_OK, AT_EACCESS))
 		return true;
 	fail_errno(-errno, "cannot write %s", path);
 	return false;

@@ -47,7 +47,7 @@ int attachments_ready(void)
 	int rc = make_folder(RUN_FOLDER);
 
 	rc = rc ? rc : make_folder(FOLDER);
-	if (!rc && euidaccess(FOLDER, W_OK) < 0)
+	if (!rc && faccessat(AT_FDCWD, FOLDER, W_OK, AT_EACCESS) < 0)
 		return fail_errno(-errno, "cannot write in " FOLDER " (run as root)");
 	return rc;
 }
