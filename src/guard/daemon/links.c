@@ -148,9 +148,10 @@ static void read_names(struct links *links)
 
 static void try_names(struct links *links)
 {
-	uint64_t now = clock_ns();
+	uint64_t now;
 
 	read_names(links);
+	now = clock_ns(); /* after the reading: no name is newer */
 	for (size_t i = links->name_count; i-- > 0;)
 		if (netns_search_try_path(links->search, links->name[i].path) ||
 		    now - links->name[i].since > NAME_LIFE_NS)
@@ -159,6 +160,7 @@ static void try_names(struct links *links)
 
 static int scan_mounts(struct links *links)
 {
+	trace("links", "reads the list of mounts");
 	links->mounts_changed = false;
 	links->mounts_read = clock_ns();
 	watch_folders(links);
