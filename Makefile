@@ -77,8 +77,8 @@ help:
 	@echo 'make attack   the probe, 200 times under each of a dozen attacks from a neighbour'
 	@echo 'make kill     end each command by signals at random moments, KILLS times each (default 200)'
 	@echo 'make kernel-lab  the lab on real kernels with and without the 2016 statement (docs/kernel.md)'
-	@echo 'make install  install program, man page, completions and service under PREFIX ($(PREFIX))'
-	@echo 'make man      update the parts of the man page that come from tables: JSON keys, lists of names'
+	@echo 'make install  install program, man pages, completions and service under PREFIX ($(PREFIX))'
+	@echo 'make man      update the parts of the man pages that come from tables: JSON keys, lists of names'
 	@echo 'make clean    remove build/'
 
 all: $(PROG)
@@ -279,7 +279,9 @@ bench: deps-test
 
 install: all
 	install -D -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/truesum
-	install -D -m 644 man/truesum.1 $(DESTDIR)$(PREFIX)/share/man/man1/truesum.1
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -D -m 644 completions/truesum.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/truesum
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system

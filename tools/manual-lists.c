@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Prints a list of names and meanings for the man page, in mdoc(7), from the table that the program
- * itself uses: `manual-lists NAME`. tools/manual puts the lists into the page.
+ * Prints a list of names and meanings for a man page, in mdoc(7), from the table that the program
+ * itself uses: `manual-lists NAME`. tools/manual puts the lists into the pages.
  */
 #include <stdio.h>
 #include <string.h>

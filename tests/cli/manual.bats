@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The man page, the help texts and the completions agree with each other and with the program.
+# The man pages, the help texts and the completions agree with each other and with the program.
 # shellcheck disable=SC2154 # bats sets stderr
 
 bats_require_minimum_version 1.5.0
 TRUESUM=${TRUESUM:-$BATS_TEST_DIRNAME/../../build/truesum}
 TOP=$BATS_TEST_DIRNAME/../..
-PAGE=$TOP/man/truesum.1
+MAN=$TOP/man
 COMPLETIONS=$TOP/completions/truesum.bash
 
 needs_mandoc() {
@@ -47,6 +47,21 @@ all_commands() {
 	done
 }
 
+# page_of COMMAND [SUBCOMMAND]: the file that describes it; no word for the program itself
+page_of() {
+	echo "$MAN/truesum${1:+-${1%% *}}.1"
+}
+
+# text_of PAGE COMMAND: what a page says of a command, and of nothing else
+text_of() {
+	if [[ $2 == *\ * ]]; then
+		section "$1" "truesum $2"
+	else
+		section "$1" DESCRIPTION
+		section "$1" OPTIONS
+	fi
+}
+
 # Prints the options in a help text on standard input as "-t, --topology list", one on each line,
 # sorted. Descriptions begin in column 31, after at least two blanks, or on the next line. --help is
 # the last option.
@@ -59,9 +74,9 @@ options_of_help() {
 		/ --help / { exit }' | sort
 }
 
-# options_of_page PAGE COMMAND: the same from a page: the items in the command's section
+# options_of_page PAGE COMMAND: the same from a page: the items in what it says of the command
 options_of_page() {
-	section "$1" "truesum $2" | grep -E '^ {5}(-[A-Za-z], )?--[a-z]' |
+	text_of "$1" "$2" | grep -E '^ {5}(-[A-Za-z], )?--[a-z]' |
 		sed -E 's/^ +//; s/ \| /|/g; s/ {2,}.*//' | sort
 }
 
@@ -93,7 +108,7 @@ known() {
 
 @test "mandoc -T lint finds nothing" {
 	needs_mandoc
-	run mandoc -T lint -W warning "$PAGE"
+	run mandoc -T lint -W warning "$MAN"/*.[15]
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ -z "$output" ]
@@ -116,7 +131,7 @@ known() {
 	done
 }
 
-@test "each command has its section, with the options of its --help and no other" {
+@test "each command has its page or section, with the options of its --help and no other" {
 	needs_mandoc
 	local command help
 	[ "$(commands | wc -l)" -ge 5 ]
@@ -127,73 +142,76 @@ known() {
 		[ "$(options_of_help <<<"$help" | wc -l)" -eq \
 			"$(sed '/ --help /q' <<<"$help" | grep -cE '^ {2,6}(-[A-Za-z], )?--[a-z]')" ]
 		echo "$command: < in --help only, > in the page only"
-		same_options "$PAGE" "$command" "$help"
+		same_options "$(page_of "$command")" "$command" "$help"
 	done < <(all_commands)
 }
 
 @test "that comparison notices an option that one side lacks, and a different short form or value" {
 	needs_mandoc
-	local help other=$BATS_TEST_TMPDIR/truesum.1
+	local help page=$MAN/truesum-lab.1 other=$BATS_TEST_TMPDIR/truesum-lab.1
 	help=$("$TRUESUM" lab --help)
-	same_options "$PAGE" lab "$help"
-	sed '/^\.It Fl Fl report/d' "$PAGE" >"$other"
+	same_options "$page" lab "$help"
+	sed '/^\.It Fl Fl report/d' "$page" >"$other"
 	run same_options "$other" lab "$help"
 	[ "$status" -eq 1 ]
 	[[ $output == *"< --report file"* ]]
-	run same_options "$PAGE" lab "$(grep -v -- --report <<<"$help")"
+	run same_options "$page" lab "$(grep -v -- --report <<<"$help")"
 	[ "$status" -eq 1 ]
 	[[ $output == *"> --report file"* ]]
-	sed 's/^\.It Fl j , Fl Fl jobs/.It Fl Fl jobs/' "$PAGE" >"$other"
+	sed 's/^\.It Fl j , Fl Fl jobs/.It Fl Fl jobs/' "$page" >"$other"
 	run ! same_options "$other" lab "$help"
-	sed 's/^\(\.It Fl Fl json\)$/\1 Ar file/' "$PAGE" >"$other"
+	sed 's/^\(\.It Fl Fl json\)$/\1 Ar file/' "$page" >"$other"
 	run ! same_options "$other" lab "$help"
 }
 
 @test "no text names an option that does not exist" {
 	needs_mandoc
-	local command all
+	local command page all
 	all=$( (echo && all_commands) | while read -r command; do
 		# shellcheck disable=SC2086 # no word for the program's own help
 		"$TRUESUM" $command --help
 	done | mentions)
 	while read -r command; do
 		# shellcheck disable=SC2086 # a subcommand is a second word
-		run comm -23 <(section "$PAGE" "truesum $command" | mentions) \
+		run comm -23 <(text_of "$(page_of "$command")" "$command" | mentions) \
 			<("$TRUESUM" $command --help | mentions)
 		echo "$command: $output"
 		[ -z "$output" ]
 	done < <(all_commands)
-	[ "$(rendered "$PAGE" | mentions | wc -l)" -gt 30 ]
-	comm -23 <(rendered "$PAGE" | mentions) <(echo "$all") >"$BATS_TEST_TMPDIR/unknown"
+	for page in "$MAN"/*.[15]; do
+		rendered "$page" >>"$BATS_TEST_TMPDIR/pages"
+	done
+	[ "$(mentions <"$BATS_TEST_TMPDIR/pages" | wc -l)" -gt 30 ]
+	comm -23 <(mentions <"$BATS_TEST_TMPDIR/pages") <(echo "$all") >"$BATS_TEST_TMPDIR/unknown"
 	cat "$BATS_TEST_TMPDIR/unknown"
 	[ ! -s "$BATS_TEST_TMPDIR/unknown" ]
 }
 
-@test "the page has every topology, NIC model, behaviour, mitigation, pattern and place, in its section" {
+@test "the pages have every topology, NIC model, behaviour, mitigation, pattern and place, in its section" {
 	needs_mandoc
-	local option heading name count=0
-	while read -r option heading; do
+	local option page heading name count=0
+	while read -r option page heading; do
 		while read -r name; do
 			[ "$name" = all ] && continue
 			count=$((count + 1))
-			section "$PAGE" "$heading" | grep -qE "(^ +|, )$name( |,|$)" || {
+			section "$MAN/$page" "$heading" | grep -qE "(^ +|, )$name( |,|$)" || {
 				echo "$heading lacks $name"
 				return 1
 			}
 		done < <(known lab "$option" nosuch)
 	done <<-'END'
-		--topology TOPOLOGIES
-		--nic NIC MODELS
-		--behaviour BEHAVIOURS AND MITIGATIONS
-		--mitigation BEHAVIOURS AND MITIGATIONS
-		--pattern DAMAGE PATTERNS
-		--where DAMAGE PATTERNS
+		--topology truesum-lab.1 TOPOLOGIES
+		--nic truesum-lab.1 NIC MODELS
+		--behaviour truesum-lab.1 BEHAVIOURS AND MITIGATIONS
+		--mitigation truesum-lab.1 BEHAVIOURS AND MITIGATIONS
+		--pattern truesum-corrupt.1 DAMAGE PATTERNS
+		--where truesum-corrupt.1 DAMAGE PATTERNS
 	END
 	[ "$count" -ge 36 ]
 	# lab --help names the topologies too, and a topology is named once in the page's table.
 	for name in $(known lab --topology nosuch); do
 		"$TRUESUM" lab --help | grep -qE "[ (]${name}[ ,]"
-		[ "$name" = all ] || [ "$(section "$PAGE" TOPOLOGIES | grep -cE "^ {5}$name  ")" -eq 1 ]
+		[ "$name" = all ] || [ "$(section "$MAN/truesum-lab.1" TOPOLOGIES | grep -cE "^ {5}$name  ")" -eq 1 ]
 	done
 }
 
@@ -203,11 +221,11 @@ check_keys() {
 	"$TOP/tools/json-keys" check --all "$TOP/src/cmd/$1.keys"
 }
 
-@test "the page agrees with its tables: make man changes nothing" {
+@test "the pages agree with their tables: make man changes nothing" {
 	local build
 	build=$(cd "$(dirname "$TRUESUM")" && pwd)
 	[ -x "$build/tools/manual-lists" ] || skip "needs tools/manual-lists (make toolbox)"
-	diff "$PAGE" <(BUILD=$build "$TOP/tools/manual")
+	BUILD=$build "$TOP/tools/manual"
 }
 
 @test "a key or type that a table lacks is noticed, and so is a row that no object has" {
@@ -332,7 +350,7 @@ check_keys() {
 	[ "$(complete_words lab --proto = | wc -l)" -eq 4 ]
 	complete_words corrupt --dev "" | grep -qx lo
 	[ -z "$(complete_words corrupt --netns other --dev "")" ]
-	[ "$(complete_words lab --report "$TOP/man/tru")" = "$TOP/man/truesum.1" ]
+	[ "$(complete_words lab --report "$TOP/man/truesum.")" = "$TOP/man/truesum.1" ]
 	[ -z "$(complete_words lab --window "")" ]
 	[ -z "$(complete_words nosuch -)" ]
 	[[ $(bash -c '. "$1"; complete -p truesum' bash "$COMPLETIONS") == *"-F _truesum truesum" ]]

@@ -8,7 +8,7 @@
 bats_require_minimum_version 1.5.0
 TRUESUM=${TRUESUM:-$BATS_TEST_DIRNAME/../../build/truesum}
 TOP=$BATS_TEST_DIRNAME/../..
-PAGE=$TOP/man/truesum.1
+PAGE=$TOP/man/truesum-guard.1
 export TRUESUM
 
 # Fresh network, mount and PID namespaces: they have no policy, and show what is left behind.

@@ -478,7 +478,7 @@ static void test_replicas(void **state)
 /* Every rule is in the man page, with its severity. */
 static void test_manual(void **state)
 {
-	_cleanup_fclose_ FILE *page = fopen("man/truesum.1", "re");
+	_cleanup_fclose_ FILE *page = fopen("man/truesum-audit.1", "re");
 	static char text[200000];
 	char item[80];
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `truesum audit` as one JSON object. The man page describes the keys. */
+/* `truesum audit` as one JSON object. truesum-json(5) describes the keys. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>

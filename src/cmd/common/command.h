@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What every command is: a function that main.c's table names. To add a command, write its function
- * in src/cmd/NAME/, declare it here, add its row there, and describe it in man/truesum.1: a test
+ * in src/cmd/NAME/, declare it here, add its row there, and describe it in man/truesum-NAME.1: a test
  * compares the options there with --help.
  */
 #ifndef TRUESUM_CMD_COMMON_COMMAND_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What `truesum pcap` prints as JSON: one object per line. truesum(1) lists every key. */
+/* What `truesum pcap` prints as JSON: one object per line. truesum-json(5) lists every key. */
 #include <jansson.h>
 
 #include <errno.h>
