@@ -65,6 +65,7 @@ PROG  := $(BUILD)/truesum
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 help:
+	@echo './bootstrap   lab or test: make lab or make test on a machine without make'
 	@echo 'make lab      install what is missing, build, and run the experiment'
 	@echo 'make test     install what is missing, build, and pass all checks and tests'
 	@echo 'make          build $(PROG) (V=1: show commands; SAN=1: with ASan and UBSan)'
@@ -113,6 +114,13 @@ deps:
 
 deps-test: deps
 	$(Q)tools/install-packages $(PACKAGES_TEST)
+
+# For ./bootstrap.
+.PHONY: lab-packages test-packages
+lab-packages:
+	@echo $(PACKAGES_BUILD)
+test-packages:
+	@echo $(PACKAGES_BUILD) $(PACKAGES_TEST)
 
 # A second make, after the packages are installed: make runs pkg-config while it reads the Makefile.
 lab: deps
