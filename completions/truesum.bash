@@ -161,7 +161,12 @@ _truesum() {
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
 		help=$("$program" --help 2>/dev/null)
-		__truesum_offer "$(__truesum_commands "$program") --help --version"
+		__truesum_offer "$(__truesum_commands "$program") help --help --version"
+		return
+	fi
+	if [[ $command == help ]]; then
+		help=$("$program" --help 2>/dev/null)
+		((COMP_CWORD > 2)) || __truesum_offer "$(__truesum_commands "$program")"
 		return
 	fi
 	# bash takes --option=value apart.
