@@ -101,7 +101,7 @@ install_completions() {
 
 @test "completion: bash's file answers other shells: names, meanings, files, lists" {
 	diff <(answer "" | cut -f 1) <("$TRUESUM" --help |
-		awk '/^Commands:/ { on = 1; next } on && !NF { exit } on { print $1 }'; printf '%s\n' --help --version)
+		awk '/^Commands:/ { on = 1; next } on && !NF { exit } on { print $1 }'; printf '%s\n' help --help --version)
 	diff <(answer "guard ") <("$TRUESUM" guard --help |
 		sed -n '/^Subcommands:/,/^$/ s/^  \([a-z-]*\)  *\(.*\)/\1\t\2/p')
 	[ "$(answer "lab --rep")" = $'--report\tthe same as an HTML page that needs no other file' ] ||
