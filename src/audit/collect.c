@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/netconf.h>
@@ -31,6 +32,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/privilege.h"
 #include "base/term.h"
 #include "net/netfilter.h"
 #include "net/nl.h"
@@ -661,6 +663,23 @@ static void collect(struct audit_facts *facts)
 		audit_scan_log(facts, log);
 	if (!facts->log_known)
 		note_unseen(facts, "the kernel log", "/dev/kmsg is not there or needs root");
+}
+
+int audit_keep_rights(void)
+{
+	static const unsigned int to_look[] = {
+		CAP_SYS_ADMIN, /* entering namespaces, descriptors of BPF programs by id */
+		CAP_NET_ADMIN, /* rules and filters of a namespace */
+		CAP_NET_RAW, /* the socket that iptables' tables are read by */
+		CAP_SYS_PTRACE, /* /proc/PID/ns of any process */
+		CAP_DAC_READ_SEARCH, /* /proc/PID/fd, and mounts in folders of others */
+		CAP_DAC_OVERRIDE, /* Docker's socket, the baseline */
+		CAP_SYSLOG, /* the kernel log */
+		PRIVILEGE_BPF, /* which helpers a program calls */
+		PRIVILEGE_PERFMON,   CAP_SETPCAP, /* giving these up */
+	};
+
+	return privilege_keep_only(to_look, ARRAY_SIZE(to_look));
 }
 
 int audit_facts_take(struct audit_facts *ret_facts)

@@ -8,6 +8,12 @@
 struct audit_facts;
 
 /*
+ * Keeps, of this process's capabilities, those that looking at what belongs to others needs. For
+ * good. -errno with a sentence.
+ */
+int audit_keep_rights(void);
+
+/*
  * Collects all facts that this user may see; `unseen` tells which are missing. The caller frees
  * them with audit_facts_release(). -errno with a sentence if nothing can be seen.
  */

@@ -10,6 +10,11 @@
 
 #define CAPABILITIES_MAX 64
 
+bool privilege_has(unsigned int capability)
+{
+	return capng_get_caps_process() >= 0 && capng_have_capability(CAPNG_EFFECTIVE, capability);
+}
+
 int privilege_keep_only(const unsigned int *capability, size_t count)
 {
 	capng_select_t what = CAPNG_SELECT_CAPS;

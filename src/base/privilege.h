@@ -3,11 +3,15 @@
 #ifndef TRUESUM_BASE_PRIVILEGE_H
 #define TRUESUM_BASE_PRIVILEGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Newer than some C libraries' headers (Linux 5.8). */
 #define PRIVILEGE_PERFMON 38
 #define PRIVILEGE_BPF 39
+
+/* Whether the process may use this capability now. */
+bool privilege_has(unsigned int capability);
 
 /*
  * Keeps, of the capabilities that the process has, only these (CAP_...), and lets none come back by

@@ -293,18 +293,35 @@ static int (*const dumps[])(struct nl *nl, struct device_list *list) = {
 	dump_routes6,
 };
 
+static void copy_field(char *to, const char *from, size_t size)
+{
+	snprintf(to, size, "%.*s", (int)size - 1, from);
+}
+
+int device_ask_driver(int any_socket, const char *name, struct device_driver *ret_driver)
+{
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	struct ifreq ifr = { .ifr_data = (char *)&info };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	if (ioctl(any_socket, SIOCETHTOOL, &ifr) < 0)
+		return -errno;
+	copy_field(ret_driver->name, info.driver, sizeof(ret_driver->name));
+	copy_field(ret_driver->version, info.version, sizeof(ret_driver->version));
+	copy_field(ret_driver->firmware, info.fw_version, sizeof(ret_driver->firmware));
+	copy_field(ret_driver->bus, info.bus_info, sizeof(ret_driver->bus));
+	return 0;
+}
+
 static void read_drivers(struct device_list *list, int any_socket)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		struct device *device = &list->device[i];
-		struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
-		struct ifreq ifr = { .ifr_data = (char *)&info };
+		struct device_driver driver;
 
-		memcpy(ifr.ifr_name, device->name, sizeof(ifr.ifr_name));
-		if (device->flags & IFF_LOOPBACK || ioctl(any_socket, SIOCETHTOOL, &ifr) < 0)
-			continue;
-		snprintf(device->driver, sizeof(device->driver), "%.*s",
-			 (int)sizeof(info.driver) - 1, info.driver);
+		if (!(device->flags & IFF_LOOPBACK) &&
+		    !device_ask_driver(any_socket, device->name, &driver))
+			memcpy(device->driver, driver.name, sizeof(device->driver));
 	}
 }
 

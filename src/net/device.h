@@ -41,6 +41,15 @@ struct device {
 	size_t address_count;
 };
 
+/* What a driver says about itself (ETHTOOL_GDRVINFO): any bytes; empty: it does not say. */
+#define DEVICE_DRIVER_SIZE 32
+struct device_driver {
+	char name[DEVICE_DRIVER_SIZE];
+	char version[DEVICE_DRIVER_SIZE]; /* the kernel's release for drivers that have none */
+	char firmware[DEVICE_DRIVER_SIZE];
+	char bus[DEVICE_DRIVER_SIZE]; /* "0000:03:00.0" */
+};
+
 /* The devices of one namespace. */
 struct device_list {
 	uint64_t cookie; /* as in struct netns_id */
@@ -54,6 +63,12 @@ struct device_list {
  * to free. On failure -errno with a sentence; -EINTR if the devices changed at every try.
  */
 int device_list_read(int netns_fd, struct device_list *ret_list);
+
+/*
+ * Asks the driver of a device in the namespace of the socket, which may be any. -errno without a
+ * sentence; -EOPNOTSUPP: it has no such driver.
+ */
+int device_ask_driver(int any_socket, const char *name, struct device_driver *ret_driver);
 
 /* The device with that index in an array sorted by index; NULL: none. */
 struct device *device_find(struct device *device, size_t count, int index);

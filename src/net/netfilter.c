@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <linux/capability.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
@@ -20,8 +21,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/privilege.h"
 #include "net/netns.h"
 #include "net/nl.h"
 
@@ -43,6 +46,9 @@ static int run_commands(int netns_fd, const char *commands, unsigned int output_
 
 	if (rc)
 		return rc;
+	/* libnftables itself would write to standard error. */
+	if (!privilege_has(CAP_NET_ADMIN))
+		return fail(-EPERM, "nftables needs CAP_NET_ADMIN");
 	nft = nft_ctx_new(NFT_CTX_DEFAULT);
 	if (!nft || nft_ctx_buffer_output(nft) || nft_ctx_buffer_error(nft))
 		return fail(-ENOMEM, "cannot start libnftables");
@@ -137,6 +143,64 @@ int netfilter_has_nat(int netns_fd, bool *ret_nat)
 			nat = has_rule(entries, chain);
 	}
 	*ret_nat = nat;
+	return 0;
+}
+
+static int take_hook(const json_t *object, const char *what, struct netfilter_hook **hook,
+		     size_t *count)
+{
+	const char *type = json_string_value(json_object_get(object, "type"));
+	const char *family = json_string_value(json_object_get(object, "family"));
+	const char *where = json_string_value(json_object_get(object, "hook"));
+	struct netfilter_hook *new;
+
+	/* A chain without a hook is only jumped to. */
+	if (!family || !where)
+		return 0;
+	new = ARRAY_ADD(*hook, *count);
+	if (!new)
+		return -ENOMEM;
+	snprintf(new->family, sizeof(new->family), "%s", family);
+	snprintf(new->type, sizeof(new->type), "%s", type ? type : what);
+	snprintf(new->hook, sizeof(new->hook), "%s", where);
+	new->priority = (int)json_integer_value(json_object_get(object, "prio"));
+	return 0;
+}
+
+/* Adds the hooks of what `command` lists: objects called `what`, a chain or flowtable each. */
+static int list_hooks(int netns_fd, const char *command, const char *what,
+		      struct netfilter_hook **hook, size_t *count)
+{
+	_cleanup_(cleanup_nft) struct nft_ctx *nft = NULL;
+	json_auto_t *root = NULL;
+	const json_t *entries, *object;
+	size_t i;
+	int rc = run_commands(netns_fd, command, NFT_CTX_OUTPUT_JSON, &nft);
+
+	if (rc)
+		return rc;
+	root = json_loads(nft_ctx_get_output_buffer(nft), 0, NULL);
+	entries = json_object_get(root, "nftables");
+	if (!json_is_array(entries))
+		return fail(-EBADMSG, "nft does not answer '%s'", command);
+	json_array_foreach(entries, i, object) {
+		object = json_object_get(object, what);
+		rc = rc ? rc : take_hook(object, what, hook, count);
+	}
+	return rc;
+}
+
+int netfilter_hooks(int netns_fd, struct netfilter_hook **ret_hook, size_t *ret_count)
+{
+	_cleanup_free_ struct netfilter_hook *hook = NULL;
+	size_t count = 0;
+	int rc = list_hooks(netns_fd, "list chains", "chain", &hook, &count);
+
+	rc = rc ? rc : list_hooks(netns_fd, "list flowtables", "flowtable", &hook, &count);
+	if (rc)
+		return rc;
+	*ret_hook = TAKE_PTR(hook);
+	*ret_count = count;
 	return 0;
 }
 

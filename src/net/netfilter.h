@@ -4,6 +4,7 @@
 #define TRUESUM_NET_NETFILTER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct nl;
@@ -19,6 +20,18 @@ int netfilter_counter(int netns_fd, const char *counter, uint64_t *ret_packets);
  * iptables that uses nftables.
  */
 int netfilter_has_nat(int netns_fd, bool *ret_nat);
+
+/* A place where rules look at packets. */
+struct netfilter_hook {
+	char family[8], type[12], hook[16]; /* "ip", "nat", "postrouting" */
+	int priority;
+};
+
+/*
+ * The hooks of nftables' base chains and flowtables, also of an iptables that uses nftables. Free
+ * *ret_hook. -EPERM with a sentence without CAP_NET_ADMIN.
+ */
+int netfilter_hooks(int netns_fd, struct netfilter_hook **ret_hook, size_t *ret_count);
 
 /*
  * Whether connections are tracked in the namespace this thread is in (nf_conntrack is in use

@@ -44,25 +44,11 @@ static int apply_baseline(struct audit_report *report, const json_t *was)
 	return audit_baseline_write(report->baseline, now);
 }
 
-/*
- * Looking needs rights over what belongs to others; once the facts are there, only the baseline may
- * still have to be written into another user's folder.
- */
+/* Once the facts are there, only the baseline may go into another user's folder. */
 static int take_facts(struct audit_facts *ret_facts)
 {
-	static const unsigned int to_look[] = {
-		CAP_SYS_ADMIN, /* entering namespaces, descriptors of BPF programs by id */
-		CAP_NET_ADMIN, /* rules and filters of a namespace */
-		CAP_NET_RAW, /* the socket that iptables' tables are read by */
-		CAP_SYS_PTRACE, /* /proc/PID/ns of any process */
-		CAP_DAC_READ_SEARCH, /* /proc/PID/fd, and mounts in folders of others */
-		CAP_DAC_OVERRIDE, /* Docker's socket, the baseline */
-		CAP_SYSLOG, /* the kernel log */
-		PRIVILEGE_BPF, /* which helpers a program calls */
-		PRIVILEGE_PERFMON,   CAP_SETPCAP, /* giving these up */
-	};
 	static const unsigned int to_write[] = { CAP_DAC_OVERRIDE };
-	int rc = privilege_keep_only(to_look, ARRAY_SIZE(to_look));
+	int rc = audit_keep_rights();
 
 	rc = rc ? rc : audit_facts_take(ret_facts);
 	return rc ? rc : privilege_keep_only(to_write, ARRAY_SIZE(to_write));
