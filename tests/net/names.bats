@@ -48,6 +48,18 @@ names_in() {
 	done
 }
 
+# no_name_in FILE: none of the names is there, as it is or as it is shown; the shortest mean nothing
+no_name_in() {
+	local i name
+	for ((i = 0; i < COUNT; i++)); do
+		name=$(name_of "$i"; printf .) name=${name%.}
+		((${#name} > 4)) && [[ $name =~ [^\ ] ]] || continue
+		! grep -qF -- "$(shown "$name")" "$1" || { echo "$1 has $(shown "$name")"; return 1; }
+		! grep -qF -- "$(jq -Rsc . <<<"$(shown "$name")" | sed 's/^"//; s/\\n"$//')" "$1" ||
+			{ echo "$1 has $(shown "$name") in a string"; return 1; }
+	done
+}
+
 devices_in() {
 	local i
 	jq -r "$1" "$2" >"$WORK/strings"
@@ -71,6 +83,7 @@ advised() {
 }
 
 @test "names: every command and form of output, over a host full of hostile names" {
+	local name
 	hostile
 	# ---- probe ----
 	run_one probe.text 1 -- probe
@@ -96,6 +109,18 @@ advised() {
 	# Outside of quotes there are only our own words.
 	sed -E 's/"([^"\\]|\\.)*"//g' "$WORK/audit.dot.out" >"$WORK/unquoted"
 	! LC_ALL=C grep -v '^[][a-zA-Z0-9_ =#.;{}	-]*$' "$WORK/unquoted" || return 1
+	# ---- report: labels, or the names if that is wanted ----
+	run_one report.text 0 3 -- report
+	run_one report.json 0 3 -- report --json
+	run_one report.probe 0 3 -- report --probe
+	run_one report.real 0 3 -- report --json --addresses
+	run_one report.real.text 0 3 -- report --addresses
+	names_in '.namespaces[].members[]' "$WORK/report.real.out"
+	devices_in '.devices[].members[].name' "$WORK/report.real.out"
+	for name in text json probe; do
+		no_name_in "$WORK/report.$name.out"
+	done
+	! awk 'length > 76' "$WORK"/report.{text,probe,real.text}.out | grep . || return 1
 	# ---- guard ----
 	run_one guard.plan 0 -- guard apply --dry-run
 	run_one guard.apply 0 1 -- guard apply --json

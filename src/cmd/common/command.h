@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What every command is: a function that main.c's table names. To add a command, write its function
- * in src/cmd/NAME/, declare it here, add its row there, and describe it in man/truesum-NAME.1: a test
- * compares the options there with --help.
+ * in src/cmd/NAME/, declare it here, add its row there, and describe it in man/truesum-NAME.1: a
+ * test compares the options there with --help.
  */
 #ifndef TRUESUM_CMD_COMMON_COMMAND_H
 #define TRUESUM_CMD_COMMON_COMMAND_H
@@ -18,12 +18,10 @@ int command_corrupt(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_recv(int argc, char **argv);
 int command_pcap(int argc, char **argv);
+int command_report(int argc, char **argv);
 int command_clean(int argc, char **argv);
 
 /* `truesum` as a CNI plugin: the request is in the environment and on standard input. */
 int command_cni(void);
-
-/* Becomes man(1) with the command's page. Returns only if it cannot: -errno with a sentence. */
-int command_open_page(const char *command);
 
 #endif
