@@ -8,15 +8,19 @@ BUILD     := build$(if $(SAN),/san)
 CC        := gcc
 CLANG     := clang
 BPFTOOL   := $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+PKG_CONFIG ?= pkg-config
 CPUS      := $(shell nproc)
+# The machine that the program is for; another one's with CC=aarch64-linux-gnu-gcc.
+MACHINE   := $(shell $(CC) -dumpmachine)
 HARDENED_x86   := -fcf-protection
 HARDENED_arm64 := -mbranch-protection=standard
-ARCH      := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+ARCH      := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(firstword $(subst -, ,$(MACHINE)))))
 
 PACKAGES_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libmnl-dev libnftables-dev \
 		  libjansson-dev zlib1g-dev libzstd-dev libcap-ng-dev libseccomp-dev
 PACKAGES_TEST  := git binutils libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool nftables iptables conntrack procps time jq mandoc clang-format \
 		  containernetworking-plugins busybox-static \
+		  zsh fish lintian debhelper dpkg-dev fakeroot \
 		  clang-tidy cppcheck shellcheck chromium libclang-rt-14-dev \
 		  tshark zstd libpcap-dev qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu \
 		  libc6-dev-s390x-cross
@@ -24,22 +28,25 @@ PACKAGES_TEST  := git binutils libcmocka-dev bats netcat-openbsd tcpdump iproute
 comma     := ,
 SANFLAGS  := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 LIBS      := libbpf libmnl libnftables jansson zlib libzstd libcap-ng libseccomp
-PKGCFLAGS  = $(shell pkg-config --cflags $(LIBS))
-PKGLIBS    = $(shell pkg-config --libs $(LIBS))
+PKGCFLAGS  = $(shell $(PKG_CONFIG) --cflags $(LIBS))
+PKGLIBS    = $(shell $(PKG_CONFIG) --libs $(LIBS))
 CFLAGS    ?= -O2 -g
 # What makes a bug in a parser harder to use; tests/lint reads the program and misses none of it. FORTIFY needs
-# optimization, and the sanitizers do more than both.
+# optimization, and the sanitizers do more than both. A packager's own FORTIFY stays.
+FORTIFY   := $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 HARDENED  := -fPIE -fstack-protector-strong $(HARDENED_$(ARCH)) $(if $(SAN),,$(if $(findstring \
-	     -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+	     -O0,$(CFLAGS)),,$(FORTIFY)))
 LINKED    := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 # The folder that the program is built in shows nowhere in it.
 PREFIXMAP := -ffile-prefix-map=$(CURDIR)=.
-WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+# Packages are built with compilers that know more warnings than this project's: WERROR=
+WERROR    := -Werror
+WARN      := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 ALLCFLAGS  = -std=gnu17 $(WARN) $(CPPFLAGS) $(CFLAGS) $(HARDENED) $(PREFIXMAP) $(PKGCFLAGS) -D_GNU_SOURCE -DTRUESUM_VERSION='"$(VERSION)"' \
 	     -pthread -Isrc -I$(BUILD) $(SANFLAGS)
 ALLLDFLAGS = $(LDFLAGS) $(LINKED) $(SANFLAGS)
-BPFFLAGS  := -O2 -g -target bpf $(PREFIXMAP) -fdebug-compilation-dir=. -D__TARGET_ARCH_$(ARCH) -Wall -Werror -Isrc \
-	     -idirafter /usr/include/$(shell uname -m)-linux-gnu
+BPFFLAGS  := -O2 -g -target bpf $(PREFIXMAP) -fdebug-compilation-dir=. -D__TARGET_ARCH_$(ARCH) -Wall $(WERROR) -Isrc \
+	     -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
 ifneq ($(V),1)
 Q    := @
@@ -56,7 +63,7 @@ SKELS := $(BPFS:src/bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
 OBJS  := $(SRCS:src/%.c=$(BUILD)/obj/%.o)
 PROG  := $(BUILD)/truesum
 
-.PHONY: help all deps deps-test lab test lint fuzz bench install clean
+.PHONY: help all deps deps-test lab test lint fuzz bench install uninstall clean
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -65,6 +72,7 @@ PROG  := $(BUILD)/truesum
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 help:
+	@echo './bootstrap   lab or test: make lab or make test on a machine without make'
 	@echo 'make lab      install what is missing, build, and run the experiment'
 	@echo 'make test     install what is missing, build, and pass all checks and tests'
 	@echo 'make          build $(PROG) (V=1: show commands; SAN=1: with ASan and UBSan)'
@@ -78,6 +86,9 @@ help:
 	@echo 'make kill     end each command by signals at random moments, KILLS times each (default 200)'
 	@echo 'make kernel-lab  the lab on real kernels with and without the 2016 statement (docs/kernel.md)'
 	@echo 'make install  install program, man pages, completions and service under PREFIX ($(PREFIX))'
+	@echo 'make uninstall  remove what make install has installed there'
+	@echo 'make deb      build the Debian package, in build/deb'
+	@echo 'make deb-suites  build and try the package in fresh Debian 12, 13 and sid, and cross-build it for arm64'
 	@echo 'make man      update the parts of the man pages that come from tables: JSON keys, lists of names'
 	@echo 'make clean    remove build/'
 
@@ -113,6 +124,13 @@ deps:
 
 deps-test: deps
 	$(Q)tools/install-packages $(PACKAGES_TEST)
+
+# For ./bootstrap.
+.PHONY: lab-packages test-packages
+lab-packages:
+	@echo $(PACKAGES_BUILD)
+test-packages:
+	@echo $(PACKAGES_BUILD) $(PACKAGES_TEST)
 
 # A second make, after the packages are installed: make runs pkg-config while it reads the Makefile.
 lab: deps
@@ -277,20 +295,21 @@ bench: deps-test
 	$(Q)$(SUDO) tests/bench.d/guard_starts $(PROG)
 	$(Q)$(SUDO) tests/bench $(PROG)
 
+# tools/install has the list of files. UNITDIR and ZSHDIR are folders below PREFIX.
+INSTALLER := DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' UNITDIR='$(UNITDIR)' ZSHDIR='$(ZSHDIR)' tools/install
+
 install: all
-	install -D -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/truesum
-	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -D -m 644 completions/truesum.bash \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/truesum
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's,@PREFIX@,$(PREFIX),' contrib/truesum-guard.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/truesum-guard.service
-	for file in $$(find contrib -type f ! -name '*.service'); do \
-		install -D -m $$([ -x $$file ] && echo 755 || echo 644) $$file \
-			$(DESTDIR)$(PREFIX)/share/doc/truesum/examples/$${file#contrib/} || exit 1; \
-	done
+	$(Q)$(INSTALLER) install $(PROG)
+
+uninstall:
+	$(Q)$(INSTALLER) uninstall $(PROG)
+
+# The Debian package, in build/deb. DEBFLAGS: for dpkg-buildpackage.
+PACKAGES_DEB := debhelper dpkg-dev fakeroot build-essential
+.PHONY: deb deb-suites
+deb: deps
+	$(Q)tools/install-packages $(PACKAGES_DEB)
+	$(Q)tools/deb $(BUILD)/deb $(DEBFLAGS)
 
 .PHONY: man
 man: $(BUILD)/tools/manual-lists

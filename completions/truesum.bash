@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 #
 # Completion of truesum for bash: source this file, or install it as
-# .../bash-completion/completions/truesum.
+# .../bash-completion/completions/truesum. Run as a program, it answers zsh and fish
+# (truesum.zsh, truesum.fish); the end of this file says how.
 #
 # It has no list of its own: commands, options and their values are read from the help texts at
 # completion time. What kind of value an option takes follows from what the help calls it (IF, FILE).
@@ -93,6 +94,13 @@ __truesum_offer() {
 	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
 }
 
+# Names of files that begin with $cur.
+__truesum_files() {
+	mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	compopt -o filenames 2>/dev/null
+	kind=:files
+}
+
 # The last of a comma-separated list; names that stand there already are not offered again.
 __truesum_offer_list() {
 	local before="" name known="$1 all" rest=""
@@ -103,6 +111,7 @@ __truesum_offer_list() {
 	done
 	__truesum_offer "$rest"
 	compopt -o nospace 2>/dev/null
+	kind=:list
 }
 
 __truesum_value() {
@@ -129,14 +138,13 @@ __truesum_value() {
 		;;
 	NAME\|PATH\|PID)
 		if [[ $cur == */* ]]; then
-			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			__truesum_files
 		else
 			__truesum_offer "$(compgen -G '/run/netns/*' | sed 's,.*/,,')"
 		fi
 		;;
 	FILE | OTHER)
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-		compopt -o filenames 2>/dev/null
+		__truesum_files
 		;;
 	"")
 		return 1
@@ -145,13 +153,20 @@ __truesum_value() {
 	return 0
 }
 
+# $help and $kind are for __truesum_answer.
 _truesum() {
-	local program=${COMP_WORDS[0]/#~\//$HOME/} command=${COMP_WORDS[1]} help
+	local program=${COMP_WORDS[0]/#~\//$HOME/} command=${COMP_WORDS[1]}
 	local words=("$command") subcommands joint="" cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		__truesum_offer "$(__truesum_commands "$program") --help --version"
+		help=$("$program" --help 2>/dev/null)
+		__truesum_offer "$(__truesum_commands "$program") help --help --version"
+		return
+	fi
+	if [[ $command == help ]]; then
+		help=$("$program" --help 2>/dev/null)
+		((COMP_CWORD > 2)) || __truesum_offer "$(__truesum_commands "$program")"
 		return
 	fi
 	# bash takes --option=value apart.
@@ -164,6 +179,7 @@ _truesum() {
 	subcommands=$(__truesum_subcommands "$program" "$command")
 	if [[ $subcommands ]]; then
 		if ((COMP_CWORD == 2)); then
+			help=$("$program" "$command" --help 2>/dev/null)
 			__truesum_offer "$subcommands"
 			return
 		fi
@@ -179,9 +195,58 @@ _truesum() {
 	elif [[ $command == send && $previous == send ]]; then
 		mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
 	elif [[ $command == pcap ]]; then
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-		compopt -o filenames 2>/dev/null
+		__truesum_files
 	fi
 }
 
-complete -F _truesum truesum
+# What the help text $1 says about each of the names that follow, on one line: name, tab, meaning.
+__truesum_describe() {
+	awk -v names="${*:2}" '
+		BEGIN { count = split(names, name, " "); for (i = 1; i <= count; i++) wanted[name[i]] = 1 }
+		function note(word, meaning) {
+			sub(/[\[=].*/, "", word)
+			if (word in wanted && !(word in about)) {
+				sub(/^ +/, "", meaning)
+				about[word] = meaning
+			}
+		}
+		# An option whose value is long has its description on the next line.
+		late { note(late, substr($0, 31)); late = "" }
+		/^  (-[A-Za-z],|   ) --[a-z]/ {
+			long = $1 ~ /,$/ ? $2 : $1
+			if (substr($0, 29, 2) ~ /[^ ]/) { late = long; next }
+			if ($1 ~ /,$/) note(substr($1, 1, 2), substr($0, 31))
+			note(long, substr($0, 31))
+			next
+		}
+		/^ +[a-z0-9-]+  +[^ ]/ { word = $1; line = $0; sub(/^ +[^ ]+ +/, "", line); note(word, line) }
+		END { for (i = 1; i <= count; i++) print name[i] "\t" about[name[i]] }' <<<"$1"
+}
+
+# Answers another shell: `bash truesum.bash truesum WORD...` prints the completions of the last word,
+# each with its meaning after a tab. The line :files says that it is the name of a file, :list that a
+# comma may follow.
+__truesum_answer() {
+	local help="" kind="" joint="" COMP_WORDS=("$@") COMP_CWORD
+
+	# As bash takes --option=value apart.
+	if [[ ${*: -1} == --*=* ]]; then
+		joint=${*: -1}
+		COMP_WORDS=("${@:1:$#-1}" "${joint%%=*}" "=" "${joint#*=}")
+		[[ ${joint#*=} ]] || unset 'COMP_WORDS[-1]'
+		joint=${joint%%=*}=
+	fi
+	COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+	_truesum
+	[[ -z $kind ]] || printf '%s\n' "$kind"
+	[[ $kind != :files && ${#COMPREPLY[@]} != 0 ]] || return 0
+	__truesum_describe "$help" "${COMPREPLY[@]}" | while IFS= read -r line; do
+		printf '%s\n' "$joint$line"
+	done
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+	__truesum_answer "$@"
+else
+	complete -F _truesum truesum
+fi

@@ -39,6 +39,7 @@ static void print_help(void)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].help);
 	printf("\n  truesum COMMAND --help    the command's options\n"
+	       "  truesum help COMMAND      its man page, with examples\n"
 	       "  truesum --version         %s\n"
 	       "\nExit codes: 0 nothing wrong; 1 corruption or an unsafe path found; 2 usage;\n"
 	       "3 could not find out (the message says what is missing and what to do).\n",
@@ -70,6 +71,37 @@ static int finish(int code)
 	return EXIT_UNKNOWN;
 }
 
+static int unknown_command(const char *name)
+{
+	fail(-EINVAL, "unknown command '%s' (see truesum --help)", name);
+	fprintf(stderr, "truesum: %s\n", fail_text());
+	return EXIT_USAGE;
+}
+
+/* `truesum help COMMAND`: opens the man page. If it cannot, says why and prints --help. */
+static int help(int argc, char **argv)
+{
+	char *arguments[] = { argv[0], (char *)"--help", NULL };
+
+	if (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")) {
+		print_help();
+		return EXIT_NOTHING_WRONG;
+	}
+	if (argc > 1) {
+		fprintf(stderr, "truesum help: give one command (see truesum --help)\n");
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[0], commands[i].name) != 0)
+			continue;
+		command_open_page(argv[0]);
+		fprintf(stderr, "truesum help: %s; this is the text of truesum %s --help\n\n",
+			fail_text(), argv[0]);
+		return commands[i].run(2, arguments);
+	}
+	return unknown_command(argv[0]);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "--help";
@@ -84,11 +116,11 @@ int main(int argc, char **argv)
 		printf("truesum %s\n", TRUESUM_VERSION);
 		return finish(EXIT_NOTHING_WRONG);
 	}
+	if (!strcmp(name, "help") && argc > 2)
+		return finish(help(argc - 2, argv + 2));
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		print_help();
 		return finish(argc > 1 ? EXIT_NOTHING_WRONG : EXIT_USAGE);
 	}
-	fail(-EINVAL, "unknown command '%s' (see truesum --help)", name);
-	fprintf(stderr, "truesum: %s\n", fail_text());
-	return EXIT_USAGE;
+	return unknown_command(name);
 }

@@ -294,9 +294,83 @@ check_keys() {
 	check_keys traffic/send <"$BATS_TEST_TMPDIR/send"
 }
 
+# tree FOLDER: makes a folder with the program and a `man` that prints its arguments
+tree() {
+	mkdir -p "$1/bin" "$1/fake"
+	cp "$TRUESUM" "$1/bin/truesum"
+	# shellcheck disable=SC2016 # expands in the program that is written
+	printf '#!/bin/sh\necho "man: $*"; exit 7\n' >"$1/fake/man"
+	chmod +x "$1/fake/man"
+}
+
+@test "truesum help COMMAND opens the page beside the program: in the source tree, installed, compressed" {
+	local at=$BATS_TEST_TMPDIR
+	tree "$at"
+	for page in man/truesum-lab.1 share/man/man1/truesum-lab.1.gz share/man/man1/truesum-lab.1; do
+		mkdir -p "$at/${page%/*}"
+		touch "$at/$page"
+		# man's exit code is the result.
+		run -7 --separate-stderr env "PATH=$at/fake:$PATH" "$at/bin/truesum" help lab
+		[[ $output == "man: "*"/bin/../$page" ]]
+		[ -z "$stderr" ]
+	done
+	# No other command has a page here.
+	run -0 "$at/bin/truesum" help clean
+	[[ $output == *"no man page is installed with "*"; this is the text of truesum clean --help"* ]]
+}
+
+@test "truesum help COMMAND prints --help if there is no man, no page, or a page that a stranger can write" {
+	local at=$BATS_TEST_TMPDIR command
+	tree "$at"
+	for command in $(commands); do
+		run -0 --separate-stderr "$at/bin/truesum" help "$command"
+		[ "$output" = "$("$TRUESUM" "$command" --help)" ]
+		[[ $stderr == "truesum help: no man page is installed with "* ]]
+	done
+	mkdir "$at/man"
+	touch "$at/man/truesum-lab.1"
+	run -0 --separate-stderr env PATH=/nonexistent "$at/bin/truesum" help lab
+	[ "$output" = "$("$TRUESUM" lab --help)" ]
+	[[ $stderr == "truesum help: there is no program 'man' here; this is the text of truesum lab --help"* ]]
+	chmod o+w "$at/man"
+	run -0 env "PATH=$at/fake:$PATH" "$at/bin/truesum" help lab
+	[[ $output == *"no man page is installed"* ]]
+	[ "$(id -u)" = 0 ] || skip "the rest needs root"
+	chmod o-w "$at/man"
+	run -7 env "PATH=$at/fake:$PATH" "$at/bin/truesum" help lab
+	chown 65534 "$at/man"
+	run -0 env "PATH=$at/fake:$PATH" "$at/bin/truesum" help lab
+	[[ $output == *"no man page is installed"* ]]
+}
+
+@test "truesum help alone is --help; it takes one command that exists" {
+	[ "$("$TRUESUM" help)" = "$("$TRUESUM" --help)" ]
+	[ "$("$TRUESUM" help --help)" = "$("$TRUESUM" --help)" ]
+	run -2 "$TRUESUM" help nosuch
+	[ "$output" = "truesum: unknown command 'nosuch' (see truesum --help)" ]
+	run -2 "$TRUESUM" help guard apply
+	[ "$output" = "truesum help: give one command (see truesum --help)" ]
+	run -2 "$TRUESUM" help ../x
+	[ "${#lines[@]}" -eq 1 ]
+}
+
+@test "truesum help: every command has a page" {
+	local command
+	for command in $(commands); do
+		[ -f "$MAN/truesum-$command.1" ]
+	done
+	command -v man >/dev/null || skip "no man"
+	[ "$(cd "$(dirname "$TRUESUM")/.." && pwd)" = "$(cd "$TOP" && pwd)" ] || skip "not built in this tree"
+	run -0 "$TRUESUM" help clean
+	[[ $output == *TRUESUM-CLEAN*SYNOPSIS* ]]
+}
+
 @test "completion offers every command, and every option of each" {
 	local command
-	[ "$(complete_words "")" = "$(commands; printf '%s\n' --help --version)" ]
+	[ "$(complete_words "")" = "$(commands; printf '%s\n' help --help --version)" ]
+	[ "$(complete_words help "")" = "$(commands)" ]
+	[ "$(complete_words help co)" = corrupt ]
+	[ -z "$(complete_words help lab "")" ]
 	[ "$(complete_words cor)" = corrupt ]
 	while read -r command; do
 		# shellcheck disable=SC2086 # a subcommand is a second word

@@ -24,4 +24,7 @@ int command_clean(int argc, char **argv);
 /* `truesum` as a CNI plugin: the request is in the environment and on standard input. */
 int command_cni(void);
 
+/* Becomes man(1) with the command's page. Returns only if it cannot: -errno with a sentence. */
+int command_open_page(const char *command);
+
 #endif
