@@ -67,6 +67,19 @@ damaged_once() {
 	[[ $output == *"1 without an undamaged copy"* ]]
 }
 
+@test "pcap: the differences of the sums, the most frequent first, each once" {
+	local at=0 packets=() change
+	for change in "23 0x01" "25 0x01" "23 0x04" "25 0x04" "27 0x04" "22 0x10"; do
+		# shellcheck disable=SC2086 # two arguments
+		packets+=("$(flip "$(tcp $((1000 * ++at)) "$PAYLOAD")" $((HEADERS + ${change% *})) ${change#* })")
+	done
+	capture "${packets[@]}" >bad.pcap
+	pcap bad.pcap
+	[ "$status" = 1 ]
+	[ "$(sed -n 's/^  \([0-9]* packets*\): computed - stored = /\1 /p' <<<"$output")" = \
+		$'3 packets -0x0004\n2 packets 0x0001\n1 packet -0x1000' ]
+}
+
 @test "pcap: unfinished sums do not count as damage" {
 	capture "$(tcp 1 "$PAYLOAD" artefact)" "$(udp 616263 artefact)" "$(tcp 65 "$PAYLOAD")" >offload.pcap
 	pcap offload.pcap
@@ -285,6 +298,10 @@ damaged_once() {
 	[ -z "$output" ]
 	pcap --packets=all --json some.pcap
 	[ "$(jq -r '"\(.frame) \(.verdict) \(.layer)"' <<<"$output" | xargs)" = "1 artefact tcp 2 good udp 3 good ipv4" ]
+	# Both sums of every layer that has them, equal if they are right.
+	[ "$(jq -r '.layers[] | "\(.layer) \(.verdict) \(.stored != null) \(.stored == .computed)"' <<<"$output")" = \
+		"$(printf '%s\n' 'ipv4 good true true' 'tcp artefact true false' 'ipv4 good true true' \
+			'udp good true true' 'ipv4 good true true' 'udp none false true')" ]
 	[ -z "$stderr" ]
 }
 

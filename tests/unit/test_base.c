@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Growing arrays, reading and writing whole files, and traces. */
+/* Growing arrays, reading and writing whole files, traces, and the signals that end a run. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/file.h"
+#include "base/loop.h"
 #include "base/trace.h"
 
 #include <cmocka.h>
@@ -265,6 +267,38 @@ static void test_traces(void **state)
 	}
 }
 
+struct heard {
+	struct loop *loop;
+	int signo;
+};
+
+static int on_end_signal(void *owner, int signo)
+{
+	struct heard *heard = owner;
+
+	heard->signo = signo;
+	loop_quit(heard->loop, 0);
+	return 0;
+}
+
+/* None of them kills the process: each is reported, so that the host can be put back. */
+static void test_every_ending_signal_is_reported(void **state)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		struct heard heard = { 0 };
+
+		assert_int_equal(loop_new(&heard.loop), 0);
+		assert_int_equal(loop_add_signals(heard.loop, on_end_signal, &heard), 0);
+		raise(signals[i]);
+		assert_int_equal(loop_run(heard.loop), 0);
+		assert_int_equal(heard.signo, signals[i]);
+		loop_free(heard.loop);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_file_is_replaced),
 		cmocka_unit_test(test_failed_replacement_leaves_the_former),
 		cmocka_unit_test(test_traces),
+		cmocka_unit_test(test_every_ending_signal_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);

@@ -410,6 +410,26 @@ static void many_pieces(void **state)
 	fragments_free(fragments);
 }
 
+/* A datagram never makes room for its own next piece, even if it is the oldest that waits. */
+static void own_pieces_stay(void **state)
+{
+	struct fragments *fragments = new_fragments(2);
+	struct datagram oldest = { "ip4 icmp", 100, 48, 9 }, many = { "ip4 icmp", 2000, 8, 1 };
+	size_t pieces = count(&oldest), taken = 0;
+
+	(void)state;
+	given_up = 0;
+	assert_int_equal(add(fragments, &oldest, 0), 0);
+	while (fragments_waiting(fragments) < 32)
+		assert_int_equal(add(fragments, &many, taken++), 0);
+	assert_int_equal(given_up, 0);
+	for (size_t i = 1; i < pieces; i++)
+		assert_int_equal(add(fragments, &oldest, i), i == pieces - 1);
+	assert_transport(SUM_GOOD, REASON_NONE);
+	assert_int_equal(given_up, taken);
+	fragments_free(fragments);
+}
+
 static void without_sum(void **state)
 {
 	static const struct {
@@ -552,6 +572,7 @@ int main(void)
 		cmocka_unit_test(evicted),
 		cmocka_unit_test(evicted_in_order),
 		cmocka_unit_test(many_pieces),
+		cmocka_unit_test(own_pieces_stay),
 		cmocka_unit_test(without_sum),
 		cmocka_unit_test(unusual_sums),
 		cmocka_unit_test(cut_by_capture),

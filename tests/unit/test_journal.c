@@ -249,6 +249,45 @@ static void test_neighbour(void **state)
 	nl_close(nl);
 }
 
+/* A place that was opened for nothing leaves no file behind once clean has run. */
+static void test_empty_records_are_removed(void **state)
+{
+	struct journal_tally tally;
+	struct journal *journal;
+	char path[128];
+
+	(void)state;
+	need_world();
+	assert_int_equal(journal_open_kept(&loopback, &journal), 0);
+	find_file("/run/truesum/guard", path, sizeof(path));
+	/* In use: it stays. */
+	assert_int_equal(journal_recover(say_nothing, &tally), 0);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(journal_sysctl(journal, LIFETIME, "33"), 0);
+	journal_keep(journal);
+	/* It holds a change: it stays. */
+	assert_int_equal(journal_recover(say_nothing, &tally), 0);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(tally.undone + tally.lost, 0);
+	assert_int_equal(journal_open_kept(&loopback, &journal), 0);
+	assert_int_equal(journal_kept_undo_to(journal, 0), 0);
+	journal_keep(journal);
+	assert_int_equal(access(path, F_OK), -1);
+	/* What SIGKILL leaves of a record that was only begun. */
+	assert_int_equal(
+		system("echo '{\"netns\":[1,2],\"cookie\":3,\"index\":1}' >/run/truesum/guard/2-1"),
+		0);
+	assert_int_equal(journal_recover(say_nothing, &tally), 0);
+	assert_int_equal(access("/run/truesum/guard/2-1", F_OK), -1);
+	assert_int_equal(tally.undone + tally.lost, 0);
+}
+
+static void test_no_journal(void **state)
+{
+	(void)state;
+	assert_int_equal(journal_close(NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +297,8 @@ int main(void)
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_full_disk_kept),
 		cmocka_unit_test(test_full_disk_at_the_start),
+		cmocka_unit_test(test_empty_records_are_removed),
+		cmocka_unit_test(test_no_journal),
 	};
 
 	return cmocka_run_group_tests(tests, make_world, NULL);

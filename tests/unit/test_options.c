@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The parsers of command line options, and the table of options. */
+/* The parsers of command line options, the table of options, and targets that options name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/fail.h"
 #include "base/options.h"
+#include "cmd/common/targets.h"
 
 #include <cmocka.h>
 
@@ -193,12 +194,32 @@ static void test_table(void **state)
 	assert_int_equal(parse_line(&wanted, 4, range), -EINVAL);
 }
 
+/* Any process may be named, the first one, too; a number that no process can have is refused. */
+static void test_pids(void **state)
+{
+	static struct targets targets;
+	static const char *const good[] = { "1", "2", "4194304" }, *const bad[] = { "0", "-1",
+										    "4194305", "1 ",
+										    "init" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		assert_int_equal(targets_add_pid(good[i], &targets), 0);
+		assert_int_equal(targets.name[i].naming, TARGET_PID);
+		assert_string_equal(targets.name[i].text, good[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(targets_add_pid(bad[i], &targets), -EINVAL);
+	assert_int_equal(targets.count, ARRAY_SIZE(good));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_number),	      cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_rate),	      cmocka_unit_test(test_names),
 		cmocka_unit_test(test_allowed_names), cmocka_unit_test(test_table),
+		cmocka_unit_test(test_pids),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,6 +214,45 @@ static void test_links_have_targets(void **state)
 	assert_true(links >= 4);
 }
 
+/* Whatever kernel the cell that delivers has, its bytes are shown. */
+static void test_any_cell_that_delivers_is_shown(void **state)
+{
+	(void)state;
+	for (int behaviour = 0; behaviour < BEHAVIOURS; behaviour++) {
+		struct sample sample;
+		_cleanup_free_ char *page = NULL;
+
+		fill(&sample);
+		sample.cell.key.behaviour = (enum behaviour)behaviour;
+		page = page_of(&sample.cell, 1);
+		assert_has(page, "Not verified: damaged lines as they come");
+		assert_has(page, "<mark>e</mark>");
+	}
+}
+
+/* The picture shows the damage window from its first message to its end. */
+static void test_picture_has_the_window(void **state)
+{
+	struct sample sample;
+	_cleanup_free_ char *page = NULL;
+	const char *window;
+	double from, width;
+
+	(void)state;
+	fill(&sample);
+	page = page_of(&sample.cell, 1);
+	window = strstr(page, "<rect class=\"w\"");
+	assert_non_null(window);
+	assert_int_equal(
+		sscanf(window, "<rect class=\"w\" x=\"%lf\" y=\"14\" width=\"%lf\"", &from, &width),
+		2);
+	/* The lanes are 534 wide, from 96 on, and the last message was read soon after its time. */
+	assert_true(from > 96 + 534. * OPENS / MESSAGES &&
+		    from < 96 + 534. * (OPENS + 1) / MESSAGES);
+	assert_true(width > 534. * (CLOSES - OPENS) / MESSAGES &&
+		    width < 534. * (CLOSES - OPENS + 1) / MESSAGES);
+}
+
 static void test_skipped_and_empty(void **state)
 {
 	struct sample sample;
@@ -309,6 +348,8 @@ int main(void)
 		cmocka_unit_test(test_everything_is_escaped),
 		cmocka_unit_test(test_verdict_and_matrix),
 		cmocka_unit_test(test_links_have_targets),
+		cmocka_unit_test(test_any_cell_that_delivers_is_shown),
+		cmocka_unit_test(test_picture_has_the_window),
 		cmocka_unit_test(test_skipped_and_empty),
 		cmocka_unit_test(test_texts_are_escaped),
 		cmocka_unit_test(test_file_is_replaced),

@@ -264,34 +264,50 @@ static void test_a_broken_capture_ends_all_threads(void **state)
 	unlink(f.path);
 }
 
-static uint64_t told, total_told;
+static uint64_t told, total_told, damaged_told;
 
 static void on_progress(void *owner, uint64_t done, uint64_t total, uint64_t damaged)
 {
 	(void)owner;
-	(void)damaged;
-	assert_true(done >= told && done <= total);
+	assert_true(done >= told && done <= total && damaged >= damaged_told);
 	told = done;
 	total_told = total;
+	damaged_told = damaged;
 }
 
+static int see_packet(void *owner, const struct pass_packet *packet)
+{
+	(void)owner;
+	(void)packet;
+	return 0;
+}
+
+/* By one thread, as a visitor needs it, and by several. */
 static void test_progress_ends_at_the_end(void **state)
 {
 	const struct pass_watch watch = { .tell = on_progress };
-	const struct scan_plan plan = { .watch = &watch };
+	const struct pass_visitor visitor = { .visit = see_packet };
 	struct fixture f;
-	struct scan scan;
-	struct capture *capture;
 
 	(void)state;
 	srand(3);
 	make_capture(&f, 8000);
-	assert_int_equal(capture_open(f.path, &capture), 0);
-	assert_int_equal(scan_capture(capture, &plan, &scan), 0);
-	assert_int_equal(told, total_told);
-	assert_true(told > 5000000);
-	scan_cleanup(&scan);
-	capture_free(capture);
+	for (int alone = 0; alone < 2; alone++) {
+		const struct scan_plan plan = { .watch = &watch,
+						.visitor = alone ? &visitor : NULL };
+		struct scan scan;
+		struct capture *capture;
+
+		told = total_told = damaged_told = 0;
+		assert_int_equal(capture_open(f.path, &capture), 0);
+		assert_int_equal(scan_capture(capture, &plan, &scan), 0);
+		assert_int_equal(told, total_told);
+		assert_true(told > 5000000);
+		assert_int_equal(damaged_told, scan.damaged);
+		assert_true(damaged_told > 100);
+		scan_cleanup(&scan);
+		capture_free(capture);
+	}
 	unlink(f.path);
 }
 
@@ -407,12 +423,16 @@ static void test_how_alike_copies_are(void **state)
 		uint8_t proto;
 		uint32_t len; /* of the payload */
 		uint32_t bytes; /* changed in the damaged one, two bits in each */
+		bool one_more; /* bit, in the first of them */
 		bool same_id;
 		uint64_t copies;
 	} rows[] = {
-		{ TCP, 100, 75, false, 1 }, { TCP, 100, 76, false, 0 }, { TCP, 3, 3, false, 1 },
-		{ TCP, 5, 5, false, 0 },    { UDP, 92, 75, true, 1 },	{ UDP, 92, 76, true, 0 },
-		{ UDP, 92, 4, false, 1 },   { UDP, 92, 5, false, 0 },	{ UDP, 92, 5, true, 1 },
+		{ TCP, 100, 75, false, false, 1 }, { TCP, 100, 76, false, false, 0 },
+		{ TCP, 3, 3, false, false, 1 },	   { TCP, 5, 5, false, false, 0 },
+		{ TCP, 4, 4, false, false, 1 },	   { TCP, 4, 4, true, false, 0 },
+		{ UDP, 92, 75, false, true, 1 },   { UDP, 92, 76, false, true, 0 },
+		{ UDP, 92, 4, false, false, 1 },   { UDP, 92, 4, true, false, 0 },
+		{ UDP, 92, 5, false, false, 0 },   { UDP, 92, 5, false, true, 1 },
 	};
 	uint8_t packet[200];
 
@@ -427,6 +447,7 @@ static void test_how_alike_copies_are(void **state)
 		/* Not the same bits in every byte: these could cancel each other in the sum. */
 		for (uint32_t k = 0; k < rows[i].bytes; k++)
 			packet[20 + header + k] ^= k % 2 ? 0x03 : 0x28;
+		packet[20 + header] ^= rows[i].one_more ? 0x40 : 0;
 		put_record(&f, packet, len);
 		make_part(packet, rows[i].proto, 1000, 0, rows[i].len, rows[i].same_id ? 7 : 8);
 		put_record(&f, packet, len);
