@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* pcap files (draft-ietf-opsawg-pcap), and Kuznetsov's variant with a longer record header. */
+/*
+ * pcap files (draft-ietf-opsawg-pcap), and Kuznetsov's variant with a longer record header.
+ *
+ * A record has two lengths: the captured and the real one. Files before version 2.3 have them in the
+ * opposite order, and so have those of DG/UX, which call themselves 543.0; files of version 2.3 have
+ * them in either order. The same holds for Kuznetsov's variant. libpcap reads all of these so.
+ */
 #include <errno.h>
 
 #include "base/cleanup.h"
@@ -12,6 +18,7 @@ enum {
 	USUAL_MAX = 256 << 10, /* bytes; capture programs write no longer packets */
 	YEARS_10 = 315360000, /* seconds */
 	DAY = 86400,
+	MAJOR_DGUX = 543,
 };
 
 static const struct variant {
@@ -43,7 +50,7 @@ static __attribute__((noinline)) int need_body(struct format_file *file, uint32_
 			    format_number(captured).text);
 }
 
-/* For writers that count wrongly, and those before version 2.4 that exchanged the two. */
+/* For writers that count wrongly, and those of version 2.3 that exchanged the two. */
 static __attribute__((noinline)) void settle_lengths(const struct format_file *file,
 						     uint32_t *captured, uint32_t *len)
 {
@@ -65,7 +72,8 @@ static __attribute__((noinline)) bool cut_short(struct format_file *file)
 }
 
 static inline __attribute__((always_inline)) int
-next_record(struct format_file *file, struct record *ret_record, bool swapped, uint32_t header)
+next_record(struct format_file *file, struct record *ret_record, bool swapped, uint32_t header,
+	    bool opposite)
 {
 	const uint8_t *head = file->at;
 	uint32_t captured, len;
@@ -77,8 +85,8 @@ next_record(struct format_file *file, struct record *ret_record, bool swapped, u
 			return rc;
 		head = file->at;
 	}
-	captured = format_32(head + 8, swapped);
-	len = format_32(head + 12, swapped);
+	captured = format_32(head + (opposite ? 12 : 8), swapped);
+	len = format_32(head + (opposite ? 8 : 12), swapped);
 	if (unlikely(!captured) && cut_short(file))
 		return file->broken;
 	if (unlikely(captured > len))
@@ -106,22 +114,28 @@ next_record(struct format_file *file, struct record *ret_record, bool swapped, u
 
 static int next_record_native(struct format_file *file, struct record *ret_record)
 {
-	return next_record(file, ret_record, false, RECORD);
+	return next_record(file, ret_record, false, RECORD, false);
 }
 
 static int next_record_swapped(struct format_file *file, struct record *ret_record)
 {
-	return next_record(file, ret_record, true, RECORD);
+	return next_record(file, ret_record, true, RECORD, false);
 }
 
 static int next_kuznetsov(struct format_file *file, struct record *ret_record)
 {
-	return next_record(file, ret_record, false, RECORD_KUZNETSOV);
+	return next_record(file, ret_record, false, RECORD_KUZNETSOV, false);
 }
 
 static int next_kuznetsov_swapped(struct format_file *file, struct record *ret_record)
 {
-	return next_record(file, ret_record, true, RECORD_KUZNETSOV);
+	return next_record(file, ret_record, true, RECORD_KUZNETSOV, false);
+}
+
+/* Before version 2.3. Such files are old and small: one function reads them all. */
+static int next_opposite(struct format_file *file, struct record *ret_record)
+{
+	return next_record(file, ret_record, file->section.swapped, file->header, true);
 }
 
 static const struct variant *variant_of(uint32_t magic)
@@ -172,10 +186,12 @@ static int open_pcap(struct format_file *file)
 				    "the file ends inside its header");
 	major = format_16(file->at + 4, swapped);
 	minor = format_16(file->at + 6, swapped);
-	if (major != 2 || minor < 3 || minor > 4)
+	if (!(major == 2 && minor <= 4) && !(major == MAJOR_DGUX && minor == 0))
 		return format_break(file, format_offset(file, file->at), -EBADMSG,
 				    "pcap version %u.%u is not known", major, minor);
-	file->exchanged = minor == 3;
+	file->exchanged = major == 2 && minor == 3;
+	if (major == MAJOR_DGUX || minor < 3)
+		file->next = next_opposite;
 	file->snaplen = format_32(file->at + 16, swapped);
 	set_link(file, format_32(file->at + 20, swapped));
 	format_jump(file, HEAD);
@@ -204,6 +220,12 @@ static size_t plausible_record(const struct format_file *file, const uint8_t *at
 		return 0;
 	captured = format_32(at + 8, swapped);
 	len = format_32(at + 12, swapped);
+	if (file->next == next_opposite || (file->exchanged && captured > len)) {
+		uint32_t real = captured;
+
+		captured = len;
+		len = real;
+	}
 	if (!captured || captured > most || captured > len || len > RECORD_MAX ||
 	    format_32(at + 4, swapped) >= (file->scale == 1 ? 1000000000 : 1000000))
 		return 0;

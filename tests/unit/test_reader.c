@@ -165,20 +165,44 @@ static void test_lengths_of_pcap(void **state)
 	}
 }
 
-/* Version 2.3 may have exchanged the two lengths; the smaller one is the captured length. */
+/*
+ * Before version 2.3 the captured length comes second, in version 2.3 the smaller one is the captured
+ * length. DG/UX wrote 543.0.
+ */
 static void test_exchanged_lengths(void **state)
 {
-	_cleanup_file_ struct file file = { 0 };
-	struct record record;
+	static const struct {
+		uint16_t major, minor;
+		uint32_t first, second, say_captured, say_len;
+	} cases[] = {
+		{ 2, 0, 1000, 60, 60, 1000 },  { 2, 1, 1000, 60, 60, 1000 },
+		{ 2, 2, 1000, 60, 60, 1000 },  { 2, 2, 60, 60, 60, 60 },
+		{ 2, 2, 0, 60, 60, 60 },       { 2, 3, 1000, 60, 60, 1000 },
+		{ 2, 3, 60, 1000, 60, 1000 },  { 2, 4, 60, 1000, 60, 1000 },
+		{ 543, 0, 1000, 60, 60, 1000 },
+	};
+	static const uint32_t magics[] = { 0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34 };
 
 	(void)state;
-	add_pcap_head(&file, 0xa1b2c3d4, 3, 1);
-	for (int i = 0; i < 4; i++)
-		add32(&file, (uint32_t[]){ 5, 6, 1000, 60 }[i]);
-	add(&file, packet_of(20).bytes, 60);
-	record = only_record(&file);
-	assert_int_equal(record.captured, 60);
-	assert_int_equal(record.len, 1000);
+	for (size_t i = 0; i < ARRAY_SIZE(cases) * 6; i++) {
+		_cleanup_file_ struct file file = { .big = i & 1 };
+		const size_t row = i / 6;
+		struct record record;
+
+		add_pcap_head(&file, magics[i / 2 % 3], cases[row].minor, 1);
+		file.bytes[file.big ? 4 : 5] = (uint8_t)(cases[row].major >> 8);
+		file.bytes[file.big ? 5 : 4] = (uint8_t)cases[row].major;
+		add32(&file, 5);
+		add32(&file, 6);
+		add32(&file, cases[row].first);
+		add32(&file, cases[row].second);
+		if (i / 2 % 3 == 2)
+			add(&file, (uint8_t[8]){ 0 }, 8);
+		add(&file, packet_of(20).bytes, 60);
+		record = only_record(&file);
+		assert_int_equal(record.captured, cases[row].say_captured);
+		assert_int_equal(record.len, cases[row].say_len);
+	}
 }
 
 static void test_clocks(void **state)
