@@ -354,7 +354,7 @@ static void try_packet(struct copy_search *search, const struct pass_packet *pac
 	const struct packet_judgement *judgement = &packet->judgement;
 	const struct packet_layer *layer = transport_layer(judgement);
 	struct piece piece;
-	bool finished = layer && (layer->verdict == SUM_GOOD || layer->verdict == SUM_ARTEFACT);
+	bool finished = layer && (layer->verdict == SUM_GOOD || layer->verdict == SUM_UNFINISHED);
 	/* A device merges only what it found undamaged. */
 	bool merged = layer && layer->verdict == SUM_UNKNOWN && layer->reason == REASON_MERGED;
 

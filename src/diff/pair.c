@@ -230,7 +230,7 @@ static uint16_t sum_of_ports(const struct packet_flow *flow)
 static bool sum_before(const struct diff_view *before, uint32_t *ret_field)
 {
 	*ret_field =
-		before->sum.verdict == SUM_ARTEFACT ? before->sum.computed : before->sum.stored;
+		before->sum.verdict == SUM_UNFINISHED ? before->sum.computed : before->sum.stored;
 	return before->sum.verdict != SUM_UNKNOWN && before->sum.verdict != SUM_NONE &&
 	       before->sum.verdict != SUM_ILLEGAL_NONE;
 }

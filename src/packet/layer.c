@@ -24,7 +24,7 @@ static const uint8_t forms[LAYER_KINDS] = {
 
 /* Which verdict a packet gets if its layers have several: the highest. */
 static const uint8_t rank[SUM_VERDICTS] = {
-	[SUM_NONE] = 0,	     [SUM_GOOD] = 1,	[SUM_ARTEFACT] = 2, [SUM_ILLEGAL_NONE] = 3,
+	[SUM_NONE] = 0,	     [SUM_GOOD] = 1,	[SUM_UNFINISHED] = 2, [SUM_ILLEGAL_NONE] = 3,
 	[SUM_TRUNCATED] = 4, [SUM_UNKNOWN] = 5, [SUM_BAD] = 6,
 };
 
@@ -60,7 +60,7 @@ static enum sum_reason unfinished_as(const struct packet_layer *layer, uint16_t 
 
 static void set_wrong(struct packet_layer *layer, enum sum_reason reason)
 {
-	layer->verdict = reason == REASON_NONE ? SUM_BAD : SUM_ARTEFACT;
+	layer->verdict = reason == REASON_NONE ? SUM_BAD : SUM_UNFINISHED;
 	layer->reason = (uint8_t)reason;
 }
 
@@ -112,7 +112,7 @@ void layer_local_offload(struct packet_layer *layers, size_t count)
 		if (layer->verdict == SUM_BAD && covers && unfinished &&
 		    equal_sums(csum_minus((uint16_t)layer->computed, change), layer->stored))
 			set_wrong(layer, REASON_LOCAL_OFFLOAD);
-		if (layer->verdict != SUM_ARTEFACT || layer->wide || layer->kind == LAYER_IPV4 ||
+		if (layer->verdict != SUM_UNFINISHED || layer->wide || layer->kind == LAYER_IPV4 ||
 		    layer->reason == REASON_LOCAL_OFFLOAD)
 			continue;
 		/* Every header here has an even length, so the words of both sums are the same. */
@@ -144,7 +144,7 @@ const char *const layer_names[LAYER_KINDS] = {
 const char *const sum_verdict_names[SUM_VERDICTS] = {
 	[SUM_GOOD] = "good",
 	[SUM_BAD] = "bad",
-	[SUM_ARTEFACT] = "artefact",
+	[SUM_UNFINISHED] = "unfinished",
 	[SUM_NONE] = "none",
 	[SUM_ILLEGAL_NONE] = "illegal-none",
 	[SUM_TRUNCATED] = "truncated",

@@ -32,7 +32,7 @@ void layer_judge(struct packet_layer *layer, uint16_t total, uint16_t addresses,
 void layer_judge_crc(struct packet_layer *layer, uint32_t crc);
 
 /*
- * Turns BAD into ARTEFACT for outer sums that become right when the inner ones are finished
+ * Turns BAD into UNFINISHED for outer sums that become right when the inner ones are finished
  * (Documentation/networking/checksum-offloads.rst, "LCO").
  */
 void layer_local_offload(struct packet_layer *layers, size_t count);

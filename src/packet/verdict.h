@@ -13,7 +13,7 @@
 enum sum_verdict {
 	SUM_GOOD, /* stored and computed sums agree */
 	SUM_BAD, /* they differ: the packet was damaged on the way here */
-	SUM_ARTEFACT, /* unfinished: a device was to finish the sum later; harmless */
+	SUM_UNFINISHED, /* a device was to finish the sum later */
 	SUM_NONE, /* UDP over IPv4 without a checksum, GRE without one: nothing to check */
 	SUM_ILLEGAL_NONE, /* UDP over IPv6 without one, outside tunnels (RFC 8200 section 8.1) */
 	SUM_TRUNCATED, /* the capture kept too few bytes */
@@ -24,7 +24,7 @@ enum sum_verdict {
 /* Why a verdict is what it is, if the verdict alone does not say. */
 enum sum_reason {
 	REASON_NONE,
-	/* artefacts */
+	/* unfinished */
 	REASON_PSEUDO, /* the field is the folded pseudo-header sum (CHECKSUM_PARTIAL) */
 	REASON_PSEUDO_NO_LENGTH, /* ... with length 0, for large send offload (NDIS, some NICs) */
 	REASON_ZERO_FIELD, /* IPv4 header or TCP: the field is 0, left to the device */
@@ -104,7 +104,7 @@ struct packet_fragment {
 };
 
 struct packet_judgement {
-	uint8_t verdict; /* BAD, else UNKNOWN, TRUNCATED, ILLEGAL_NONE, ARTEFACT, GOOD, NONE */
+	uint8_t verdict; /* BAD, else UNKNOWN, TRUNCATED, ILLEGAL_NONE, UNFINISHED, GOOD, NONE */
 	uint8_t reason; /* why the walk ended early, or REASON_NONE; also without any layer */
 	bool tunnelled; /* the flow is an inner one */
 	uint8_t layer_count;

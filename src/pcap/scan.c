@@ -654,7 +654,7 @@ int scan_capture(struct capture *capture, const struct scan_plan *plan, struct s
 		return rc;
 	scan.counts.unknown[REASON_FRAGMENTS_MISSING] += scan.end.fragments_missing;
 	scan.judged = scan_layers(&scan, SUM_GOOD) || scan_layers(&scan, SUM_BAD) ||
-		      scan_layers(&scan, SUM_ARTEFACT) || scan_layers(&scan, SUM_ILLEGAL_NONE);
+		      scan_layers(&scan, SUM_UNFINISHED) || scan_layers(&scan, SUM_ILLEGAL_NONE);
 	if (scan.damage_count)
 		qsort(scan.damage, scan.damage_count, sizeof(*scan.damage), by_frame);
 	*ret_scan = scan;

@@ -200,7 +200,7 @@ static void count_sums(struct peer *peer, const struct packet_judgement *judged)
 	case SUM_NONE:
 		evidence->tx_good++;
 		break;
-	case SUM_ARTEFACT:
+	case SUM_UNFINISHED:
 		evidence->tx_unfinished++;
 		break;
 	case SUM_BAD:

@@ -108,7 +108,7 @@ int tunnel_open(const uint8_t *frame, size_t len, uint16_t port, struct tunnel *
  */
 static bool is_wrong(const struct packet_layer *layer)
 {
-	return layer->verdict == SUM_BAD || layer->verdict == SUM_ARTEFACT;
+	return layer->verdict == SUM_BAD || layer->verdict == SUM_UNFINISHED;
 }
 
 void tunnel_judge(const uint8_t *frame, size_t len, size_t inner, size_t inner_len,
@@ -118,7 +118,7 @@ void tunnel_judge(const uint8_t *frame, size_t len, size_t inner, size_t inner_l
 
 	packet_judge(LINK_ETHERNET, frame + inner, inner_len, inner_len, ret);
 	packet_judge(LINK_ETHERNET, frame, len, len, &outer);
-	if (ret->verdict == SUM_BAD || ret->verdict == SUM_ARTEFACT)
+	if (ret->verdict == SUM_BAD || ret->verdict == SUM_UNFINISHED)
 		return;
 	for (unsigned int i = 0; i < outer.layer_count && outer.layer[i].offset < inner; i++) {
 		if (!is_wrong(&outer.layer[i]))

@@ -26,13 +26,13 @@ ipv4() {
 }
 
 # transport PROTO SRC DST BEFORE AFTER [KIND]: BEFORE and AFTER are the bytes around the checksum
-# field. KIND: good; artefact (the field is the pseudo-header's sum); none (0).
+# field. KIND: good; unfinished (the field is the pseudo-header's sum); none (0).
 transport() {
 	local pseudo field
 	pseudo=$(printf '%s%s00%02x%04x' "$2" "$3" "$1" $(((${#4} + ${#5}) / 2 + 2)))
 	case ${6:-good} in
 	good) field=$((0xffff ^ $(csum "$pseudo${4}0000$5"))) ;;
-	artefact) field=$(csum "$pseudo") ;;
+	unfinished) field=$(csum "$pseudo") ;;
 	none) field=0 ;;
 	esac
 	printf '%s%04x%s' "$4" "$field" "$5"

@@ -47,7 +47,7 @@ need() {
 				$2 != "-" || $6 ~ /truncated/ { next }
 				{
 					must = "none"
-					split("good artefact illegal-none unknown", rank, " ")
+					split("good unfinished illegal-none unknown", rank, " ")
 					for (i = 1; i <= 4; i++)
 						if ($6 ~ "=" rank[i])
 							must = rank[i]

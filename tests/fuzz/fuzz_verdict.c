@@ -32,11 +32,11 @@ static void check_layer(const struct packet_layer *layer, size_t captured)
 	expect(layer->reason < SUM_REASONS);
 	expect(layer->offset <= captured && layer->field >= layer->offset);
 	if (layer->verdict == SUM_GOOD || layer->verdict == SUM_BAD ||
-	    layer->verdict == SUM_ARTEFACT)
+	    layer->verdict == SUM_UNFINISHED)
 		expect(layer->field + (layer->wide ? 4u : 2u) <= captured);
 	if (layer->verdict == SUM_GOOD)
 		expect(layer->stored == layer->computed);
-	if (layer->verdict == SUM_BAD || layer->verdict == SUM_ARTEFACT)
+	if (layer->verdict == SUM_BAD || layer->verdict == SUM_UNFINISHED)
 		expect(layer->stored != layer->computed);
 	if (!layer->wide)
 		expect(layer->stored <= 0xffff && layer->computed <= 0xffff);
@@ -80,7 +80,7 @@ static void check_computed(uint32_t link, uint8_t *copy, size_t captured, size_t
 		uint8_t *field = copy + layer->field, kept[4];
 		size_t size = layer->wide ? 4 : 2;
 
-		if (layer->verdict != SUM_BAD && layer->verdict != SUM_ARTEFACT)
+		if (layer->verdict != SUM_BAD && layer->verdict != SUM_UNFINISHED)
 			continue;
 		memcpy(kept, field, size);
 		for (size_t j = 0; j < size; j++)

@@ -75,7 +75,7 @@ setup() {
 		if [[ $capture == */client.pcap ]]; then
 			[ "$status" -eq 0 ]
 			# The sums of packets that this end sends are unfinished: that is no damage.
-			jq -e '.damaged_packets == 0 and .layers.tcp.bad == 0 and .layers.tcp.artefact > 0' <<<"$output"
+			jq -e '.damaged_packets == 0 and .layers.tcp.bad == 0 and .layers.tcp.unfinished > 0' <<<"$output"
 		else
 			[ "$status" -eq 1 ]
 			# netem also flips bits in Ethernet and IP headers; such packets never get

@@ -195,9 +195,9 @@ static void leave_inner(struct packet *packet, struct covered *outer)
 		put16(packet->data + inner->field, left);
 		if (left % 0xffff == right % 0xffff) /* now and then by chance */
 			return;
-		inner->was = IS_ARTEFACT;
+		inner->was = IS_UNFINISHED;
 		if (outer->was == IS_GOOD)
-			outer->was = IS_ARTEFACT;
+			outer->was = IS_UNFINISHED;
 		return;
 	}
 }

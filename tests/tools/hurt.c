@@ -48,7 +48,7 @@ static bool right_when_finished(const struct packet *packet, const struct covere
 	for (const struct covered *inner = packet->cover; inner < outer; inner++) {
 		uint64_t sum = outer->addr_len ? pseudo_sum(packet, outer, true) : 0;
 
-		if (!inner->addr_len || hurt_truth(packet, inner) != IS_ARTEFACT)
+		if (!inner->addr_len || hurt_truth(packet, inner) != IS_UNFINISHED)
 			continue;
 		sum = plain_sum(sum, packet->data + outer->from, inner->from - outer->from);
 		sum += (uint16_t)~pseudo_sum(packet, inner, true);
@@ -69,7 +69,7 @@ static enum truth sctp_truth(const struct packet *packet, const struct covered *
 	if (field[0] == (uint8_t)crc && field[1] == (uint8_t)(crc >> 8) &&
 	    field[2] == (uint8_t)(crc >> 16) && field[3] == (uint8_t)(crc >> 24))
 		return IS_GOOD;
-	return memcmp(field, zero, 4) == 0 ? IS_ARTEFACT : IS_BAD;
+	return memcmp(field, zero, 4) == 0 ? IS_UNFINISHED : IS_BAD;
 }
 
 enum truth hurt_truth(const struct packet *packet, const struct covered *cover)
@@ -92,12 +92,12 @@ enum truth hurt_truth(const struct packet *packet, const struct covered *cover)
 	if (plain_fold(sum) == 0xffff)
 		return IS_GOOD;
 	if (field == 0 && (cover->of == OF_IPV4 || cover->of == OF_TCP || cover->of == OF_GRE))
-		return IS_ARTEFACT;
+		return IS_UNFINISHED;
 	if (cover->addr_len &&
 	    (field == pseudo_sum(packet, cover, true) || field == pseudo_sum(packet, cover, false)))
-		return IS_ARTEFACT;
+		return IS_UNFINISHED;
 	if ((cover->of == OF_UDP || cover->of == OF_GRE) && right_when_finished(packet, cover))
-		return IS_ARTEFACT;
+		return IS_UNFINISHED;
 	return cover->merged ? IS_UNKNOWN : IS_BAD;
 }
 
@@ -105,7 +105,7 @@ enum truth hurt_truth(const struct packet *packet, const struct covered *cover)
 static bool inner_moved(const struct packet *packet, const struct covered *outer)
 {
 	for (const struct covered *inner = packet->cover; inner < outer; inner++) {
-		if (inner->was == IS_ARTEFACT && outer->was == IS_ARTEFACT &&
+		if (inner->was == IS_UNFINISHED && outer->was == IS_UNFINISHED &&
 		    hurt_path(packet, inner))
 			return true;
 	}
@@ -136,7 +136,7 @@ void hurt_judge(struct packet *packet)
 			continue;
 		packet->expect = EXPECT_ANY;
 		packet->doubt = is == IS_UNKNOWN    ? DOUBT_MERGED
-				: is == IS_ARTEFACT ? DOUBT_UNFINISHED
+				: is == IS_UNFINISHED ? DOUBT_UNFINISHED
 						    : DOUBT_ZERO;
 	}
 	/* Also if no known checksum follows: bytes that are now read as one are chance. */

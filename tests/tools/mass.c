@@ -99,7 +99,7 @@ static void compare_layers(struct tally *tally, const struct packet *packet,
 			    (cover->elsewhere || cover->was == IS_NONE || cut ||
 			     layer->field == cover->field - packet->start))
 				continue;
-			if (cut && (layer->verdict == SUM_ARTEFACT || layer->verdict == SUM_NONE))
+			if (cut && (layer->verdict == SUM_UNFINISHED || layer->verdict == SUM_NONE))
 				continue;
 		} else if (cut) {
 			continue;

@@ -136,7 +136,7 @@ function only_bad(pattern_of, k,    n, i, wrong, first) {
 	wrong = 0
 	first = "no more"
 	for (i = 1; i <= ours_n; i++)
-		if (ours[i] ~ /^(bad|artefact)/) {
+		if (ours[i] ~ /^(bad|unfinished)/) {
 			wrong++
 			if (wrong > n)
 				first = ours[i]

@@ -16,7 +16,7 @@
 
 const char *const of_names[OF_KINDS] = { "ipv4",  "tcp",  "udp",  "udplite", "icmp",
 					 "icmp6", "igmp", "sctp", "gre" };
-const char *const truth_names[IS_KINDS] = { "good",	    "bad",	 "artefact", "none",
+const char *const truth_names[IS_KINDS] = { "good",	    "bad",	 "unfinished", "none",
 					    "illegal-none", "truncated", "unknown" };
 const char *const hurt_names[HURT_KINDS] = { "-",      "flip", "stuck", "burst",
 					     "random", "pair", "swap16" };

@@ -35,7 +35,7 @@ enum sum_of {
 enum truth {
 	IS_GOOD,
 	IS_BAD,
-	IS_ARTEFACT,
+	IS_UNFINISHED,
 	IS_NONE,
 	IS_ILLEGAL_NONE,
 	IS_TRUNCATED,

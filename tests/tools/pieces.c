@@ -102,7 +102,7 @@ static void judge_datagram(struct packet *packet, const struct packet *whole, bo
 		packet->expect = EXPECT_BAD;
 	} else if (is != cover->was && is != IS_GOOD) {
 		packet->expect = EXPECT_ANY;
-		packet->doubt = is == IS_ARTEFACT ? DOUBT_UNFINISHED : DOUBT_ZERO;
+		packet->doubt = is == IS_UNFINISHED ? DOUBT_UNFINISHED : DOUBT_ZERO;
 	}
 }
 

@@ -66,7 +66,7 @@ void seal(struct packet *packet, struct covered *cover, uint64_t pseudo, enum fi
 		 value % 0xffff != without_length % 0xffff)
 		cover->was = IS_UNKNOWN;
 	else
-		cover->was = IS_ARTEFACT;
+		cover->was = IS_UNFINISHED;
 }
 
 static void push_tcp(struct packet *packet, struct rng *rng, const struct ends *ends,
@@ -182,7 +182,7 @@ static void push_sctp(struct packet *packet, struct rng *rng, enum finish finish
 	put16(chunk + 2, 16 + data);
 	put32(chunk + 4, (uint32_t)rng_draw(rng));
 	if (finish == FINISH_ZERO) {
-		cover->was = IS_ARTEFACT;
+		cover->was = IS_UNFINISHED;
 		return;
 	}
 	crc = ~plain_crc32c(0xffffffff, sctp, cover->len);

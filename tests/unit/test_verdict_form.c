@@ -73,12 +73,12 @@ static void unfinished(void **state)
 		uint16_t right = get16(field);
 
 		put16(field, plain_pseudo(rows[i].v6, rows[i].proto, len));
-		assert_last(SUM_ARTEFACT, REASON_PSEUDO);
+		assert_last(SUM_UNFINISHED, REASON_PSEUDO);
 		assert_int_equal(judged.layer[judged.layer_count - 1].computed, right);
-		assert_int_equal(judged.verdict, SUM_ARTEFACT);
+		assert_int_equal(judged.verdict, SUM_UNFINISHED);
 		assert_int_equal(judged.reason, REASON_NONE);
 		put16(field, plain_pseudo(rows[i].v6, rows[i].proto, 0));
-		assert_last(SUM_ARTEFACT, REASON_PSEUDO_NO_LENGTH);
+		assert_last(SUM_UNFINISHED, REASON_PSEUDO_NO_LENGTH);
 		put16(field, plain_pseudo(rows[i].v6, rows[i].proto, len + 1));
 		assert_last(SUM_BAD, REASON_NONE);
 		put16(field, (uint16_t)~plain_pseudo(rows[i].v6, rows[i].proto, len));
@@ -90,11 +90,11 @@ static void zero_fields(void **state)
 {
 	(void)state;
 	put16(built("ip4 tcp 8", 0) + 20 + 16, 0);
-	assert_last(SUM_ARTEFACT, REASON_ZERO_FIELD);
+	assert_last(SUM_UNFINISHED, REASON_ZERO_FIELD);
 	put32(built("ip4 sctp 8", 0) + 20 + 8, 0);
-	assert_last(SUM_ARTEFACT, REASON_ZERO_FIELD);
+	assert_last(SUM_UNFINISHED, REASON_ZERO_FIELD);
 	put16(built("ip4 grec 8", 0) + 20 + 4, 0);
-	assert_last(SUM_ARTEFACT, REASON_ZERO_FIELD);
+	assert_last(SUM_UNFINISHED, REASON_ZERO_FIELD);
 	put16(built("ip4 udp 8", 0) + 20 + 6, 0);
 	assert_last(SUM_NONE, REASON_NONE);
 	put16(built("ip6 udp 8", 0) + 40 + 6, 0);
@@ -108,9 +108,9 @@ static void zero_fields(void **state)
 
 	put16(built("ip4 tcp 8", 0) + 10, 0);
 	assert_last(SUM_GOOD, REASON_NONE);
-	assert_int_equal(judged.layer[0].verdict, SUM_ARTEFACT);
+	assert_int_equal(judged.layer[0].verdict, SUM_UNFINISHED);
 	assert_int_equal(judged.layer[0].reason, REASON_ZERO_FIELD);
-	assert_int_equal(judged.verdict, SUM_ARTEFACT);
+	assert_int_equal(judged.verdict, SUM_UNFINISHED);
 }
 
 /*
@@ -125,7 +125,7 @@ static void super_packets(void **state)
 	data = built("ip4 tcp", 60000);
 	assert_last(SUM_GOOD, REASON_NONE);
 	put16(data + 36, plain_pseudo(false, IPPROTO_TCP, 32 + 60000));
-	assert_last(SUM_ARTEFACT, REASON_PSEUDO);
+	assert_last(SUM_UNFINISHED, REASON_PSEUDO);
 	put16(data + 36, 0x1234);
 	assert_last(SUM_UNKNOWN, REASON_MERGED);
 	assert_packet(SUM_UNKNOWN, REASON_MERGED);
@@ -151,7 +151,7 @@ static void no_total_length(void **state)
 	assert_int_equal(judged.payload_full, 3000);
 	put16(data + 10, 0);
 	put16(data + 36, plain_pseudo(false, IPPROTO_TCP, 0));
-	assert_packet(SUM_ARTEFACT, REASON_NONE);
+	assert_packet(SUM_UNFINISHED, REASON_NONE);
 	assert_int_equal(judged.layer[1].reason, REASON_PSEUDO_NO_LENGTH);
 	/* The frame may be padded, so that a wrong sum proves nothing. */
 	put16(data + 36, 0x1234);
@@ -162,7 +162,7 @@ static void no_total_length(void **state)
 	finish(&build, 10, 20, 0);
 	assert_packet(SUM_GOOD, REASON_NONE);
 	put16(data + 36, plain_pseudo(false, IPPROTO_TCP, 70032));
-	assert_packet(SUM_ARTEFACT, REASON_NONE);
+	assert_packet(SUM_UNFINISHED, REASON_NONE);
 	put16(data + 36, 0x1234);
 	assert_packet(SUM_UNKNOWN, REASON_MERGED);
 
@@ -242,9 +242,9 @@ static void local_offload(void **state)
 		len = (uint32_t)(build_len(&build) - inner->offset);
 		put16(data + inner->field, plain_pseudo(rows[i].v6, rows[i].proto, len));
 		judge(LINK_RAW);
-		assert_int_equal(judged.verdict, SUM_ARTEFACT);
+		assert_int_equal(judged.verdict, SUM_UNFINISHED);
 		assert_int_equal(inner->reason, REASON_PSEUDO);
-		assert_int_equal(outer->verdict, SUM_ARTEFACT);
+		assert_int_equal(outer->verdict, SUM_UNFINISHED);
 		assert_int_equal(outer->reason, REASON_LOCAL_OFFLOAD);
 
 		data[outer->offset + 12] ^= 4; /* between the outer and the inner header */
@@ -268,7 +268,7 @@ static void both_unfinished(void **state)
 	(void)state;
 	put16(data + 26, plain_pseudo(false, IPPROTO_UDP, (uint32_t)build_len(&build) - 20));
 	put16(data + 50 + 20 + 16, plain_pseudo(false, IPPROTO_TCP, 3032));
-	assert_packet(SUM_ARTEFACT, REASON_NONE);
+	assert_packet(SUM_UNFINISHED, REASON_NONE);
 	assert_int_equal(judged.layer[1].reason, REASON_PSEUDO);
 	assert_int_equal(judged.layer[3].reason, REASON_PSEUDO);
 }

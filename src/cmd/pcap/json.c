@@ -16,7 +16,7 @@
 static const char *const verdict_keys[SUM_VERDICTS] = {
 	[SUM_GOOD] = "good",
 	[SUM_BAD] = "bad",
-	[SUM_ARTEFACT] = "artefact",
+	[SUM_UNFINISHED] = "unfinished",
 	[SUM_NONE] = "none",
 	[SUM_ILLEGAL_NONE] = "illegal_none",
 	[SUM_TRUNCATED] = "truncated",
@@ -256,7 +256,7 @@ static json_t *packet_layers_json(const struct pass_packet *packet)
 	for (unsigned int i = 0; packet->link_known && i < judgement->layer_count; i++) {
 		const struct packet_layer *layer = &judgement->layer[i];
 		bool shown = layer->verdict == SUM_GOOD || layer->verdict == SUM_BAD ||
-			     layer->verdict == SUM_ARTEFACT;
+			     layer->verdict == SUM_UNFINISHED;
 		struct sum_words sums;
 
 		if (shown)

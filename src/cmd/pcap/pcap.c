@@ -28,7 +28,7 @@
 #define PROGRESS_EVERY 0.1
 #define COMMENT_MAX 600
 
-enum which { PACKETS_NOT, PACKETS_BAD, PACKETS_ARTEFACT, PACKETS_ALL };
+enum which { PACKETS_NOT, PACKETS_BAD, PACKETS_UNFINISHED, PACKETS_ALL };
 
 struct run {
 	uint32_t which; /* enum which: --packets */
@@ -109,14 +109,14 @@ static void fill_view(const struct pass_packet *packet, struct packet_view *ret)
 		ret->reason = reason_words[pass_unknown_reason(judgement)];
 	else if (ret->layer)
 		ret->reason = reason_words[ret->layer->reason];
-	if (ret->verdict == SUM_GOOD || ret->verdict == SUM_BAD || ret->verdict == SUM_ARTEFACT)
+	if (ret->verdict == SUM_GOOD || ret->verdict == SUM_BAD || ret->verdict == SUM_UNFINISHED)
 		ret->sums = ret->layer;
 }
 
 static bool is_asked_for(uint32_t which, enum sum_verdict verdict)
 {
 	return which == PACKETS_ALL || (which == PACKETS_BAD && verdict == SUM_BAD) ||
-	       (which == PACKETS_ARTEFACT && verdict == SUM_ARTEFACT);
+	       (which == PACKETS_UNFINISHED && verdict == SUM_UNFINISHED);
 }
 
 struct printer {
@@ -377,12 +377,15 @@ static enum exit_code compare_files(const struct run *run, const char *path)
 
 /* ---- Options ---- */
 
-static const char *const packet_kinds[] = { "bad", "artefact", "all", NULL };
+static const char *const packet_kinds[] = { "bad", "unfinished", "all", NULL };
 
 static int parse_packets(const char *value, void *target)
 {
 	uint32_t index = 0;
-	int rc = value ? options_parse_name(value, "kind", packet_kinds, &index) : 0;
+	/* The kind's former name. */
+	int rc = value && !strcmp(value, "artefact")
+			 ? options_parse_name("unfinished", "kind", packet_kinds, &index)
+		 : value ? options_parse_name(value, "kind", packet_kinds, &index) : 0;
 
 	if (!rc)
 		*(uint32_t *)target = PACKETS_BAD + index;
@@ -427,7 +430,7 @@ static int parse_options(int argc, char **argv, struct run *run)
 		.synopsis = "[OPTION]... FILE...",
 		.about =
 			"Judges every checksum in captures: pcap and pcapng, plain, gzip or zstd; '-' is standard\n"
-			"input. Tells damaged packets from unfinished sums (offload), which are harmless.",
+			"input. Tells damaged packets from unfinished sums, which a device was to finish later.",
 		.epilog =
 			"Exit code: 0 nothing damaged, 1 damage found (--diff: changes), 3 nothing could be judged.\n\n"
 			"Examples: a capture, a live one, and before and after a hop\n"

@@ -17,7 +17,7 @@
 #define FLOWS_SHOWN 20
 #define CHANGES_SHOWN 20
 #define FRAME_WIDTH 8
-#define VERDICT_WIDTH 14 /* "artefact icmp6" */
+#define VERDICT_WIDTH 16 /* "unfinished icmp6" */
 #define DIFFERENCES_SHOWN 4
 #define OFFSETS_SHOWN 8
 #define OFFSET_STRIDE 16 /* shown if no line is stuck */
@@ -68,7 +68,7 @@ static void print_damaged(FILE *out, const struct scan *scan, bool color)
 static void print_undamaged(FILE *out, const struct scan *scan, bool color)
 {
 	uint64_t good = scan_layers(scan, SUM_GOOD);
-	bool all = !not_judged(scan) && !scan_layers(scan, SUM_ARTEFACT) &&
+	bool all = !not_judged(scan) && !scan_layers(scan, SUM_UNFINISHED) &&
 		   !scan_layers(scan, SUM_ILLEGAL_NONE);
 	struct words number;
 
@@ -86,7 +86,7 @@ static void print_undamaged(FILE *out, const struct scan *scan, bool color)
 void pcap_report_verdict(FILE *out, const struct pcap_result *result)
 {
 	const struct scan *scan = result->scan;
-	uint64_t unfinished = scan_layers(scan, SUM_ARTEFACT),
+	uint64_t unfinished = scan_layers(scan, SUM_UNFINISHED),
 		 missing = scan_layers(scan, SUM_ILLEGAL_NONE), unjudged = not_judged(scan);
 	bool color = term_color(out);
 	struct words number;
@@ -103,7 +103,7 @@ void pcap_report_verdict(FILE *out, const struct pcap_result *result)
 	else
 		print_undamaged(out, scan, color);
 	if (unfinished)
-		fprintf(out, "; %s, harmless (offload)",
+		fprintf(out, "; %s, as captures at a sender show them",
 			pcap_number(unfinished, "unfinished sum", &number));
 	if (missing)
 		fprintf(out, "; %s without the checksum IPv6 demands",
@@ -539,7 +539,7 @@ void pcap_report(const struct pcap_result *result)
 		print_flows(scan);
 		print_damage_shape(result);
 		print_what_to_do(result);
-	} else if (scan_layers(scan, SUM_ARTEFACT) && !scan_layers(scan, SUM_BAD)) {
+	} else if (scan_layers(scan, SUM_UNFINISHED) && !scan_layers(scan, SUM_BAD)) {
 		printf("\nAn unfinished sum shows no damage: the device finishes it after the "
 		       "capture.\nTo have every packet checked, capture at the receiver.\n");
 	}
@@ -548,7 +548,7 @@ void pcap_report(const struct pcap_result *result)
 /* ---- --packets ---- */
 
 static const enum term_style styles[SUM_VERDICTS] = {
-	[SUM_GOOD] = TERM_GOOD,	   [SUM_BAD] = TERM_BAD,	   [SUM_ARTEFACT] = TERM_DIM,
+	[SUM_GOOD] = TERM_GOOD,	   [SUM_BAD] = TERM_BAD,	   [SUM_UNFINISHED] = TERM_DIM,
 	[SUM_NONE] = TERM_DIM,	   [SUM_ILLEGAL_NONE] = TERM_WARN, [SUM_TRUNCATED] = TERM_WARN,
 	[SUM_UNKNOWN] = TERM_WARN,
 };
