@@ -62,6 +62,7 @@ struct datagram {
 	uint32_t have; /* bytes */
 	uint32_t stored; /* as in struct packet_fragment */
 	uint16_t count; /* pieces */
+	uint16_t unsaid; /* of these: nothing was said about their packets yet */
 	uint16_t pseudo;
 	uint16_t first_len;
 	bool first, cut, tunnel, may_none;
@@ -184,13 +185,13 @@ static void empty(struct fragments *fragments, struct datagram *datagram)
 {
 	age_remove(fragments, datagram);
 	if (!datagram->whole)
-		fragments->waiting_pieces -= datagram->count;
+		fragments->waiting_pieces -= datagram->unsaid;
 	if (datagram->pieces) {
 		fragments->piece[datagram->last_piece].next = fragments->pieces_free;
 		fragments->pieces_free = datagram->pieces;
 	}
 	datagram->pieces = datagram->last_piece = NIL;
-	datagram->total = datagram->have = datagram->count = 0;
+	datagram->total = datagram->have = datagram->count = datagram->unsaid = 0;
 	datagram->first = datagram->cut = datagram->tunnel = datagram->doubtful = datagram->whole =
 		false;
 }
@@ -219,7 +220,7 @@ static void drop_oldest(struct fragments *fragments, uint32_t keep, uint64_t *re
 	if (!oldest)
 		return;
 	if (!fragments->datagram[oldest].whole)
-		*ret_given_up += fragments->datagram[oldest].count;
+		*ret_given_up += fragments->datagram[oldest].unsaid;
 	drop_datagram(fragments, &fragments->datagram[oldest]);
 }
 
@@ -467,24 +468,25 @@ int fragments_add(struct fragments *fragments, struct packet_judgement *judgemen
 		start_anew(fragments, datagram);
 		before = NIL;
 	} else if (where == FIT_CONTRADICTS) {
-		*ret_given_up += datagram->count;
+		*ret_given_up += datagram->unsaid;
 		start_anew(fragments, datagram);
 		datagram->doubtful = true;
 		before = NIL;
 	}
 	at = take_piece(fragments, datagram, ret_given_up);
 	if (!at) {
-		*ret_given_up += datagram->count + 1u;
+		*ret_given_up += datagram->unsaid + 1u;
 		drop_datagram(fragments, datagram);
 		return 0;
 	}
 	insert_piece(fragments, datagram, fragment, before, at);
-	fragments->waiting_pieces++;
 	if (where == FIT_CONTRADICTS && datagram->doubtful) {
 		judgement->layer[fragment->layer].reason = REASON_FRAGMENTS_OVERLAP;
 		judgement->reason = REASON_FRAGMENTS_OVERLAP;
 		return 1;
 	}
+	datagram->unsaid++;
+	fragments->waiting_pieces++;
 	if (!datagram->first || datagram->have != datagram->total)
 		return 0;
 	judge_datagram(fragments, datagram, judgement);

@@ -28,6 +28,10 @@ static const uint8_t rank[SUM_VERDICTS] = {
 	[SUM_TRUNCATED] = 4, [SUM_UNKNOWN] = 5, [SUM_BAD] = 6,
 };
 
+static const uint8_t by_rank[SUM_VERDICTS] = {
+	SUM_NONE, SUM_GOOD, SUM_UNFINISHED, SUM_ILLEGAL_NONE, SUM_TRUNCATED, SUM_UNKNOWN, SUM_BAD,
+};
+
 /* One's complement has two zeros. */
 static bool equal_sums(uint32_t a, uint32_t b)
 {
@@ -125,12 +129,12 @@ void layer_local_offload(struct packet_layer *layers, size_t count)
 enum sum_verdict layer_worst(enum sum_verdict ended, const struct packet_layer *layers,
 			     size_t count)
 {
-	enum sum_verdict worst = ended;
+	uint8_t highest = rank[ended];
 
 	for (size_t i = 0; i < count; i++)
-		if (rank[layers[i].verdict] > rank[worst])
-			worst = layers[i].verdict;
-	return worst;
+		if (rank[layers[i].verdict] > highest)
+			highest = rank[layers[i].verdict];
+	return (enum sum_verdict)by_rank[highest];
 }
 
 /* ---- Names ---- */
@@ -157,6 +161,7 @@ const char *const reason_words[SUM_REASONS] = {
 	[REASON_PSEUDO_NO_LENGTH] =
 		"unfinished: the field is the pseudo-header's sum without a length",
 	[REASON_ZERO_FIELD] = "unfinished: the field is 0, left to the device",
+	[REASON_ZERO_FOR_FFFF] = "its sum is 0, which a sender has to write as 0xffff",
 	[REASON_LOCAL_OFFLOAD] = "right as soon as the inner sum is finished",
 	[REASON_FRAGMENT] = "a fragment: judged when its datagram is whole",
 	[REASON_FRAGMENTS_MISSING] = "fragments are missing",
@@ -165,6 +170,7 @@ const char *const reason_words[SUM_REASONS] = {
 	[REASON_MERGED] = "merged by a device: the field is one segment's",
 	[REASON_LENGTH] = "a length in its headers contradicts the packet",
 	[REASON_PROTOCOL] = "a version, type or flag that is not known",
+	[REASON_NO_LENGTH] = "its IPv6 length is 0, as large send offload leaves it",
 	[REASON_ROUTING] = "its final destination is not known",
 	[REASON_LAYERS] = "too many layers",
 };

@@ -43,6 +43,8 @@ enum {
 	PPP_V6 = 0x57,
 	PPP_MPLS = 0x281,
 	PPP_MPLS_UPSTREAM = 0x283,
+	PPP_ENCRYPTED = 0x53, /* RFC 1968 */
+	PPP_COMPRESSED = 0xfd, /* RFC 1962, 3078 */
 
 	LLC_IP = 0x06, /* RFC 948 */
 	LLC_SNAP = 0xaa,
@@ -68,8 +70,28 @@ enum {
 
 /* ---- Link layers, tags, labels ---- */
 
-static enum step walk_type(uint16_t type)
+/* What an EtherType stands for that is a tunnel, but is not opened. */
+static enum packet_cargo cargo_of_type(uint16_t type)
 {
+	static const struct {
+		uint16_t type;
+		uint8_t cargo;
+	} rows[] = {
+		{ 0x22eb, CARGO_ERSPAN }, { 0x22f3, CARGO_TRILL },  { 0x4305, CARGO_BATMAN },
+		{ 0x88be, CARGO_ERSPAN }, { 0x88e5, CARGO_MACSEC }, { 0x88e7, CARGO_PBB },
+		{ 0x894f, CARGO_NSH },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].type == type)
+			return rows[i].cargo;
+	return CARGO_NONE;
+}
+
+static enum step walk_type(struct walk *walk, uint16_t type)
+{
+	enum packet_cargo cargo;
+
 	switch (type) {
 	case TYPE_V4:
 		return STEP_V4;
@@ -91,7 +113,8 @@ static enum step walk_type(uint16_t type)
 	case TYPE_BRIDGE:
 		return STEP_ETHERNET;
 	default:
-		return STEP_END;
+		cargo = cargo_of_type(type);
+		return cargo ? walk_closed(walk, cargo) : STEP_END;
 	}
 }
 
@@ -101,7 +124,7 @@ static enum step type_or_length(struct walk *walk, const uint8_t *at)
 	uint16_t type = cursor_be16(at);
 
 	if (type > TYPE_LENGTH_MAX)
-		return walk_type(type);
+		return walk_type(walk, type);
 	if (walk_limit(walk, walk->cursor.at, type))
 		return walk_stop(walk, REASON_LENGTH);
 	return STEP_LLC;
@@ -139,15 +162,15 @@ static enum step walk_llc(struct walk *walk)
 	/* RFC 1042, and the same by IEEE 802.1H for bridges */
 	if (memcmp(snap, "\x00\x00\x00", 3) && memcmp(snap, "\x00\x00\xf8", 3))
 		return STEP_END;
-	return walk_type(cursor_be16(snap + 3));
+	return walk_type(walk, cursor_be16(snap + 3));
 }
 
 /* Linux cooked capture: `device` is an ARPHRD_ number. */
-static enum step sll(uint16_t device, uint16_t protocol)
+static enum step sll(struct walk *walk, uint16_t device, uint16_t protocol)
 {
 	if (device == SLL_NETLINK)
 		return STEP_END;
-	return protocol == SLL_LLC ? STEP_LLC : walk_type(protocol);
+	return protocol == SLL_LLC ? STEP_LLC : walk_type(walk, protocol);
 }
 
 static enum step walk_sll(struct walk *walk)
@@ -156,7 +179,7 @@ static enum step walk_sll(struct walk *walk)
 
 	if (!header)
 		return walk_short(walk, 16);
-	return sll(cursor_be16(header + 2), cursor_be16(header + 14));
+	return sll(walk, cursor_be16(header + 2), cursor_be16(header + 14));
 }
 
 static enum step walk_sll2(struct walk *walk)
@@ -165,7 +188,7 @@ static enum step walk_sll2(struct walk *walk)
 
 	if (!header)
 		return walk_short(walk, 20);
-	return sll(cursor_be16(header + 8), cursor_be16(header));
+	return sll(walk, cursor_be16(header + 8), cursor_be16(header));
 }
 
 /* An address family: in byte order and numbering of the system that captured. */
@@ -199,7 +222,7 @@ static enum step walk_ppp_hdlc(struct walk *walk)
 	if (!header)
 		return walk_short(walk, 4);
 	if (header[0] == CISCO_UNICAST || header[0] == CISCO_MULTICAST)
-		return walk_type(cursor_be16(header + 2));
+		return walk_type(walk, cursor_be16(header + 2));
 	walk->cursor.at -= 4;
 	return STEP_PPP;
 }
@@ -231,6 +254,9 @@ static enum step walk_ppp(struct walk *walk)
 	case PPP_MPLS:
 	case PPP_MPLS_UPSTREAM:
 		return STEP_MPLS;
+	case PPP_COMPRESSED:
+	case PPP_ENCRYPTED:
+		return walk_closed(walk, CARGO_PPP);
 	default:
 		return STEP_END;
 	}
@@ -271,13 +297,17 @@ static enum step step_of_version(const struct walk *walk)
 static enum step walk_mpls(struct walk *walk)
 {
 	const uint8_t *label;
+	enum step step;
 
 	do {
 		label = cursor_take(&walk->cursor, 4);
 		if (!label)
 			return walk_short(walk, 4);
 	} while (!(label[2] & MPLS_BOTTOM));
-	return cursor_left(&walk->cursor) ? step_of_version(walk) : walk_short(walk, 1);
+	if (!cursor_left(&walk->cursor))
+		return walk_short(walk, 1);
+	step = step_of_version(walk);
+	return step == STEP_END ? walk_closed(walk, CARGO_PSEUDOWIRE) : step;
 }
 
 static enum step walk_version(struct walk *walk)
@@ -330,6 +360,7 @@ static enum step walk_gre(struct walk *walk)
 	size_t start = walk->cursor.at, len;
 	struct packet_layer *layer = walk_layer(walk, LAYER_GRE);
 	const uint8_t *header;
+	enum step step;
 	uint16_t flags;
 
 	if (!layer)
@@ -345,7 +376,21 @@ static enum step walk_gre(struct walk *walk)
 		return walk_short_layer(walk, layer, len);
 	judge_gre(walk, layer, start, flags);
 	walk_payload(walk);
-	return walk_type(cursor_be16(header + 2));
+	step = walk_type(walk, cursor_be16(header + 2));
+	if (step == STEP_END && !walk->judgement->closed && cursor_be16(header + 2))
+		return walk_closed(walk, CARGO_GRE);
+	return step;
+}
+
+/* Whether what begins at the cursor looks like an Ethernet frame with IP, ARP or a tag. */
+static bool frame_type_known(const struct walk *walk)
+{
+	uint16_t type;
+
+	if (cursor_left(&walk->cursor) < 14)
+		return false;
+	type = cursor_be16(walk->cursor.data + walk->cursor.at + 12);
+	return type == TYPE_V4 || type == TYPE_V6 || type == TYPE_CTAG || type == 0x0806;
 }
 
 static enum step walk_vxlan(struct walk *walk)
@@ -360,13 +405,15 @@ static enum step walk_vxlan(struct walk *walk)
 		return walk_short(walk, TUNNEL_LEN);
 	flags = cursor_be32(header);
 	if (!(flags & VXLAN_VNI) || flags & ~(VXLAN_VNI | VXLAN_POLICY) || header[7])
-		return STEP_END;
+		return flags >> 24 & 0x08 && frame_type_known(walk) ? walk_closed(walk, CARGO_VXLAN)
+								    : STEP_END;
 	return STEP_ETHERNET;
 }
 
 static enum step walk_geneve(struct walk *walk)
 {
 	const uint8_t *header;
+	enum step step;
 	size_t options;
 
 	if (walk->end - walk->cursor.at < TUNNEL_LEN)
@@ -379,7 +426,10 @@ static enum step walk_geneve(struct walk *walk)
 		return STEP_END;
 	if (!cursor_take(&walk->cursor, options))
 		return walk_short(walk, options);
-	return walk_type(cursor_be16(header + 2));
+	step = walk_type(walk, cursor_be16(header + 2));
+	if (step == STEP_END && !walk->judgement->closed)
+		return walk_closed(walk, CARGO_GENEVE);
+	return step;
 }
 
 /* ---- The walk ---- */
@@ -427,13 +477,20 @@ bool packet_link_known(uint32_t link)
 	return link < LINKS && links[link] != STEP_END;
 }
 
+static const bool notable[SUM_VERDICTS] = {
+	[SUM_BAD] = true,
+	[SUM_UNFINISHED] = true,
+	[SUM_ILLEGAL_NONE] = true,
+};
+
 /*
  * Field by field: for all at once the compiler uses a string instruction, which is slow to start.
  */
 static void clear_judgement(struct packet_judgement *judgement)
 {
 	judgement->verdict = judgement->reason = judgement->layer_count = 0;
-	judgement->tunnelled = false;
+	judgement->closed = judgement->unsummed = 0;
+	judgement->tunnelled = judgement->notable = judgement->no_length = false;
 	judgement->flow = (struct packet_flow){ 0 };
 	judgement->network = judgement->transport = 0;
 	judgement->payload = judgement->payload_len = judgement->payload_full = 0;
@@ -460,4 +517,5 @@ void packet_judge(uint32_t link, const uint8_t *data, size_t captured, size_t le
 	if (ret->tunnelled)
 		layer_local_offload(ret->layer, ret->layer_count);
 	ret->verdict = (uint8_t)layer_worst(walk.ended, ret->layer, ret->layer_count);
+	ret->notable |= notable[ret->verdict];
 }

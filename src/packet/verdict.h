@@ -28,6 +28,7 @@ enum sum_reason {
 	REASON_PSEUDO, /* the field is the folded pseudo-header sum (CHECKSUM_PARTIAL) */
 	REASON_PSEUDO_NO_LENGTH, /* ... with length 0, for large send offload (NDIS, some NICs) */
 	REASON_ZERO_FIELD, /* IPv4 header or TCP: the field is 0, left to the device */
+	REASON_ZERO_FOR_FFFF, /* of ILLEGAL_NONE: the sum is 0, which has to be sent as 0xffff */
 	REASON_LOCAL_OFFLOAD, /* an outer sum, right when the inner one is finished (LCO) */
 	/* unknown */
 	REASON_FRAGMENT, /* a fragment: judged when its datagram is complete */
@@ -37,6 +38,7 @@ enum sum_reason {
 	REASON_MERGED, /* longer than any frame: merged by a device, the field is one segment's */
 	REASON_LENGTH, /* a length in the headers contradicts the packet */
 	REASON_PROTOCOL, /* a version, type or flag that this program does not know */
+	REASON_NO_LENGTH, /* TCP over IPv6 whose length is 0, which large send offload leaves so */
 	REASON_ROUTING, /* an unfinished routing header hides the final destination */
 	REASON_LAYERS, /* more layers than PACKET_LAYERS */
 	SUM_REASONS
@@ -54,6 +56,47 @@ enum layer_kind {
 	LAYER_GRE,
 	LAYER_KINDS
 };
+
+/*
+ * What a packet may carry that is named in reports: a tunnel that is not opened, or somebody who
+ * may send UDP over IPv6 without a sum.
+ */
+enum packet_cargo {
+	CARGO_NONE,
+	CARGO_GTPU, /* 3GPP TS 29.281 */
+	CARGO_AMT, /* RFC 7450 */
+	CARGO_LISP, /* RFC 9300 */
+	CARGO_GRE_UDP, /* RFC 8086 */
+	CARGO_VXLAN, /* RFC 7348 */
+	CARGO_VXLAN_GPE,
+	CARGO_GUE,
+	CARGO_GENEVE, /* RFC 8926 */
+	CARGO_MPLS_UDP, /* RFC 7510 */
+	CARGO_L2TP, /* RFC 2661, 3931 */
+	CARGO_TEREDO, /* RFC 4380 */
+	CARGO_CAPWAP, /* RFC 5415 */
+	CARGO_TZSP,
+	CARGO_IPSEC, /* ESP: encrypted */
+	CARGO_IPCOMP, /* RFC 3173: compressed */
+	CARGO_ETHERIP, /* RFC 3378 */
+	CARGO_GRE, /* with something that is neither IP nor Ethernet */
+	CARGO_ERSPAN,
+	CARGO_NSH, /* RFC 8300 */
+	CARGO_MACSEC, /* IEEE 802.1AE */
+	CARGO_PBB, /* IEEE 802.1ah */
+	CARGO_TRILL, /* RFC 6325 */
+	CARGO_BATMAN,
+	CARGO_PPP, /* compressed or encrypted */
+	CARGO_PSEUDOWIRE, /* MPLS with something other than IP */
+	CARGO_ROCE, /* RoCEv2: RDMA, checked by its own CRC */
+	CARGO_TIPC,
+	CARGO_STAMP, /* RFC 8762 */
+	CARGO_TRUESUM, /* its own messages */
+	CARGO_KINDS
+};
+
+/* "GTP-U", "VXLAN", ...; "" for CARGO_NONE. */
+extern const char *const cargo_names[CARGO_KINDS];
 
 /* "ipv4", "tcp", ... (JSON keys); "good", ..., "illegal-none"; phrases for the reasons. */
 extern const char *const layer_names[LAYER_KINDS];
@@ -108,6 +151,14 @@ struct packet_judgement {
 	uint8_t reason; /* why the walk ended early, or REASON_NONE; also without any layer */
 	bool tunnelled; /* the flow is an inner one */
 	uint8_t layer_count;
+	/*
+	 * Something about the packet has to be looked at: it is a fragment, one of the three fields
+	 * below is set, or the verdict is BAD, ILLEGAL_NONE or UNFINISHED.
+	 */
+	bool notable;
+	uint8_t closed; /* enum packet_cargo: the tunnel that was not opened */
+	uint8_t unsummed; /* ... who sent UDP over IPv6 without a sum, and may do so */
+	bool no_length; /* TCP over IPv6 with the length 0 */
 	struct packet_flow flow;
 	uint32_t network; /* offset of the innermost IP header, whose flow this is */
 	uint32_t transport; /* offset of what it carries */

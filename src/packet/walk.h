@@ -58,6 +58,26 @@ enum step walk_v4(struct walk *walk);
 enum step walk_v6(struct walk *walk);
 enum step walk_protocol(struct walk *walk);
 
+/* ---- cargo.c ---- */
+
+/* The step after a UDP header, at the cursor; the flow has its ports. */
+enum step cargo_step(struct walk *walk);
+
+/* The step at a protocol over IP that is not looked at: it may be a tunnel. */
+enum step cargo_opaque_step(struct walk *walk);
+
+/*
+ * Whether the UDP packet whose header is at the cursor may go without a sum over IPv6; then the
+ * judgement says whose it is.
+ */
+bool cargo_goes_unsummed(struct walk *walk);
+
+/*
+ * Of a datagram's first fragment, whose ports are set: whether it carries a tunnel that would be
+ * opened, and whether it may go without a sum. If the tunnel is not opened, the judgement says so.
+ */
+bool cargo_first_fragment(struct walk *walk, bool *ret_unsummed);
+
 /* ---- What steps share; inline, as every packet needs it ---- */
 
 /* Ends the walk: unknown, for this reason. */
@@ -65,6 +85,14 @@ static inline enum step walk_stop(struct walk *walk, enum sum_reason reason)
 {
 	walk->ended = SUM_UNKNOWN;
 	walk->judgement->reason = (uint8_t)reason;
+	return STEP_END;
+}
+
+/* Ends the walk at a tunnel that is not opened. */
+static inline enum step walk_closed(struct walk *walk, enum packet_cargo cargo)
+{
+	walk->judgement->closed = (uint8_t)cargo;
+	walk->judgement->notable = true;
 	return STEP_END;
 }
 

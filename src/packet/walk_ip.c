@@ -120,46 +120,6 @@ static const struct protocol *protocol_of(const struct walk *walk)
 	return protocol;
 }
 
-/*
- * Tunnels over UDP, by port. They may go without a checksum over IPv6 (RFC 6935). STEP_END: what
- * such a tunnel carries is not looked at.
- */
-static const struct tunnel {
-	uint16_t port;
-	uint8_t step;
-} tunnels[] = {
-	{ 2152, STEP_END }, /* GTP-U */
-	{ 2268, STEP_END }, /* AMT, RFC 7450 */
-	{ 4341, STEP_END }, /* LISP, RFC 9300 */
-	{ 4754, STEP_END }, /* GRE in UDP, RFC 8086 */
-	{ 4789, STEP_VXLAN }, /* RFC 7348 */
-	{ 4790, STEP_END }, /* VXLAN-GPE */
-	{ 6080, STEP_END }, /* GUE */
-	{ 6081, STEP_GENEVE }, /* RFC 8926 */
-	{ 6635, STEP_END }, /* MPLS in UDP, RFC 7510 */
-	{ 8472, STEP_VXLAN }, /* Linux's choice before there was a standard */
-};
-
-static const struct tunnel *tunnel_of(uint16_t port)
-{
-	for (size_t i = 0; i < sizeof(tunnels) / sizeof(tunnels[0]); i++)
-		if (tunnels[i].port == port)
-			return &tunnels[i];
-	return NULL;
-}
-
-static enum step tunnel_step(uint16_t port)
-{
-	const struct tunnel *tunnel = tunnel_of(port);
-
-	return tunnel ? (enum step)tunnel->step : STEP_END;
-}
-
-static bool is_tunnel_port(uint16_t port)
-{
-	return tunnel_of(port) != NULL;
-}
-
 /* ---- Transports ---- */
 
 /* For functions that are called with a constant kind, and by every packet. */
@@ -263,7 +223,8 @@ static SPECIALISED void judge_transport(struct walk *walk, struct packet_layer *
 	layer_judge(layer, total, addresses, proto, (uint32_t)len);
 	/* The frame may be longer than the packet: good is proof, bad is not. */
 	if (layer->verdict == SUM_BAD && walk->framed)
-		walk_stop_layer(walk, layer, REASON_LENGTH);
+		walk_stop_layer(walk, layer,
+				walk->judgement->no_length ? REASON_NO_LENGTH : REASON_LENGTH);
 }
 
 static enum step walk_tcp(struct walk *walk)
@@ -275,16 +236,35 @@ static enum step walk_tcp(struct walk *walk)
 		return STEP_END;
 	judge_transport(walk, layer, LAYER_TCP, len, len);
 	if (walk->ip_len > MERGED_MIN &&
-	    (layer->verdict == SUM_BAD || layer->reason == REASON_LENGTH))
+	    (layer->verdict == SUM_BAD || layer->reason == REASON_LENGTH ||
+	     layer->reason == REASON_NO_LENGTH))
 		walk_stop_layer(walk, layer, REASON_MERGED);
 	return STEP_END;
+}
+
+/*
+ * IPv6 forbids UDP without a sum (RFC 8200 section 8.1), except to those who accept it (RFC 6935).
+ */
+static void judge_unsummed(struct walk *walk, struct packet_layer *layer, size_t len)
+{
+	uint16_t total;
+
+	layer->verdict = SUM_NONE;
+	if (!walk->v6 || cargo_goes_unsummed(walk))
+		return;
+	layer->verdict = SUM_ILLEGAL_NONE;
+	if (len > walk->captured - walk->cursor.at || walk->hidden)
+		return;
+	total = csum_add(layer_pseudo(walk->addresses, walk->proto, (uint32_t)len),
+			 walk->cursor.data + walk->cursor.at, len);
+	if (total == 0xffff)
+		layer->reason = REASON_ZERO_FOR_FFFF;
 }
 
 static enum step walk_udp(struct walk *walk)
 {
 	size_t start = walk->cursor.at, len, whole = walk->end - start;
 	struct packet_layer *layer = begin_transport(walk, LAYER_UDP, UDP_LEN);
-	uint16_t port = walk->judgement->flow.dst_port;
 
 	if (!layer)
 		return STEP_END;
@@ -295,11 +275,11 @@ static enum step walk_udp(struct walk *walk)
 		return walk_stop_layer(walk, layer, REASON_LENGTH);
 	if (layer->stored)
 		judge_transport(walk, layer, LAYER_UDP, len, len);
-	else /* RFC 8200 section 8.1; RFC 6935 allows it to tunnels */
-		layer->verdict = walk->v6 && !is_tunnel_port(port) ? SUM_ILLEGAL_NONE : SUM_NONE;
+	else
+		judge_unsummed(walk, layer, len);
 	note_header(walk, LAYER_UDP);
 	cursor_take(&walk->cursor, UDP_LEN);
-	return tunnel_step(port);
+	return cargo_step(walk);
 }
 
 static enum step walk_udplite(struct walk *walk)
@@ -383,8 +363,7 @@ static void first_fragment(struct walk *walk, struct packet_fragment *fragment,
 
 	note_header(walk, fragment->kind);
 	if (fragment->kind == LAYER_UDP) {
-		fragment->tunnel = tunnel_step(walk->judgement->flow.dst_port) != STEP_END;
-		fragment->may_none = is_tunnel_port(walk->judgement->flow.dst_port);
+		fragment->tunnel = cargo_first_fragment(walk, &fragment->may_none);
 	}
 	if ((fragment->kind == LAYER_UDP || fragment->kind == LAYER_UDPLITE) && left >= UDP_LEN)
 		high = cursor_be16(header + 4);
@@ -411,7 +390,7 @@ static enum step walk_fragment(struct walk *walk, uint32_t id, uint32_t start, b
 
 	if (!len || (more && len % 8) || start + len > DATAGRAM_MAX || walk->framed)
 		return walk_stop(walk, REASON_LENGTH);
-	fragment->is = true;
+	fragment->is = walk->judgement->notable = true;
 	fragment->first = !start;
 	fragment->last = !more;
 	fragment->cut = left < len;
@@ -720,6 +699,9 @@ enum step walk_v6(struct walk *walk)
 		walk->framed = true;
 		walk->jumbo = v6->next == IPPROTO_HOPOPTS;
 		len = walk->end - walk->cursor.at;
+		/* Linux itself carries longer packets so (BIG TCP). */
+		if (v6->next == IPPROTO_TCP && len <= DATAGRAM_MAX)
+			walk->judgement->no_length = walk->judgement->notable = true;
 	}
 	if (walk_limit(walk, walk->cursor.at, len)) {
 		walk_payload(walk);
@@ -743,6 +725,8 @@ enum step walk_protocol(struct walk *walk)
 {
 	const struct protocol *protocol = protocol_of(walk);
 
+	if (protocol->step == STEP_END)
+		return cargo_opaque_step(walk);
 	if (protocol->step != STEP_PROTOCOL)
 		return protocol->step;
 	return protocol_steps[protocol->kind](walk);

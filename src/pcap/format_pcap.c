@@ -2,9 +2,10 @@
 /*
  * pcap files (draft-ietf-opsawg-pcap), and Kuznetsov's variant with a longer record header.
  *
- * A record has two lengths: the captured and the real one. Files before version 2.3 have them in the
- * opposite order, and so have those of DG/UX, which call themselves 543.0; files of version 2.3 have
- * them in either order. The same holds for Kuznetsov's variant. libpcap reads all of these so.
+ * A record has two lengths: the captured and the real one. Files before version 2.3 have them in
+ * the opposite order, and so have those of DG/UX, which call themselves 543.0; files of version
+ * 2.3 have them in either order. The same holds for Kuznetsov's variant. libpcap reads all of
+ * these so.
  */
 #include <errno.h>
 
@@ -71,9 +72,10 @@ static __attribute__((noinline)) bool cut_short(struct format_file *file)
 	       format_break(file, format_offset(file, file->at), -EIO, "the file was cut short");
 }
 
-static inline __attribute__((always_inline)) int
-next_record(struct format_file *file, struct record *ret_record, bool swapped, uint32_t header,
-	    bool opposite)
+static inline __attribute__((always_inline)) int next_record(struct format_file *file,
+							     struct record *ret_record,
+							     bool swapped, uint32_t header,
+							     bool opposite)
 {
 	const uint8_t *head = file->at;
 	uint32_t captured, len;

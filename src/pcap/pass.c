@@ -46,7 +46,7 @@ enum sum_reason pass_unknown_reason(const struct packet_judgement *judgement)
 	return REASON_NONE;
 }
 
-/* A packet that is damaged or a fragment. */
+/* A notable packet: it may be damaged or a fragment. */
 static __attribute__((noinline)) int judge_rare(struct running *running)
 {
 	struct pass_packet *packet = &running->packet;
@@ -75,7 +75,7 @@ static inline int judge(struct running *running)
 	}
 	packet_judge(record->link, record->data, record->captured, record->len, &packet->judgement);
 	packet->waits = packet->completes = false;
-	return judgement->fragment.is || judgement->verdict == SUM_BAD ? judge_rare(running) : 0;
+	return judgement->notable ? judge_rare(running) : 0;
 }
 
 static void tell(const struct running *running)

@@ -58,9 +58,33 @@ static void count_packet(struct scan_counts *counts, const struct pass_packet *p
 		counts->last_ns = record->time_ns;
 }
 
+static bool has_layer(const struct packet_judgement *judgement, enum sum_verdict verdict)
+{
+	for (unsigned int i = 0; i < judgement->layer_count; i++)
+		if (judgement->layer[i].verdict == verdict)
+			return true;
+	return false;
+}
+
+static void count_unjudged(struct scan_counts *counts, const struct packet_judgement *judgement)
+{
+	if (judgement->verdict == SUM_UNKNOWN)
+		counts->unknown[pass_unknown_reason(judgement)]++;
+	else if (judgement->verdict == SUM_TRUNCATED)
+		counts->truncated++;
+}
+
+/* Counts a packet that is not notable: most are not. */
+static inline void count_plain(struct scan_counts *counts, const struct packet_judgement *judgement)
+{
+	for (unsigned int i = 0; i < judgement->layer_count; i++)
+		counts->layer[judgement->layer[i].kind][judgement->layer[i].verdict]++;
+	count_unjudged(counts, judgement);
+}
+
 /* Counts layers, and whether the packet could be judged; not `whole`: a fragment that waits. */
-static void count_judgement(struct scan_counts *counts, const struct packet_judgement *judgement,
-			    bool whole)
+static void count_notable(struct scan_counts *counts, const struct packet_judgement *judgement,
+			  bool whole)
 {
 	for (unsigned int i = 0; i < judgement->layer_count; i++) {
 		const struct packet_layer *layer = &judgement->layer[i];
@@ -68,10 +92,15 @@ static void count_judgement(struct scan_counts *counts, const struct packet_judg
 		if (whole || layer->verdict != SUM_UNKNOWN || layer->reason != REASON_FRAGMENT)
 			counts->layer[layer->kind][layer->verdict]++;
 	}
-	if (whole && judgement->verdict == SUM_UNKNOWN)
-		counts->unknown[pass_unknown_reason(judgement)]++;
-	else if (whole && judgement->verdict == SUM_TRUNCATED)
-		counts->truncated++;
+	if (whole)
+		count_unjudged(counts, judgement);
+	if (judgement->closed)
+		counts->closed[judgement->closed]++;
+	if (judgement->unsummed)
+		counts->unsummed[judgement->unsummed]++;
+	counts->no_length += judgement->no_length;
+	counts->unfinished += whole && judgement->verdict == SUM_UNFINISHED;
+	counts->illegal += has_layer(judgement, SUM_ILLEGAL_NONE);
 }
 
 static void add_counts(struct scan_counts *to, const struct scan_counts *from)
@@ -84,6 +113,13 @@ static void add_counts(struct scan_counts *to, const struct scan_counts *from)
 	for (unsigned int reason = 0; reason < SUM_REASONS; reason++)
 		to->unknown[reason] += from->unknown[reason];
 	to->truncated += from->truncated;
+	to->unfinished += from->unfinished;
+	to->illegal += from->illegal;
+	to->no_length += from->no_length;
+	for (unsigned int cargo = 0; cargo < CARGO_KINDS; cargo++) {
+		to->closed[cargo] += from->closed[cargo];
+		to->unsummed[cargo] += from->unsummed[cargo];
+	}
 	if (!to->link_unknown)
 		to->link = from->link;
 	to->link_unknown += from->link_unknown;
@@ -230,17 +266,25 @@ static int end_batch(struct counter *counter)
 	return rc;
 }
 
+static __attribute__((noinline)) int visit_notable(struct counter *counter,
+						   const struct pass_packet *packet)
+{
+	count_notable(&counter->scan->counts, &packet->judgement, !packet->waits);
+	return !packet->waits && packet->judgement.verdict == SUM_BAD
+		       ? visit_damaged(counter, packet)
+		       : 0;
+}
+
 static int visit(void *owner, const struct pass_packet *packet)
 {
 	struct counter *counter = owner;
 	int rc = 0;
 
 	count_packet(&counter->scan->counts, packet);
-	if (packet->link_known) {
-		count_judgement(&counter->scan->counts, &packet->judgement, !packet->waits);
-		if (!packet->waits && packet->judgement.verdict == SUM_BAD)
-			rc = visit_damaged(counter, packet);
-	}
+	if (packet->link_known && !packet->judgement.notable)
+		count_plain(&counter->scan->counts, &packet->judgement);
+	else if (packet->link_known)
+		rc = visit_notable(counter, packet);
 	if (!rc && packet->frame % BATCH == 0)
 		rc = end_batch(counter);
 	return rc;
@@ -343,19 +387,28 @@ static int list_damage(struct piece *piece, const struct pass_packet *packet)
 	return 0;
 }
 
-static int visit_in_piece(void *owner, const struct pass_packet *packet)
+static __attribute__((noinline)) int visit_notable_in_piece(struct piece *piece,
+							    const struct pass_packet *packet)
 {
 	const struct packet_judgement *judgement = &packet->judgement;
-	struct piece *piece = owner;
 
-	count_packet(&piece->counts, packet);
-	if (!packet->link_known)
-		return 0;
 	/* The merging thread puts fragments together and counts them. */
 	if (judgement->fragment.is && judgement->verdict != SUM_BAD)
 		return list_fragment(piece, packet);
-	count_judgement(&piece->counts, judgement, true);
+	count_notable(&piece->counts, judgement, true);
 	return judgement->verdict == SUM_BAD ? list_damage(piece, packet) : 0;
+}
+
+static int visit_in_piece(void *owner, const struct pass_packet *packet)
+{
+	struct piece *piece = owner;
+
+	count_packet(&piece->counts, packet);
+	if (packet->link_known && packet->judgement.notable)
+		return visit_notable_in_piece(piece, packet);
+	if (packet->link_known)
+		count_plain(&piece->counts, &packet->judgement);
+	return 0;
 }
 
 static int piece_read(struct piece *piece, struct reader *reader)
@@ -382,7 +435,7 @@ static int merge_fragment(struct merger *merger, struct fragment *fragment, uint
 
 	if (whole < 0)
 		return fail(whole, "out of memory");
-	count_judgement(&merger->scan->counts, judgement, whole);
+	count_notable(&merger->scan->counts, judgement, whole);
 	if (!whole || judgement->verdict != SUM_BAD)
 		return 0;
 	found = describe_damaged(fragment->frame, fragment->time_ns, judgement);
@@ -679,5 +732,23 @@ uint64_t scan_layers(const struct scan *scan, enum sum_verdict verdict)
 
 	for (unsigned int kind = 0; kind < LAYER_KINDS; kind++)
 		count += scan->counts.layer[kind][verdict];
+	return count;
+}
+
+uint64_t scan_not_judged(const struct scan *scan)
+{
+	uint64_t count = scan->counts.truncated + scan->counts.link_unknown;
+
+	for (unsigned int reason = 0; reason < SUM_REASONS; reason++)
+		count += scan->counts.unknown[reason];
+	return count;
+}
+
+uint64_t scan_not_opened(const struct scan *scan)
+{
+	uint64_t count = scan->counts.link_unknown;
+
+	for (unsigned int cargo = 0; cargo < CARGO_KINDS; cargo++)
+		count += scan->counts.closed[cargo];
 	return count;
 }

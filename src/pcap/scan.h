@@ -19,6 +19,11 @@ struct scan_counts {
 	uint64_t layer[LAYER_KINDS][SUM_VERDICTS];
 	uint64_t unknown[SUM_REASONS]; /* packets not judged, by reason */
 	uint64_t truncated; /* packets not judged because too little of them was kept */
+	uint64_t unfinished; /* packets whose verdict is that */
+	uint64_t illegal; /* packets with a sum missing that they must have */
+	uint64_t closed[CARGO_KINDS]; /* packets in tunnels that were not opened */
+	uint64_t unsummed[CARGO_KINDS]; /* packets without a sum, from those who may do so */
+	uint64_t no_length; /* TCP over IPv6 with the length 0 */
 	uint64_t link_unknown; /* packets whose link type is not known */
 	uint32_t link; /* the first such link type */
 	int64_t first_ns,
@@ -95,5 +100,9 @@ void scan_cleanup(struct scan *scan);
 
 /* How many layers of all kinds have this verdict. */
 uint64_t scan_layers(const struct scan *scan, enum sum_verdict verdict);
+
+/* How many packets were not judged, and how many are in tunnels and link types not opened. */
+uint64_t scan_not_judged(const struct scan *scan);
+uint64_t scan_not_opened(const struct scan *scan);
 
 #endif

@@ -181,13 +181,112 @@ damaged_once() {
 	[[ $output == *"1 packet not judged"*"1 packet: fragments are missing"* ]]
 }
 
-@test "pcap: UDP over IPv6 without a checksum is reported, and is no damage" {
+@test "pcap: UDP over IPv6 without a checksum is dropped by most receivers: exit 1" {
 	capture "$(udp6 6162 none)" "$(udp 6162 none)" >none.pcap
 	pcap none.pcap
-	[ "$status" = 0 ]
-	[[ ${lines[0]} == *"1 UDP packet without the checksum IPv6 demands" ]]
+	[ "$status" = 1 ]
+	[[ ${lines[0]} == "nothing damaged: "*"; 1 UDP packet over IPv6 without a sum: dropped unless the socket accepts it (UDP_NO_CHECK6_RX)" ]]
 	pcap --json none.pcap
-	jq -e '.layers.udp.illegal_none == 1 and .layers.udp.none == 1' <<<"$output"
+	[ "$status" = 1 ]
+	jq -e '.layers.udp.illegal_none == 1 and .layers.udp.none == 1 and .damaged_packets == 0' <<<"$output"
+	# A sum that is 0 has to be sent as 0xffff. Here it is: the payload is what completes it.
+	local whole
+	whole=$(udp6 0000)
+	whole=$(udp6 "${whole:92:4}" none)
+	capture "$whole" >zero.pcap
+	pcap --packets=all zero.pcap
+	[[ $output == *"illegal-none udp"*"its sum is 0, which a sender has to write as 0xffff" ]]
+}
+
+@test "pcap: UDP over IPv6 without a checksum from those whose receivers accept it: they are named" {
+	local port name
+	while read -r port name; do
+		capture "$(udp6 ff00000000000000000000 none "$port")" "$(udp 6162)" >known.pcap
+		pcap known.pcap
+		[ "$status" = 0 ]
+		[[ $output == *"1 UDP packet over IPv6 without a sum from $name, whose receivers accept that"* ]]
+	done <<-END
+		2152 GTP-U
+		4789 VXLAN
+		6081 Geneve
+		4791 RoCEv2
+		1701 L2TP
+		6118 TIPC
+	END
+	# truesum's own messages
+	capture "$(udp6 "${PAYLOAD:0:114}2030300a" none)" "$(udp 6162)" >known.pcap
+	pcap known.pcap
+	[ "$status" = 0 ]
+	[[ $output == *"without a sum from truesum, whose receivers accept that"* ]]
+	capture "$(udp6 "${PAYLOAD:0:112}2030300a" none)" >unknown.pcap
+	pcap unknown.pcap
+	[ "$status" = 1 ]
+}
+
+@test "pcap: the headline counts packets in tunnels and link types that were not opened" {
+	local inner port name payload args=()
+	inner=$(tcp 1 "$PAYLOAD")
+	while read -r port name payload; do
+		capture "$(udp "$payload$inner" good 1 "$port")" "$(udp 6162)" "$(udp 6162 good 2)" >closed.pcap
+		pcap closed.pcap
+		[ "$status" = 0 ]
+		[ "${lines[0]}" = "nothing damaged in what was judged: 6 checksums are right; 1 of 3 packets is in ${name//_/ }, not opened" ]
+		args+=(closed.pcap)
+	done <<-END
+		2152 GTP-U 30ff00680000000b
+		6784 VXLAN 08000000000007000200000000020200000000010800
+		4790 VXLAN-GPE 0c00000100000700
+		6080 GUE 00040000
+		1701 L2TP 0002000100010021
+		4754 GRE_over_UDP 00000800
+		6635 MPLS_over_UDP 00064140
+		4341 LISP 8800000000000001
+		4500 IPsec 0000100100000001
+		7000 Geneve 00006558000007000200000000020200000000010800
+	END
+	# What manages a tunnel carries no packets: GTP-U's echo, IKE, L2TP's control messages.
+	capture "$(udp 320100040000000000000000 good 1 2152)" "$(udp 0000000012345678 good 2 4500)" \
+		"$(udp c80200140001000000000000 good 3 1701)" "$(udp ff good 3 4500)" >open.pcap
+	pcap open.pcap
+	[ "${lines[0]}" = "nothing damaged: all 8 checksums are right" ]
+	# Over IP: ESP, EtherIP, GRE with ERSPAN; two kinds: the more frequent one is named.
+	capture "$(ipv4 50 0a000001 0a000002 "1000000100000001$inner")" \
+		"$(ipv4 50 0a000001 0a000002 "1000000100000002$inner" 2)" \
+		"$(ipv4 47 0a000001 0a000002 "000088be$inner" 3)" "$(udp 6162)" >esp.pcap
+	pcap esp.pcap
+	[ "${lines[0]}" = "nothing damaged in what was judged: 5 checksums are right; 3 of 4 packets are in IPsec and others, not opened" ]
+	[[ $output == *"  2 packets in IPsec"*"  1 packet in ERSPAN"* ]]
+	# A datagram in fragments counts once.
+	local whole
+	whole=$(udp "30ff00680000000b$inner" good 1 2152)
+	whole=${whole:40}
+	capture "$(ipv4 17 0a000001 0a000002 "${whole:0:64}" 9 0x2000)" "$(ipv4 17 0a000001 0a000002 "${whole:64}" 9 4)" >cut.pcap
+	pcap cut.pcap
+	[[ ${lines[0]} == *"; 1 of 2 packets is in GTP-U, not opened" ]]
+}
+
+@test "pcap: TCP over IPv6 with the length 0, as a broken NIC sends it, is reported" {
+	local packet
+	packet=$(tcp6 1 "$PAYLOAD")
+	capture "${packet:0:8}0000${packet:12}" "$(tcp6 65 "$PAYLOAD")" >length.pcap
+	pcap length.pcap
+	[ "$status" = 0 ]
+	[[ $output == *"1 TCP packet over IPv6 with the length 0 in the IPv6 header."* ]]
+	capture "$(flip "${packet:0:8}0000${packet:12}" 70 1)" >length.pcap
+	pcap --packets=all length.pcap
+	[[ $output == *"unknown tcp"*"its IPv6 length is 0, as large send offload leaves it" ]]
+}
+
+@test "pcap: fragments that contradict each other are counted once" {
+	local body
+	body=$(udp "$PAYLOAD")
+	body=${body:40}
+	capture "$(ipv4 17 0a000001 0a000002 "${body:0:96}" 9 0x2000)" \
+		"$(ipv4 17 0a000001 0a000002 "${body:48}" 9 4)" "$(udp 6162)" >fragments.pcap
+	pcap fragments.pcap
+	[[ ${lines[0]} == *"; 2 packets not judged" ]]
+	pcap --json fragments.pcap
+	jq -e '([.unknown[].packets] | add) == 2' <<<"$output"
 }
 
 @test "pcap: packets that were cut off are not judged; tcpdump -s is named" {
@@ -260,6 +359,7 @@ damaged_once() {
 	[ "${lines[0]}" = "nothing could be judged: there is no packet in the capture" ]
 	pcap strange
 	[ "$status" = 3 ]
+	[[ ${lines[0]} == "nothing could be judged: "*"; 1 of 1 packet is of link type 147, not opened" ]]
 	[[ $output == *"1 packet of link type 147, which is not known"* ]]
 	pcap --json strange
 	[ "$status" = 3 ]

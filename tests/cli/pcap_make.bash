@@ -44,17 +44,21 @@ tcp() {
 		"$(printf '9c4015b3%08x00000000501000ff' "$1")" "0000$2" "${3:-good}")" "${4:-$1}"
 }
 
-# udp PAYLOAD [KIND [ID]]: from 10.0.0.1 port 1000 to 10.0.0.2 port 2000
+# udp PAYLOAD [KIND [ID [PORT]]]: from 10.0.0.1 port 1000 to 10.0.0.2 port 2000
 udp() {
 	ipv4 17 0a000001 0a000002 "$(transport 17 0a000001 0a000002 \
-		"$(printf '03e807d0%04x' $((8 + ${#1} / 2)))" "$1" "${2:-good}")" "${3:-1}"
+		"$(printf '03e8%04x%04x' "${4:-2000}" $((8 + ${#1} / 2)))" "$1" "${2:-good}")" "${3:-1}"
 }
 
-# The same over IPv6, from fd00::1 to fd00::2.
+# The same over IPv6, from fd00::1 to fd00::2: udp6 PAYLOAD [KIND [PORT]], tcp6 SEQ PAYLOAD [KIND]
+SRC6=fd000000000000000000000000000001 DST6=fd000000000000000000000000000002
 udp6() {
-	local src=fd000000000000000000000000000001 dst=fd000000000000000000000000000002
-	printf '60000000%04x1140%s%s%s' $((8 + ${#1} / 2)) $src $dst \
-		"$(transport 17 $src $dst "$(printf '03e807d0%04x' $((8 + ${#1} / 2)))" "$1" "${2:-good}")"
+	printf '60000000%04x1140%s%s%s' $((8 + ${#1} / 2)) $SRC6 $DST6 "$(transport 17 $SRC6 $DST6 \
+		"$(printf '03e8%04x%04x' "${3:-2000}" $((8 + ${#1} / 2)))" "$1" "${2:-good}")"
+}
+tcp6() {
+	printf '60000000%04x0640%s%s%s' $((20 + ${#2} / 2)) $SRC6 $DST6 "$(transport 6 $SRC6 $DST6 \
+		"$(printf '9c4015b3%08x00000000501000ff' "$1")" "0000$2" "${3:-good}")"
 }
 
 # flip PACKET OFFSET MASK: flips the bits of MASK in one byte

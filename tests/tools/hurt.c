@@ -135,9 +135,9 @@ void hurt_judge(struct packet *packet)
 		if (is == cover->was || is == IS_GOOD)
 			continue;
 		packet->expect = EXPECT_ANY;
-		packet->doubt = is == IS_UNKNOWN    ? DOUBT_MERGED
+		packet->doubt = is == IS_UNKNOWN      ? DOUBT_MERGED
 				: is == IS_UNFINISHED ? DOUBT_UNFINISHED
-						    : DOUBT_ZERO;
+						      : DOUBT_ZERO;
 	}
 	/* Also if no known checksum follows: bytes that are now read as one are chance. */
 	for (size_t i = 0; !path && i < packet->spans; i++)

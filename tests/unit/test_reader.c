@@ -166,8 +166,8 @@ static void test_lengths_of_pcap(void **state)
 }
 
 /*
- * Before version 2.3 the captured length comes second, in version 2.3 the smaller one is the captured
- * length. DG/UX wrote 543.0.
+ * Before version 2.3 the captured length comes second, in version 2.3 the smaller one is the
+ * captured length. DG/UX wrote 543.0.
  */
 static void test_exchanged_lengths(void **state)
 {
@@ -175,10 +175,10 @@ static void test_exchanged_lengths(void **state)
 		uint16_t major, minor;
 		uint32_t first, second, say_captured, say_len;
 	} cases[] = {
-		{ 2, 0, 1000, 60, 60, 1000 },  { 2, 1, 1000, 60, 60, 1000 },
-		{ 2, 2, 1000, 60, 60, 1000 },  { 2, 2, 60, 60, 60, 60 },
-		{ 2, 2, 0, 60, 60, 60 },       { 2, 3, 1000, 60, 60, 1000 },
-		{ 2, 3, 60, 1000, 60, 1000 },  { 2, 4, 60, 1000, 60, 1000 },
+		{ 2, 0, 1000, 60, 60, 1000 },	{ 2, 1, 1000, 60, 60, 1000 },
+		{ 2, 2, 1000, 60, 60, 1000 },	{ 2, 2, 60, 60, 60, 60 },
+		{ 2, 2, 0, 60, 60, 60 },	{ 2, 3, 1000, 60, 60, 1000 },
+		{ 2, 3, 60, 1000, 60, 1000 },	{ 2, 4, 60, 1000, 60, 1000 },
 		{ 543, 0, 1000, 60, 60, 1000 },
 	};
 	static const uint32_t magics[] = { 0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34 };

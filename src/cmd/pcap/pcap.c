@@ -250,7 +250,7 @@ static enum exit_code could_not(void)
 
 static enum exit_code scan_exit(const struct scan *scan)
 {
-	if (scan->damaged)
+	if (scan->damaged || scan->counts.illegal)
 		return EXIT_FOUND;
 	return scan->judged ? EXIT_NOTHING_WRONG : EXIT_UNKNOWN;
 }
@@ -385,7 +385,8 @@ static int parse_packets(const char *value, void *target)
 	/* The kind's former name. */
 	int rc = value && !strcmp(value, "artefact")
 			 ? options_parse_name("unfinished", "kind", packet_kinds, &index)
-		 : value ? options_parse_name(value, "kind", packet_kinds, &index) : 0;
+		 : value ? options_parse_name(value, "kind", packet_kinds, &index)
+			 : 0;
 
 	if (!rc)
 		*(uint32_t *)target = PACKETS_BAD + index;
@@ -432,7 +433,7 @@ static int parse_options(int argc, char **argv, struct run *run)
 			"Judges every checksum in captures: pcap and pcapng, plain, gzip or zstd; '-' is standard\n"
 			"input. Tells damaged packets from unfinished sums, which a device was to finish later.",
 		.epilog =
-			"Exit code: 0 nothing damaged, 1 damage found (--diff: changes), 3 nothing could be judged.\n\n"
+			"Exit code: 0 nothing wrong, 1 found (--diff: changes), 3 nothing could be judged.\n\n"
 			"Examples: a capture, a live one, and before and after a hop\n"
 			"  truesum pcap eth0.pcapng\n"
 			"  tcpdump -i eth0 -U -w - | truesum pcap --packets -\n"

@@ -45,15 +45,6 @@ static const char *why_nothing(const struct scan *scan)
 	return "no packet in it carries a checksum that could be judged";
 }
 
-static uint64_t not_judged(const struct scan *scan)
-{
-	uint64_t count = scan->counts.truncated + scan->counts.link_unknown;
-
-	for (unsigned int reason = 0; reason < SUM_REASONS; reason++)
-		count += scan->counts.unknown[reason];
-	return count;
-}
-
 static void print_damaged(FILE *out, const struct scan *scan, bool color)
 {
 	struct words packets, flows;
@@ -67,13 +58,13 @@ static void print_damaged(FILE *out, const struct scan *scan, bool color)
 
 static void print_undamaged(FILE *out, const struct scan *scan, bool color)
 {
-	uint64_t good = scan_layers(scan, SUM_GOOD);
-	bool all = !not_judged(scan) && !scan_layers(scan, SUM_UNFINISHED) &&
-		   !scan_layers(scan, SUM_ILLEGAL_NONE);
+	uint64_t good = scan_layers(scan, SUM_GOOD), closed = scan_not_opened(scan);
+	bool all = !scan_not_judged(scan) && !scan->counts.unfinished && !scan->counts.illegal;
 	struct words number;
 
-	fprintf(out, "%snothing damaged%s: ", term_style(color, TERM_GOOD),
-		term_style(color, TERM_PLAIN));
+	fprintf(out, "%snothing damaged%s%s: ", term_style(color, TERM_GOOD),
+		closed ? " in what was judged" : "", term_style(color, TERM_PLAIN));
+	all = all && !closed;
 	if (good == 1)
 		fprintf(out, "%schecksum is right", all ? "the one " : "one ");
 	else if (good)
@@ -83,31 +74,70 @@ static void print_undamaged(FILE *out, const struct scan *scan, bool color)
 		fprintf(out, "no finished checksum is in it");
 }
 
+/* What packets that were not opened are in: the most frequent; NULL: there are none. */
+static const char *name_closed(const struct scan *scan, struct words *ret)
+{
+	const uint64_t *closed = scan->counts.closed;
+	unsigned int most = CARGO_NONE, kinds = 0;
+
+	for (unsigned int cargo = 0; cargo < CARGO_KINDS; cargo++) {
+		kinds += closed[cargo] != 0;
+		if (closed[cargo] > closed[most])
+			most = cargo;
+	}
+	if (scan->counts.link_unknown > closed[most])
+		snprintf(ret->text, sizeof(ret->text), "of link type %" PRIu32 "%s",
+			 scan->counts.link, kinds ? " and others" : "");
+	else if (most)
+		snprintf(ret->text, sizeof(ret->text), "in %s%s", cargo_names[most],
+			 kinds + (scan->counts.link_unknown != 0) > 1 ? " and others" : "");
+	else
+		return NULL;
+	return ret->text;
+}
+
+static void print_not_opened(FILE *out, const struct scan *scan)
+{
+	struct words name, part, whole;
+
+	if (name_closed(scan, &name))
+		fprintf(out, "; %s of %s %s %s, not opened",
+			pcap_number(scan_not_opened(scan), NULL, &part),
+			pcap_number(scan->counts.packets, "packet", &whole),
+			scan_not_opened(scan) == 1 ? "is" : "are", name.text);
+}
+
 void pcap_report_verdict(FILE *out, const struct pcap_result *result)
 {
 	const struct scan *scan = result->scan;
-	uint64_t unfinished = scan_layers(scan, SUM_UNFINISHED),
-		 missing = scan_layers(scan, SUM_ILLEGAL_NONE), unjudged = not_judged(scan);
+	const struct scan_counts *counts = &scan->counts;
+	uint64_t unjudged = scan_not_judged(scan) - counts->link_unknown;
 	bool color = term_color(out);
 	struct words number;
 
 	if (result->several)
 		fprintf(out, "%s: ", result->name);
 	if (!scan->damaged && !scan->judged) {
-		fprintf(out, "%snothing could be judged%s: %s\n", term_style(color, TERM_WARN),
+		fprintf(out, "%snothing could be judged%s: %s", term_style(color, TERM_WARN),
 			term_style(color, TERM_PLAIN), why_nothing(scan));
+		print_not_opened(out, scan);
+		fputc('\n', out);
 		return;
 	}
 	if (scan->damaged)
 		print_damaged(out, scan, color);
 	else
 		print_undamaged(out, scan, color);
-	if (unfinished)
+	if (counts->illegal)
+		fprintf(out,
+			"; %s over IPv6 without a sum: dropped unless the socket accepts %s "
+			"(UDP_NO_CHECK6_RX)",
+			pcap_number(counts->illegal, "UDP packet", &number),
+			counts->illegal == 1 ? "it" : "them");
+	if (counts->unfinished)
 		fprintf(out, "; %s, as captures at a sender show them",
-			pcap_number(unfinished, "unfinished sum", &number));
-	if (missing)
-		fprintf(out, "; %s without the checksum IPv6 demands",
-			pcap_number(missing, "UDP packet", &number));
+			pcap_number(counts->unfinished, "unfinished sum", &number));
+	print_not_opened(out, scan);
 	if (unjudged)
 		fprintf(out, "; %s not judged", pcap_number(unjudged, "packet", &number));
 	fputc('\n', out);
@@ -208,20 +238,58 @@ static void print_not_judged(const struct scan *scan)
 	const struct scan_counts *counts = &scan->counts;
 	struct words number;
 
-	if (!not_judged(scan))
+	if (scan_not_judged(scan) == counts->link_unknown)
 		return;
 	printf("\nNot judged:\n");
 	if (counts->truncated)
 		printf("  %s cut off by the capture (tcpdump -s 0 keeps them whole)\n",
 		       pcap_number(counts->truncated, "packet", &number));
-	if (counts->link_unknown)
-		printf("  %s of link type %" PRIu32 ", which is not known\n",
-		       pcap_number(counts->link_unknown, "packet", &number), counts->link);
 	for (unsigned int reason = 0; reason < SUM_REASONS; reason++)
 		if (counts->unknown[reason])
 			printf("  %s: %s\n",
 			       pcap_number(counts->unknown[reason], "packet", &number),
 			       reason_words[reason]);
+}
+
+static void print_closed(const struct scan *scan)
+{
+	const struct scan_counts *counts = &scan->counts;
+	struct words number;
+
+	if (!scan_not_opened(scan))
+		return;
+	printf("\nNot opened, so what they carry was not judged:\n");
+	if (counts->link_unknown)
+		printf("  %s of link type %" PRIu32 ", which is not known\n",
+		       pcap_number(counts->link_unknown, "packet", &number), counts->link);
+	for (unsigned int cargo = 0; cargo < CARGO_KINDS; cargo++)
+		if (counts->closed[cargo])
+			printf("  %s in %s\n",
+			       pcap_number(counts->closed[cargo], "packet", &number),
+			       cargo_names[cargo]);
+}
+
+/* What is said about headers, and harms the packets of some senders. */
+static void print_headers(const struct scan *scan)
+{
+	const struct scan_counts *counts = &scan->counts;
+	struct words number;
+
+	for (unsigned int cargo = 0; cargo < CARGO_KINDS; cargo++)
+		if (counts->unsummed[cargo])
+			printf("\n%s over IPv6 without a sum from %s, whose receivers accept that\n",
+			       pcap_number(counts->unsummed[cargo], "UDP packet", &number),
+			       cargo_names[cargo]);
+	if (counts->no_length)
+		printf("\n%s over IPv6 with the length 0 in the IPv6 header. Large send offload\n"
+		       "(TSO) leaves it to the device; a receiver drops such packets. If they were\n"
+		       "captured after the device, the NIC, or the model of one that a VM has, is broken:\n"
+		       "ethtool -K DEVICE tx-tcp6-segmentation off\n",
+		       pcap_number(counts->no_length, "TCP packet", &number));
+	if (counts->illegal)
+		printf("\nIPv6 demands a sum in UDP and UDP-Lite: the kernel drops packets without one, unless\n"
+		       "the receiving socket has UDP_NO_CHECK6_RX. Some senders leave a 0 that has to be\n"
+		       "sent as 0xffff: truesum pcap --packets=all says so of each packet.\n");
 }
 
 /* ---- Flows ---- */
@@ -534,7 +602,9 @@ void pcap_report(const struct pcap_result *result)
 	pcap_report_verdict(stdout, result);
 	print_capture(result);
 	print_layers(scan);
+	print_closed(scan);
 	print_not_judged(scan);
+	print_headers(scan);
 	if (scan->damaged) {
 		print_flows(scan);
 		print_damage_shape(result);
