@@ -312,7 +312,7 @@ deb: deps
 	$(Q)tools/deb $(BUILD)/deb $(DEBFLAGS)
 
 .PHONY: man
-man: $(BUILD)/tools/manual-lists
+man: $(PROG) $(BUILD)/tools/manual-lists
 	$(Q)BUILD=$(BUILD) tools/manual --write
 
 clean:

@@ -243,6 +243,13 @@ check_keys() {
 	[ "$output" = "y: not in the table" ]
 }
 
+@test "every table of JSON keys is in truesum-json(5)" {
+	local table
+	for table in "$TOP"/src/cmd/*/*.keys; do
+		grep -q "${table#"$TOP"/}" "$TOP/tools/manual" || { echo "tools/manual lacks $table"; return 1; }
+	done
+}
+
 @test "every JSON key is in its table, and no other" {
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	unshare -n -m true 2>/dev/null || skip "needs network and mount namespaces"
@@ -279,7 +286,13 @@ check_keys() {
 		sysctl -qw net.ipv4.ip_forward=1
 		"$TRUESUM" guard apply --json -n C1 --mitigation rx-off
 		"$TRUESUM" guard status --json
-		"$TRUESUM" guard revert --json' | check_keys guard/guard
+		"$TRUESUM" guard revert --json
+		"$TRUESUM" guard run --json -m rx-off >/run/events &
+		until grep -q \"protected\" /run/events; do sleep 0.01; done
+		kill $!
+		wait $!
+		cp /run/events "$1"' bash "$BATS_TEST_TMPDIR/events" | check_keys guard/guard
+	check_keys guard/run <"$BATS_TEST_TMPDIR/events"
 	# A datagram is missing, so that there is a gap.
 	# shellcheck disable=SC2016
 	unshare -n bash -ec 'ip link set lo up
