@@ -45,7 +45,8 @@ WARN      := -Wall -Wextra $(WERROR) -Wshadow -Wstrict-prototypes -Wmissing-prot
 ALLCFLAGS  = -std=gnu17 $(WARN) $(CPPFLAGS) $(CFLAGS) $(HARDENED) $(PREFIXMAP) $(PKGCFLAGS) -D_GNU_SOURCE -DTRUESUM_VERSION='"$(VERSION)"' \
 	     -pthread -Isrc -I$(BUILD) $(SANFLAGS)
 ALLLDFLAGS = $(LDFLAGS) $(LINKED) $(SANFLAGS)
-BPFFLAGS  := -O2 -g -target bpf $(PREFIXMAP) -fdebug-compilation-dir=. -D__TARGET_ARCH_$(ARCH) -Wall $(WERROR) -Isrc \
+# v3: 32-bit jumps, without which the verifier of Linux 6.1 loses track of ranges.
+BPFFLAGS  := -O2 -g -target bpf -mcpu=v3 $(PREFIXMAP) -fdebug-compilation-dir=. -D__TARGET_ARCH_$(ARCH) -Wall $(WERROR) -Isrc \
 	     -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
 ifneq ($(V),1)
@@ -85,6 +86,7 @@ help:
 	@echo 'make attack   the probe, 200 times under each of a dozen attacks from a neighbour'
 	@echo 'make kill     end each command by signals at random moments, KILLS times each (default 200)'
 	@echo 'make kernel-lab  the lab on real kernels with and without the 2016 statement (docs/kernel.md)'
+	@echo 'make bpf-matrix  every BPF object on the kernels of Debian 11 to sid'
 	@echo 'make install  install program, man pages, completions and service under PREFIX ($(PREFIX))'
 	@echo 'make uninstall  remove what make install has installed there'
 	@echo 'make deb      build the Debian package, in build/deb'
@@ -228,7 +230,7 @@ lint: $(SKELS) $(BUILD)/gen/page_css.h
 # Programs for tests and measurements: a packet generator that shares no code with src/, programs
 # that compare its packets with truesum's verdicts, and others.
 GENERATOR := $(patsubst %,tests/tools/%.c,packets pieces headers transports hurt plain_sum)
-TOOLBOX   := $(patsubst %,$(BUILD)/tools/%,generate mass layers limit libpcap_loop guard_load downpour mark swap \
+TOOLBOX   := $(patsubst %,$(BUILD)/tools/%,generate mass layers limit libpcap_loop guard_load downpour mark swap bpf_load \
 	     manual-lists)
 
 .PHONY: toolbox mass
@@ -236,7 +238,7 @@ toolbox: $(TOOLBOX)
 
 $(BUILD)/tools/generate: WITH = $(GENERATOR)
 $(BUILD)/tools/mass: WITH = $(GENERATOR) $(PARTS) $(PKGLIBS)
-$(BUILD)/tools/layers $(BUILD)/tools/limit $(BUILD)/tools/guard_load $(BUILD)/tools/mark: WITH = $(PARTS) $(PKGLIBS)
+$(BUILD)/tools/layers $(BUILD)/tools/limit $(BUILD)/tools/guard_load $(BUILD)/tools/mark $(BUILD)/tools/bpf_load: WITH = $(PARTS) $(PKGLIBS)
 $(BUILD)/tools/libpcap_loop: WITH = $(PARTS) $(PKGLIBS) -lpcap
 $(BUILD)/tools/manual-lists: tools/manual-lists.c $(PARTS)
 	@mkdir -p $(@D)
@@ -331,6 +333,13 @@ kernel-lab: deps
 	$(Q)tools/install-packages $(PACKAGES_KERNEL)
 	$(Q)$(MAKE) all
 	$(Q)kernel/lab --truesum $(PROG) $(KERNEL_LAB_FLAGS)
+
+# Loads every BPF object on the kernels that Debian ships: a guest of 15 s each.
+.PHONY: bpf-matrix
+bpf-matrix: deps
+	$(Q)tools/install-packages $(PACKAGES_KERNEL) busybox-static zstd
+	$(Q)$(MAKE) all $(BUILD)/tools/bpf_load
+	$(Q)$(SUDO) kernel/bpf-matrix --truesum $(PROG) --loader $(BUILD)/tools/bpf_load
 
 kernel-lab-packages:
 	@echo $(PACKAGES_KERNEL)

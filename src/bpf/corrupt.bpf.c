@@ -315,11 +315,16 @@ __noinline int damage_window_at(struct __sk_buff *skb, __u32 payload, __u32 star
 {
 	__u32 zero = 0, changed;
 	struct scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
-	__u64 size = len;
+	__u64 size = len - 1;
 
-	barrier_var(size); /* the verifier must see the very register that was checked */
-	if (!scratch || !size || size > DAMAGE_WINDOW)
+	/*
+	 * The verifier must see the very register that was checked. Up to Linux 6.1 it learns a
+	 * lower bound of 1 only from an addition, not from a comparison with 0.
+	 */
+	barrier_var(size);
+	if (!scratch || size >= DAMAGE_WINDOW)
 		return -1;
+	size += 1;
 	scratch->window.start = start;
 	scratch->window.len = size;
 	__builtin_memset(scratch->window.byte, 0, sizeof(scratch->window.byte));

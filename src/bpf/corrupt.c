@@ -52,6 +52,11 @@ void corrupt_free(struct corrupt_bpf *corrupt)
 	corrupt_bpf__destroy(corrupt);
 }
 
+bool corrupt_reads_status(const struct corrupt_bpf *corrupt)
+{
+	return corrupt->rodata->status_readable;
+}
+
 int corrupt_fd(const struct corrupt_bpf *corrupt)
 {
 	return bpf_program__fd(corrupt->progs.truesum_corrupt);

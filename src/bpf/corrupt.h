@@ -47,6 +47,7 @@ struct corrupt_state {
 };
 
 #ifndef __bpf__
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CORRUPT_NAME "tsum_corrupt" /* as tc shows it */
@@ -59,6 +60,9 @@ struct corrupt_bpf;
  */
 int corrupt_load(const struct corrupt_config *config, struct corrupt_bpf **ret_corrupt);
 void corrupt_free(struct corrupt_bpf *corrupt);
+
+/* Whether it reads ip_summed; before Linux 6.2 it guesses which checksums are unfinished. */
+bool corrupt_reads_status(const struct corrupt_bpf *corrupt);
 
 /* The program's descriptor, which stays owned by `corrupt`. */
 int corrupt_fd(const struct corrupt_bpf *corrupt);

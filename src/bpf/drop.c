@@ -58,7 +58,7 @@ static int load_drops(struct drops *drops, const struct drops_of *of)
 		return fail(-EOPNOTSUPP, "drop reasons: this kernel has no BTF");
 	id = btf__find_by_name_kind(drops->btf, "skb_drop_reason", BTF_KIND_ENUM);
 	if (id < 0)
-		return fail(-EOPNOTSUPP, "drop reasons need kernel 5.17");
+		return loader_impossible("5.17");
 	drops->reasons = btf__type_by_id(drops->btf, (uint32_t)id);
 	drops->skeleton = drop_bpf__open();
 	if (!drops->skeleton)

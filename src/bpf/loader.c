@@ -17,6 +17,11 @@ bool loader_failed_here(int rc)
 	return rc == -EPERM || rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE;
 }
 
+int loader_impossible(const char *since)
+{
+	return fail(-EOPNOTSUPP, "not possible on this kernel (needs Linux %s)", since);
+}
+
 int loader_fail(int rc)
 {
 	return fail_errno(rc, "cannot load BPF programs (needs root and kernel 5.8)");

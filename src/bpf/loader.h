@@ -17,6 +17,12 @@ void loader_silence_libbpf(void);
  */
 bool loader_failed_here(int rc);
 
+/*
+ * -EOPNOTSUPP with the sentence that this needs a later kernel: "not possible on this kernel (needs
+ * Linux 6.2)".
+ */
+int loader_impossible(const char *since);
+
 /* Sets the sentence for a load that failed with `rc`; returns rc. */
 int loader_fail(int rc);
 

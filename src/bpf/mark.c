@@ -108,7 +108,7 @@ int mark_fd(const struct marks *marks, enum mark_program program)
 	if (!marks->skeleton)
 		return fail_unsupported(marks->load_error);
 	if (program == MARK_VETH_2016 && !marks->can_emulate)
-		return fail(-EOPNOTSUPP, "BPF that reads the kernel's own structures (kernel 6.2)");
+		return loader_impossible("6.2");
 	return bpf_program__fd(
 		bpf_object__find_program_by_name(marks->skeleton->obj, mark_names[program]));
 }

@@ -14,7 +14,9 @@
  * What BPF runs uses neither libc nor floating point, and is written for the verifier: every index
  * into the window is masked although it is in range already, every loop ends at a constant although
  * it could end at the length, and loops use arithmetic instead of branches, since a branch doubles
- * what the verifier has to walk with each turn.
+ * what the verifier has to walk with each turn, and can be compiled into a loop that the verifier
+ * of Linux 6.1 takes for an endless one ("back-edge"). `make bpf-matrix` tries what is changed
+ * here.
  */
 #include "packet/damage.h"
 
@@ -194,22 +196,17 @@ static __u32 damage_burst(const struct damage_spec *spec, __u64 random,
 static __u32 damage_run(const struct damage_spec *spec, __u64 random, struct damage_window *window)
 {
 	__u32 len = window->len < DAMAGE_RUN ? window->len : DAMAGE_RUN;
+	__u64 keep = -(__u64)(spec->kind == DAMAGE_RANDOM), drawn;
 	__u32 changed = 0, at, i, byte;
-	__u64 bytes = 0;
 
 	at = damage_below(random, DRAW_PLACE, window->len - len + 1);
 	for (i = 0; i < DAMAGE_RUN; i++) {
 		if (i >= len)
 			break;
-		if (spec->kind == DAMAGE_RANDOM) {
-			if (i % 8 == 0)
-				bytes = damage_random(random, DRAW_BYTES + i / 8);
-			else
-				bytes >>= 8;
-		}
+		drawn = damage_random(random, DRAW_BYTES + i / 8) >> i % 8 * 8 & keep;
 		byte = window->byte[INDEX(at + i)];
-		changed += damage_ones(byte ^ (bytes & 0xff));
-		window->byte[INDEX(at + i)] = bytes;
+		changed += damage_ones(byte ^ (drawn & 0xff));
+		window->byte[INDEX(at + i)] = drawn;
 	}
 	return changed;
 }
