@@ -20,7 +20,7 @@ PACKAGES_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libmnl
 		  libjansson-dev zlib1g-dev libzstd-dev libcap-ng-dev libseccomp-dev
 PACKAGES_TEST  := git binutils libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool nftables iptables conntrack procps time jq mandoc clang-format \
 		  containernetworking-plugins busybox-static \
-		  zsh fish lintian debhelper dpkg-dev fakeroot \
+		  strace zsh fish lintian debhelper dpkg-dev fakeroot \
 		  clang-tidy cppcheck shellcheck chromium libclang-rt-14-dev \
 		  tshark zstd libpcap-dev qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu \
 		  libc6-dev-s390x-cross
@@ -193,7 +193,7 @@ $(foreach machine,$(MACHINES),$(eval $(call portable_rules,$(machine))))
 
 # Only the parsers, built with sanitizers and coverage.
 FUZZED    := $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(PURE) $(wildcard src/pcap/*.c src/diff/*.c) \
-	     $(addprefix src/guard/,start/cni.c start/oci.c catalog.c policy.c) $(addprefix src/audit/,baseline.c facts.c) \
+	     $(addprefix src/guard/,chain/text.c start/cni.c start/oci.c catalog.c policy.c) $(addprefix src/audit/,baseline.c facts.c) \
 	     $(addprefix src/net/,device.c docker.c feature.c ledger.c link.c netfilter.c netns.c netns_search.c nl.c process.c route.c tc.c vxlan.c) \
 	     $(addprefix src/base/,term.c array.c file.c privilege.c vocabulary.c))
 FUZZ_SAN  := -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -308,10 +308,18 @@ uninstall:
 
 # The Debian package, in build/deb. DEBFLAGS: for dpkg-buildpackage.
 PACKAGES_DEB := debhelper dpkg-dev fakeroot build-essential
-.PHONY: deb deb-suites
+.PHONY: deb deb-packages deb-suites
 deb: deps
 	$(Q)tools/install-packages $(PACKAGES_DEB)
 	$(Q)tools/deb $(BUILD)/deb $(DEBFLAGS)
+deb-packages:
+	@echo $(PACKAGES_BUILD) $(PACKAGES_DEB)
+
+# SUITES: which; SUITE:arm64 is cross-built. BEFORE: see tools/suites.
+SUITES ?= bookworm trixie sid trixie:arm64
+deb-suites:
+	$(Q)tools/install-packages debootstrap
+	$(Q)$(SUDO) env BEFORE=$(BEFORE) tools/suites $(BUILD)/suites $(SUITES)
 
 .PHONY: man
 man: $(PROG) $(BUILD)/tools/manual-lists

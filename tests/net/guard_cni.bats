@@ -301,6 +301,51 @@ policy() {
 	[ -z "$(kept)" ]
 }
 
+@test "failOpen: ADD, CHECK and STATUS succeed and warn, with nothing changed; by default and with another value they fail" {
+	local open='"failOpen": true'
+	made ptp ""
+	ours ADD < <(truesum_config "$previous" "$open")
+	[ "$status" = 0 ]
+	protected off yes
+	ours DEL < <(truesum_config "$previous" "$open")
+	# It cannot be protected: the result is passed on, and the reason is said.
+	world mkdir -p /run/truesum/attached
+	world mount -t tmpfs -o ro none /run/truesum/attached
+	ours ADD < <(truesum_config "$previous" "$open")
+	[ "$status" = 0 ]
+	diff <(jq -S . <<<"$previous") <(jq -S . <<<"$output")
+	grep "cannot write.*goes on unprotected (failOpen)" "$WORK/said"
+	protected on no
+	ours CHECK < <(truesum_config "$previous" "$open")
+	[ "$status" = 0 ]
+	[ -z "$output" ]
+	grep "no record of an ADD.*(failOpen)" "$WORK/said"
+	CNI_VERSION=1.1.0 ours STATUS < <(CNI_VERSION=1.1.0 truesum_config "$previous" "$open")
+	[ "$status" = 0 ]
+	# Also when the configuration is wrong, even at the container's end: others' DEL come
+	# after it.
+	for wrong in '"mitigation": "nosuch"' '"cniVersion": "9.9.9"'; do
+		for command in ADD DEL; do
+			ours $command < <(truesum_config "$previous" "$open, $wrong")
+			[ "$status" = 0 ]
+			grep "(failOpen)" "$WORK/said"
+		done
+	done
+	ours ADD nosuch < <(truesum_config "$previous" "$open")
+	[ "$status" = 0 ]
+	# Not without a result to pass on, nor when somebody else may have meant something else.
+	ours ADD < <(truesum_config null "$open")
+	error 7 "prevResult is missing"
+	ours ADD < <(truesum_config "$previous" '"failOpen": false')
+	error 5 "cannot write"
+	ours ADD < <(truesum_config "$previous")
+	error 5 "cannot write"
+	ours ADD < <(truesum_config "$previous" '"failOpen": "true"')
+	error 2 '"failOpen"'
+	ours VERSION < <(truesum_config "$previous" "$open")
+	jq -e .supportedVersions <<<"$output"
+}
+
 @test "an ADD that fails half way undoes what it did" {
 	made ptp ""
 	world mkdir -p /run/truesum/attached

@@ -26,6 +26,7 @@
 #include "base/fail.h"
 #include "base/file.h"
 #include "base/options.h"
+#include "base/term.h"
 #include "cmd/common/command.h"
 #include "guard/catalog.h"
 #include "guard/start/cni.h"
@@ -109,7 +110,7 @@ static int protect_by_hook(int argc, char **argv)
 			"it removes its records of the container.",
 		.epilog =
 			"In a container's config.json:\n"
-			"  \"hooks\": {\"createRuntime\": [{\"path\": \"/usr/local/bin/truesum\",\n"
+			"  \"hooks\": {\"createRuntime\": [{\"path\": \"/usr/bin/truesum\",\n"
 			"    \"args\": [\"truesum\", \"guard\", \"hook\"]}], \"poststop\": the same}\n",
 		.rows = rows,
 		.row_count = ARRAY_SIZE(rows),
@@ -172,6 +173,27 @@ static int answer_success(const struct cni_request *request)
 	return print_answer(cni_compose(request, NULL));
 }
 
+/*
+ * "failOpen": warns of the error and answers success. False if the configuration has no such key.
+ */
+static bool answer_open(const struct cni_environment *environment, const char *text, size_t len,
+			bool acted, const struct cni_error *error)
+{
+	char sentence[sizeof(error->msg) + sizeof(error->details) + 100];
+	char printable[TERM_PRINTABLE_SIZE(sizeof(sentence))];
+	json_t *answer = NULL;
+
+	if (!cni_is_open(environment, text, len, acted, &answer))
+		return false;
+	snprintf(sentence, sizeof(sentence), "%s%s%s; the container goes on unprotected (failOpen)",
+		 error->msg, *error->details ? ": " : "", error->details);
+	term_sentence(printable, sizeof(printable), sentence);
+	say_cni(printable);
+	if (answer)
+		print_answer(answer);
+	return true;
+}
+
 int command_cni(void)
 {
 	const struct cni_environment environment = { .command = getenv("CNI_COMMAND"),
@@ -183,14 +205,18 @@ int command_cni(void)
 	struct cni_error error = { 0 };
 	size_t len = 0;
 	int rc = file_read(STDIN_FILENO, "standard input", CONFIG_MAX, &text, &len), read_rc = rc;
+	bool acted = false;
 
 	rc = cni_parse(&environment, rc ? "" : text, len, &request, &error);
+	acted = !rc;
 	if (read_rc) {
 		cni_fail(&error, read_rc == -EFBIG ? CNI_DECODE : CNI_IO,
 			 "cannot read the configuration: %s", fail_text());
 		rc = read_rc;
 	}
 	rc = rc ? rc : start_cni(&request, say_cni, &error);
+	if (rc && !read_rc && answer_open(&environment, text, len, acted, &error))
+		return EXIT_NOTHING_WRONG;
 	return rc ? answer_cni_error(&error) : answer_success(&request);
 }
 
@@ -208,6 +234,8 @@ static const struct {
 	{ "revert", guard_command_revert, "put everything back as it was" },
 	{ "run", guard_command_run, "the daemon: protect all containers, new ones at once" },
 	{ "hook", protect_by_hook, "protect a container that an OCI runtime is creating" },
+	{ "chain", guard_command_chain, "have a container runtime call truesum at each start" },
+	{ "unchain", guard_command_unchain, "take truesum out of what container runtimes call" },
 	{ "cost", guard_command_cost, "measure what each mitigation costs on this host" },
 };
 

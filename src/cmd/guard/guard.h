@@ -11,6 +11,8 @@ int guard_command_apply(int argc, char **argv);
 int guard_command_status(int argc, char **argv);
 int guard_command_revert(int argc, char **argv);
 int guard_command_run(int argc, char **argv);
+int guard_command_chain(int argc, char **argv);
+int guard_command_unchain(int argc, char **argv);
 int guard_command_cost(int argc, char **argv);
 
 #endif

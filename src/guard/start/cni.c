@@ -181,6 +181,16 @@ static int take_mitigation(const json_t *wish, uint32_t *ret_ordered, struct cni
 	return -EINVAL;
 }
 
+/* A wrong value must not be taken for either: what it is said to mean stays unknown. */
+static int take_fail_open(const json_t *wish, struct cni_error *error)
+{
+	if (!wish || json_is_boolean(wish))
+		return 0;
+	cni_fail(error, CNI_UNSUPPORTED, "unsupported value of \"failOpen\"");
+	add_details(error, "known: true, false");
+	return -EINVAL;
+}
+
 /* Every element of the array is an object in which `key` is text. */
 static bool is_list(const json_t *list, const char *key)
 {
@@ -251,6 +261,7 @@ static int take_config(struct cni_request *request, struct cni_error *error)
 	request->network = network;
 	rc = take_mitigation(json_object_get(request->config, "mitigation"), &request->ordered,
 			     error);
+	rc = rc ? rc : take_fail_open(json_object_get(request->config, "failOpen"), error);
 	rc = rc ? rc : take_previous(request, error);
 	return rc ? rc : take_valid(request, error);
 }
@@ -303,6 +314,25 @@ int cni_parse(const struct cni_environment *environment, const char *text, size_
 	if (!rc)
 		*ret_request = TAKE(request, (struct cni_request){ 0 });
 	return rc;
+}
+
+bool cni_is_open(const struct cni_environment *environment, const char *text, size_t len,
+		 bool acted, json_t **ret_answer)
+{
+	json_auto_t *config = json_loadb(text, len, 0, NULL);
+	json_t *previous = json_object_get(config, "prevResult");
+	struct cni_error error;
+	enum cni_command command;
+
+	if (!json_is_true(json_object_get(config, "failOpen")) ||
+	    find_command(environment->command, &command, &error) || command == CNI_VERSION ||
+	    (acted && (command == CNI_DEL || command == CNI_GC)) ||
+	    (command == CNI_ADD && !json_is_object(previous)))
+		return false;
+	*ret_answer = command == CNI_ADD ? json_deep_copy(previous) : NULL;
+	if (*ret_answer && json_is_string(json_object_get(config, "cniVersion")))
+		json_object_set(*ret_answer, "cniVersion", json_object_get(config, "cniVersion"));
+	return true;
 }
 
 void cni_request_release(struct cni_request *request)

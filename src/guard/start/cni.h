@@ -66,6 +66,15 @@ int cni_parse(const struct cni_environment *environment, const char *text, size_
 	      struct cni_request *ret_request, struct cni_error *ret_error);
 void cni_request_release(struct cni_request *request);
 
+/*
+ * Whether the configuration has "failOpen": true, so that a failure of this call is only to be
+ * warned of: the container starts. *ret_answer: what to answer then, NULL for nothing; the
+ * caller's. `acted`: the request was understood. A DEL or GC that was understood and failed is not
+ * open: the runtime calls again. Nor is an ADD without a result to pass on.
+ */
+bool cni_is_open(const struct cni_environment *environment, const char *text, size_t len,
+		 bool acted, json_t **ret_answer);
+
 /* Whether GC must keep the attachment. */
 bool cni_is_valid(const struct cni_request *request, const char *container_id, const char *ifname);
 
