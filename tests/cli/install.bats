@@ -72,7 +72,8 @@ listing() {
 	done < <(cd "$TOP" && find contrib completions -type f)
 }
 
-# complete_in_zsh LINE: what zsh offers at the end of the line: in the order of the help, with its meaning
+# complete_in_zsh LINE: what zsh offers at the end of the line: in the order of the help, with its
+# meaning
 complete_in_zsh() {
 	zsh -f -c '
 		_describe() { print -l -- "${(@P)2}"; [[ ${3-} != -S ]] || print no blank }
