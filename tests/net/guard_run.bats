@@ -148,6 +148,27 @@ world() {
 	'
 }
 
+@test "guard run: what cannot be put on is reported once, not claimed, and put on as soon as it can be" {
+	world '
+		container old
+		start --mitigation rx-off,reset
+		mount --bind /run/truesum/guard /run/truesum/guard
+		mount -o remount,bind,ro /run/truesum/guard
+		container c
+		wait_for "grep -q \"eth0 of c: .*Read-only file system\" /run/log"
+		kill -HUP $guard # the device is looked at again
+		container d
+		wait_for "grep -q \"eth0 of d: .*Read-only file system\" /run/log"
+		[ "$(grep -c "eth0 of c: " /run/log)" = 1 ]
+		rx_is c on
+		umount /run/truesum/guard
+		kill -HUP $guard
+		wait_for "rx_is c off && has_reset c && rx_is d off && has_reset d"
+		wait_for "grep -q \"eth0 of c: protected: rx-off, reset\" /run/log"
+		stop
+	'
+}
+
 @test "guard run: 100 containers a second, none missed; their records end with them" {
 	world '
 		start --mitigation rx-off

@@ -413,9 +413,8 @@ static void test_dead_names(void **state)
 
 static void test_containers(void **state)
 {
-	static const char *const webs[] = {
-		WEB_ID, "0f3c9a8d7e6b", "0f3c9", SIDE_ID, "b1946", "b194"
-	};
+	static const char *const webs[] = { WEB_ID,  "0f3c9a8d7e6b", "0f3c9",
+					    SIDE_ID, "b1946",	     "b194" };
 	_cleanup_(inventory_release) struct inventory inventory = { 0 };
 
 	NEEDS_WORLD();

@@ -253,6 +253,32 @@ static void test_picture_has_the_window(void **state)
 		    width < 534. * (CLOSES - OPENS + 1) / MESSAGES);
 }
 
+/* Of datagrams the picture shows what was read of each; a lost one has no bytes. */
+static void test_datagrams_are_shown(void **state)
+{
+	struct sample sample;
+	_cleanup_free_ char *page = NULL;
+
+	(void)state;
+	fill(&sample);
+	sample.cell.key.proto = PROTO_UDP;
+	/* Message 0 was lost: nothing of it was read, and all others moved up. */
+	sample.messages[0].bytes_read = 0;
+	for (size_t i = 0; i < sample.cell.result.event_count; i++) {
+		struct event *event = &sample.events[i];
+
+		if (event->kind == EVENT_READ && event->first)
+			event->offset -= message_len(0);
+		else if (event->kind == EVENT_READ)
+			event->kind = EVENT_WIRE;
+	}
+	sample.cell.result.received_len -= message_len(0);
+	memmove(sample.received, sample.received + message_len(0), sample.cell.result.received_len);
+	page = page_of(&sample.cell, 1);
+	assert_has(page, "<mark>e</mark>");
+	assert_has(page, "<mark>&lt;</mark>");
+}
+
 static void test_skipped_and_empty(void **state)
 {
 	struct sample sample;
@@ -350,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_links_have_targets),
 		cmocka_unit_test(test_any_cell_that_delivers_is_shown),
 		cmocka_unit_test(test_picture_has_the_window),
+		cmocka_unit_test(test_datagrams_are_shown),
 		cmocka_unit_test(test_skipped_and_empty),
 		cmocka_unit_test(test_texts_are_escaped),
 		cmocka_unit_test(test_file_is_replaced),

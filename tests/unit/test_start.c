@@ -7,6 +7,7 @@
  */
 #include "guard/mitigate.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -145,11 +146,53 @@ static void test_status_says_the_same(void **state)
 	ready_rc = 0;
 }
 
+static size_t records(void)
+{
+	_cleanup_(cleanup_closedir) DIR *folder = opendir("/run/truesum/guard");
+	const struct dirent *entry;
+	size_t count = 0;
+
+	assert_non_null(folder);
+	while ((entry = readdir(folder)))
+		count += *entry->d_name != '.';
+	return count;
+}
+
+/* The containers of a pod share its devices: their records stay until the last one ends. */
+static void test_records_end_with_the_last_container(void **state)
+{
+	const struct oci_state other = { .id = "tsum-othe", /* a shorter id: not the same one */
+					 .status = OCI_CREATED,
+					 .pid = container.pid },
+			       container_ends = { .id = "tsum-test", .status = OCI_STOPPED },
+			       other_ends = { .id = "tsum-othe", .status = OCI_STOPPED };
+
+	(void)state;
+	if (!has_world)
+		skip();
+	rx_off_rc = reset_rc = 0;
+	for (int both = 0; both < 2; both++) {
+		assert_int_equal(start_oci(&container, 0, say), 0);
+		assert_int_equal(records(), 2); /* its two devices */
+		if (both) {
+			assert_int_equal(start_oci(&other, 0, say), 0);
+			assert_int_equal(start_oci(&other_ends, 0, say), 0);
+			assert_int_equal(records(), 2);
+			assert_int_equal(start_oci(&other, 0, say), 0);
+		}
+		assert_int_equal(start_oci(&container_ends, 0, say), 0);
+		assert_int_equal(records(), both ? 2 : 0);
+		assert_int_equal(start_oci(&other_ends, 0, say), 0);
+		assert_int_equal(records(), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_may_be_missing),
 		cmocka_unit_test(test_status_says_the_same),
+		cmocka_unit_test(test_records_end_with_the_last_container),
 	};
 
 	return cmocka_run_group_tests(tests, make_world, end_world);
