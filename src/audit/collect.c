@@ -637,7 +637,7 @@ static void note_hidden_processes(struct audit_facts *facts)
 			snprintf(first, sizeof(first), "%.15s", entry->d_name);
 	}
 	if (geteuid() != 0) {
-		note_unseen(facts, "other namespaces, names of BPF programs", "run as root");
+		note_unseen(facts, "other namespaces, names of BPF programs", privilege_remedy());
 	} else if (count) {
 		snprintf(what, sizeof(what), "the namespace%s of %u process%s",
 			 count == 1 ? "" : "s", count, count == 1 ? "" : "es");

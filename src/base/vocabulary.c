@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-const char *const verdict_names[] = { "unknown", "verified", "delivers-corrupt", "blocked", NULL };
+const char *const verdict_names[] = { "unknown", "verified",	 "delivers-corrupt",
+				      "blocked", "not-possible", NULL };
 
 const char *const caught_by_names[] = { "unknown",   "nobody", "socket",    "container", "host",
 					"conntrack", "rule",   "outer-udp", NULL };
@@ -15,8 +16,8 @@ const char *const mitigation_names[] = { "none",   "rx-off", "reset", "conntrack
 enum verdict vocabulary_worse(enum verdict a, enum verdict b)
 {
 	static const int rank[VERDICTS + 1] = {
-		[VERDICTS] = 0,	       [VERDICT_VERIFIED] = 1,	       [VERDICT_BLOCKED] = 2,
-		[VERDICT_UNKNOWN] = 3, [VERDICT_DELIVERS_CORRUPT] = 4,
+		[VERDICTS] = 0,	       [VERDICT_NOT_POSSIBLE] = 1, [VERDICT_VERIFIED] = 2,
+		[VERDICT_BLOCKED] = 3, [VERDICT_UNKNOWN] = 4,	   [VERDICT_DELIVERS_CORRUPT] = 5,
 	};
 
 	return rank[b] > rank[a] ? b : a;
@@ -27,6 +28,7 @@ const char *const verdict_meanings[] = {
 	"the application read no wrong byte",
 	"the application read wrong bytes",
 	"no data came through, damaged or not",
+	"this kernel is too old for what is tried; not counted",
 	NULL,
 };
 

@@ -15,15 +15,16 @@ enum verdict {
 	VERDICT_VERIFIED,
 	VERDICT_DELIVERS_CORRUPT,
 	VERDICT_BLOCKED,
+	VERDICT_NOT_POSSIBLE, /* of a single check: what it tries is newer than this kernel */
 	VERDICTS
 };
 
-/* "unknown", "verified", "delivers-corrupt", "blocked"; NULL-terminated. */
+/* "unknown", "verified", "delivers-corrupt", "blocked", "not-possible"; NULL-terminated. */
 extern const char *const verdict_names[], *const verdict_meanings[];
 
 /*
- * Of two verdicts the one that a summary must show: delivers-corrupt before unknown, blocked and
- * verified. VERDICTS means "none yet" and yields to every verdict.
+ * Of two verdicts the one that a summary must show: delivers-corrupt before unknown, blocked,
+ * verified and not-possible. VERDICTS means "none yet" and yields to every verdict.
  */
 enum verdict vocabulary_worse(enum verdict a, enum verdict b);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Loads corrupt.bpf.c: see corrupt.h. The first try lets it read ip_summed. The second does
- * without, for kernels that have no bpf_cast_to_kern_ctx().
+ * Loads corrupt.bpf.c: see corrupt.h. The first try lets it read ip_summed, if the kernel has
+ * bpf_cast_to_kern_ctx() (Linux 6.2). The second does without.
  */
 #include "bpf/corrupt.h"
 
@@ -14,6 +14,8 @@
 #include "base/trace.h"
 #include "bpf/corrupt.skel.h"
 #include "bpf/loader.h"
+
+#define CAST "bpf_cast_to_kern_ctx"
 
 static int load_corrupt(const struct corrupt_config *config, bool status_readable,
 			struct corrupt_bpf **ret_corrupt)
@@ -41,7 +43,7 @@ int corrupt_load(const struct corrupt_config *config, struct corrupt_bpf **ret_c
 	int rc;
 
 	loader_silence_libbpf();
-	rc = load_corrupt(config, true, ret_corrupt);
+	rc = loader_has_function(CAST) ? load_corrupt(config, true, ret_corrupt) : -EOPNOTSUPP;
 	if (rc && !loader_failed_here(rc))
 		rc = load_corrupt(config, false, ret_corrupt);
 	return rc ? loader_fail(rc) : 0;

@@ -64,14 +64,14 @@ static int load_drops(struct drops *drops, const struct drops_of *of)
 	if (!drops->skeleton)
 		return fail_errno(-errno, "cannot open a BPF program");
 	set_constants(drops->skeleton, of);
-	rc = of->talks_fd < 0 ? -EOPNOTSUPP
+	rc = of->talks_fd < 0 ? of->talks_fd
 			      : bpf_map__reuse_fd(drops->skeleton->maps.talks, of->talks_fd);
 	rc = rc ? rc : drop_bpf__load(drops->skeleton);
 	trace("bpf", "load drop: %d", rc);
-	if (!rc) {
-		rc = drop_bpf__attach(drops->skeleton);
-		trace("bpf", "attach drop to skb:kfree_skb: %d", rc);
-	}
+	if (rc)
+		return loader_fail(rc);
+	rc = drop_bpf__attach(drops->skeleton);
+	trace("bpf", "attach drop to skb:kfree_skb: %d", rc);
 	return rc ? fail_errno(rc, "cannot watch drops by skb:kfree_skb") : 0;
 }
 

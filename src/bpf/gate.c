@@ -31,7 +31,7 @@ int gate_programs_load(const struct gate_programs_settings *settings, struct gat
 	memcpy((void *)programs->rodata->vtep_v6, settings->vtep_v6, sizeof(settings->vtep_v6));
 	programs->rodata->vtep_port = settings->vtep_port;
 	/* Without the table the filter would let nothing through. */
-	rc = settings->talks_fd < 0 ? -EOPNOTSUPP
+	rc = settings->talks_fd < 0 ? settings->talks_fd
 				    : bpf_map__reuse_fd(programs->maps.talks, settings->talks_fd);
 	rc = rc ? rc : gate_bpf__load(programs);
 	trace("bpf", "load gate: %d", rc);

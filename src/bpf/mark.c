@@ -48,7 +48,9 @@ static int load_marks(bool emulate, struct mark_bpf **ret_skeleton)
 /* -EOPNOTSUPP with a sentence; `rc` is why nothing could be loaded. */
 static int fail_unsupported(int rc)
 {
-	return fail(-EOPNOTSUPP, "BPF that marks packets (kernel 5.8 and later): %s",
+	return fail(-EOPNOTSUPP,
+		    "not possible on this kernel (BPF that marks packets needs Linux 5.8): "
+		    "%s",
 		    strerror(-rc));
 }
 
@@ -60,7 +62,8 @@ int mark_open(struct marks **ret_marks)
 	if (!marks)
 		return -ENOMEM;
 	loader_silence_libbpf();
-	rc = load_marks(true, &marks->skeleton);
+	rc = loader_has_function("bpf_cast_to_kern_ctx") ? load_marks(true, &marks->skeleton)
+							 : -EOPNOTSUPP;
 	marks->can_emulate = !rc;
 	if (rc && !loader_failed_here(rc))
 		marks->load_error = rc = load_marks(false, &marks->skeleton);

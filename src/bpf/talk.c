@@ -31,18 +31,21 @@ struct talk_table {
 static void map_table(struct talk_table *table)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+	int error;
 
 	loader_silence_libbpf();
 	table->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "talks", sizeof(uint32_t),
 				   sizeof(struct talk), TALK_PORTS, &options);
-	trace("bpf", "create map talks: %d", table->fd < 0 ? -errno : 0);
-	if (table->fd >= 0)
+	trace("bpf", "create map talks: %d", table->fd < 0 ? table->fd : 0);
+	if (table->fd >= 0) {
 		table->talk =
 			mmap(NULL, TABLE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, table->fd, 0);
-	if (table->fd >= 0 && table->talk != MAP_FAILED)
-		return;
-	cleanup_close(&table->fd);
-	table->fd = -1;
+		if (table->talk != MAP_FAILED)
+			return;
+		error = -errno;
+		close(table->fd);
+		table->fd = error;
+	}
 	table->talk =
 		mmap(NULL, TABLE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }

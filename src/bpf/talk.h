@@ -69,7 +69,7 @@ static inline __attribute__((always_inline)) int talk_is_from_peer(const struct 
 
 struct talk_table;
 
-/* Without BPF the table is in ordinary memory, and talk_table_fd() -1. */
+/* Without BPF the table is in ordinary memory, and talk_table_fd() is why, as -errno. */
 int talk_table_new(struct talk_table **ret_table);
 void talk_table_free(struct talk_table *table);
 

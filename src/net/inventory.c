@@ -33,6 +33,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/privilege.h"
 #include "net/docker.h"
 #include "net/netns_search.h"
 #include "net/nl.h"
@@ -157,8 +158,10 @@ static int meet_own(struct search *search)
 	if (rc)
 		return rc;
 	if (!own)
-		return fail(-EPERM, "cannot read the processes' network namespaces in /proc/PID/ns "
-				    "(mount /proc, and run as root)");
+		return fail(-EPERM,
+			    "cannot read the processes' network namespaces in /proc/PID/ns "
+			    "(mount /proc, and %s)",
+			    privilege_remedy());
 	own->own = true;
 	return 0;
 }
@@ -630,15 +633,13 @@ int inventory_by_pid(const struct inventory *inventory, pid_t pid, size_t *ret_s
 	if (rc == -ENOENT || rc == -ESRCH)
 		return fail(-ENOENT, "no process %d", (int)pid);
 	if (rc)
-		return fail_errno(rc,
-				  "cannot tell which network namespace process %d is in (run "
-				  "as root)",
-				  (int)pid);
+		return privilege_fail(rc, "cannot tell which network namespace process %d is in",
+				      (int)pid);
 	if (find_ino(inventory, st.st_ino, ret_space))
 		return fail(-ENOENT,
 			    "process %d is in network namespace %lu, which is out of "
-			    "reach (run as root, or try again)",
-			    (int)pid, (unsigned long)st.st_ino);
+			    "reach (try again, or %s)",
+			    (int)pid, (unsigned long)st.st_ino, privilege_remedy());
 	return 0;
 }
 
@@ -653,10 +654,8 @@ int inventory_by_netns(const struct inventory *inventory, const char *spec, size
 	if (fstat(fd, &st) < 0)
 		return fail_errno(-errno, "cannot identify network namespace '%s'", spec);
 	if (find_ino(inventory, st.st_ino, ret_space))
-		return fail(-ENOENT,
-			    "network namespace '%s' is out of reach (run as root, or try "
-			    "again)",
-			    spec);
+		return fail(-ENOENT, "network namespace '%s' is out of reach (try again, or %s)",
+			    spec, privilege_remedy());
 	return 0;
 }
 
@@ -738,8 +737,8 @@ int inventory_by_container(const struct inventory *inventory, const char *name, 
 			    "more of its id",
 			    name, match.id[0], match.id[1]);
 	if (!match.spaces && (match.out_of_reach || known))
-		return fail(-ENOENT, "container '%s' is out of reach (run as root, or try again)",
-			    name);
+		return fail(-ENOENT, "container '%s' is out of reach (try again, or %s)", name,
+			    privilege_remedy());
 	if (!match.spaces)
 		return fail(-ENOENT, "no container '%s' (%s)", name,
 			    inventory->docker ? "docker runs no such container"

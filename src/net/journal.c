@@ -29,6 +29,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/privilege.h"
 #include "base/file.h"
 #include "base/term.h"
 #include "net/feature.h"
@@ -82,7 +83,7 @@ static int lock_folder(int *ret_fd)
 	if (fd < 0 && errno == ENOENT)
 		return -ENOENT;
 	if (fd < 0)
-		return fail_errno(-errno, "cannot read " FOLDER " (run as root)");
+		return privilege_fail(-errno, "cannot read " FOLDER "");
 	rc = lock_file(fd, FOLDER);
 	if (!rc)
 		*ret_fd = TAKE_FD(fd);
@@ -92,7 +93,7 @@ static int lock_folder(int *ret_fd)
 static int make_journal_folder(const char *path)
 {
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return fail_errno(-errno, "cannot create %s (run as root)", path);
+		return privilege_fail(-errno, "cannot create %s", path);
 	return 0;
 }
 
@@ -110,7 +111,7 @@ static int for_each_journal(journal_fn fn, void *data)
 	int first = 0;
 
 	if (!dir)
-		return fail_errno(-errno, "cannot read " FOLDER " (run as root)");
+		return privilege_fail(-errno, "cannot read " FOLDER "");
 	while ((entry = readdir(dir))) {
 		_cleanup_close_ int fd = -1;
 		size_t len = strlen(entry->d_name);
@@ -642,7 +643,7 @@ int journal_kept_ready(void)
 
 	rc = rc ? rc : make_journal_folder(KEPT_FOLDER);
 	if (!rc && faccessat(AT_FDCWD, KEPT_FOLDER, W_OK, AT_EACCESS) < 0)
-		return fail_errno(-errno, "cannot write in " KEPT_FOLDER " (run as root)");
+		return privilege_fail(-errno, "cannot write in " KEPT_FOLDER "");
 	return rc;
 }
 
@@ -843,9 +844,7 @@ int journal_kept_each(journal_kept_fn fn, void *data)
 	int first = 0;
 
 	if (!dir)
-		return errno == ENOENT
-			       ? 0
-			       : fail_errno(-errno, "cannot read " KEPT_FOLDER " (run as root)");
+		return errno == ENOENT ? 0 : privilege_fail(-errno, "cannot read " KEPT_FOLDER "");
 	while ((entry = readdir(dir))) {
 		int rc = *entry->d_name == '.' ? 0 : read_kept(entry->d_name, fn, data);
 

@@ -26,6 +26,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/privilege.h"
 
 #define THIS_NETNS "/proc/thread-self/ns/net"
 
@@ -62,7 +63,7 @@ int netns_new(int *ret_fd)
 	if (home < 0)
 		return fail_errno(-errno, "cannot open %s", THIS_NETNS);
 	if (unshare(CLONE_NEWNET) < 0)
-		return fail_errno(-errno, "cannot create a network namespace (run as root)");
+		return privilege_fail(-errno, "cannot create a network namespace");
 	fd = open(THIS_NETNS, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(-errno, "cannot open %s", THIS_NETNS);

@@ -140,6 +140,7 @@ static void set_queue(void)
 
 static void enable_merging(struct gate *gate)
 {
+	unsigned int bit;
 	int status = 0;
 	pid_t child = fork();
 
@@ -151,11 +152,10 @@ static void enable_merging(struct gate *gate)
 		snprintf(gate->info.no_merging, sizeof(gate->info.no_merging),
 			 "GRO's flush timeout cannot be set on " GATE_DEVICE ": %s",
 			 strerror(WIFEXITED(status) ? WEXITSTATUS(status) : EINTR));
-	/*
-	 * From Linux 5.12 on GRO merges datagrams, too. On older kernels that check finds none
-	 * merged.
-	 */
-	feature_set(-1, GATE_DEVICE, "rx-udp-gro-forwarding", true);
+	/* From Linux 5.12 on GRO merges datagrams, too. */
+	gate->info.udp_never_merges = feature_bit("rx-udp-gro-forwarding", &bit) == -ENOENT;
+	if (!gate->info.udp_never_merges)
+		feature_set(-1, GATE_DEVICE, "rx-udp-gro-forwarding", true);
 }
 
 /*

@@ -61,6 +61,7 @@ struct gate_info {
 	struct drops_of drops_of; /* the peer's packets, for drop_open() */
 	struct talk_table *talks; /* the gate's own; each exchange opens its talk there */
 	char no_v4[200], no_v6[200]; /* why the host cannot reach the peer by this family */
+	bool udp_never_merges; /* rx-udp-gro-forwarding is newer (Linux 5.12) than this kernel */
 	char no_merging[200]; /* why segments that are written in a row are not merged by GRO */
 };
 

@@ -236,6 +236,11 @@ static void judge_messages(const struct check *check, const struct peer_evidence
 		ret->verdict = VERDICT_DELIVERS_CORRUPT;
 		ret->by = CAUGHT_NOBODY;
 		ret->inherent = check->shape == SHAPE_NO_CHECK;
+	} else if (check->shape == SHAPE_MERGED && check->proto == IPPROTO_UDP &&
+		   context->udp_never_merges && !evidence->merged) {
+		ret->verdict = VERDICT_NOT_POSSIBLE;
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "not possible on this kernel: datagrams are merged from Linux 5.12 on");
 	} else if (check->shape == SHAPE_MERGED && context->no_merging) {
 		unknown(ret, context->no_merging);
 	} else if (check->shape == SHAPE_MERGED && !evidence->merged) {
@@ -266,7 +271,7 @@ void judge_in(const struct check *check, const struct peer_evidence *evidence,
 {
 	judge_messages(check, evidence, context, ret);
 	if (!evidence->lost || ret->verdict == VERDICT_VERIFIED ||
-	    ret->verdict == VERDICT_DELIVERS_CORRUPT)
+	    ret->verdict == VERDICT_DELIVERS_CORRUPT || ret->verdict == VERDICT_NOT_POSSIBLE)
 		return;
 	ret->verdict = VERDICT_UNKNOWN;
 	snprintf(ret->reason, sizeof(ret->reason),

@@ -35,6 +35,7 @@ struct judge_context {
 	uint64_t host_udp_errors; /* the host's counter of UDP, whatever the protocol */
 	unsigned int damaged; /* messages of all these exchanges whose damage a checksum notices */
 	const char *no_merging; /* why GRO merges nothing here; NULL: it can */
+	bool udp_never_merges; /* this kernel does not merge datagrams that are forwarded */
 };
 
 /* The verdict on one direction of a check. */

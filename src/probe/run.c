@@ -463,6 +463,7 @@ static void judge_target(struct run *run, size_t number, struct judge_context *c
 		context->host_udp_errors = errors_of(host_after, IPPROTO_UDP) -
 					   errors_of(&run->host_before, IPPROTO_UDP);
 		context->no_merging = *no_merging ? no_merging : NULL;
+		context->udp_never_merges = gate_describe(run->gate)->udp_never_merges;
 		judge_in(check->check, &check->evidence, context, &check->in);
 		judge_out(&check->evidence, &check->out);
 		trace_check(space, check);

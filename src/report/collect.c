@@ -14,6 +14,7 @@
 #include "audit/collect.h"
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/privilege.h"
 #include "net/netns.h"
 
 const char *const report_sysctl_names[REPORT_SYSCTLS] = {
@@ -104,7 +105,7 @@ static int complete_space(struct report_facts *facts, size_t i)
 		return more->driver ? 0 : fail(-ENOMEM, "out of memory");
 	}
 	if (collect_hooks(more))
-		note_hidden(facts, "netfilter's hooks", "run as root");
+		note_hidden(facts, "netfilter's hooks", privilege_remedy());
 	collect_sysctls(more);
 	more->tracks = netfilter_tracks();
 	return collect_drivers(space, more);

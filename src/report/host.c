@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/privilege.h"
 
 /* The file's first line, without its newline; empty if it cannot be read. */
 static void read_line(const char *path, char *ret_line, size_t size)
@@ -33,15 +34,6 @@ void host_hide_builder(char *banner, size_t size)
 	rest = strdup(close);
 	snprintf(open + 1, size - (size_t)(open + 1 - banner), "builder%s", rest ? rest : "");
 	free(rest);
-}
-
-void host_parse_lockdown(const char *text, char *ret_mode, size_t size)
-{
-	const char *open = strchr(text, '['), *close = open ? strchr(open, ']') : NULL;
-
-	*ret_mode = '\0';
-	if (close)
-		snprintf(ret_mode, size, "%.*s", (int)(close - open - 1), open + 1);
 }
 
 static void read_distribution(char *ret_name, size_t size)
@@ -157,8 +149,7 @@ void host_read(struct host *ret_host)
 	read_line("/proc/version", line, sizeof(line));
 	term_printable(host.banner, sizeof(host.banner), line);
 	read_distribution(host.distribution, sizeof(host.distribution));
-	read_line("/sys/kernel/security/lockdown", line, sizeof(line));
-	host_parse_lockdown(line, host.lockdown, sizeof(host.lockdown));
+	privilege_read_lockdown(host.lockdown, sizeof(host.lockdown));
 	read_virtualisation(host.virtualisation, sizeof(host.virtualisation));
 	read_taints(&host);
 	host.processors = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);

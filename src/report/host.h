@@ -37,7 +37,4 @@ void host_read(struct host *ret_host);
  */
 void host_hide_builder(char *banner, size_t size);
 
-/* The mode in brackets: "none [integrity] confidentiality". Empty if there is none. */
-void host_parse_lockdown(const char *text, char *ret_mode, size_t size);
-
 #endif

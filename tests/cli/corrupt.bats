@@ -433,3 +433,34 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 	state | diff "$WORK/before" -
 	[ -z "$(world ls /run/truesum)" ]
 }
+
+# refused HOW...: what corrupt says if it runs with fewer rights; it must exit with 3
+refused() {
+	status=0
+	world "$@" "$TRUESUM" corrupt --netns A --dev va --for 10ms >"$WORK/out" 2>"$WORK/err" || status=$?
+	cat "$WORK/err"
+	[ "$status" = 3 ]
+	[ "$(wc -l <"$WORK/err")" = 1 ]
+}
+
+@test "what is missing is named, and root is not told to be root" {
+	refused setpriv --reuid=65534 --clear-groups --bounding-set=-all --inh-caps=-all
+	grep -q 'run as root' "$WORK/err"
+	refused setpriv --bounding-set=-all --inh-caps=-all
+	! grep -q 'run as root' "$WORK/err" || return 1
+	grep -q 'CAP_SYS_ADMIN' "$WORK/err"
+	# Everything but the right to load BPF programs.
+	status=0
+	in_a setpriv --bounding-set=-bpf,-sys_admin,-perfmon --inh-caps=-all "$TRUESUM" corrupt --dev va --for 10ms \
+		2>"$WORK/err" || status=$?
+	cat "$WORK/err"
+	[ "$status" = 3 ]
+	grep -q 'cannot load BPF programs: that needs CAP_BPF or CAP_SYS_ADMIN' "$WORK/err"
+	! grep -q 'run as root' "$WORK/err" || return 1
+	# Root of a user namespace.
+	status=0
+	world unshare -Urn "$TRUESUM" corrupt --dev lo --for 10ms 2>"$WORK/err" || status=$?
+	cat "$WORK/err"
+	[ "$status" = 3 ]
+	! grep -q '(run as root)' "$WORK/err" || return 1
+}

@@ -56,7 +56,7 @@ static void load_gate_and_drop(void)
 		return;
 	}
 	settings.talks_fd = of.talks_fd = talk_table_fd(table);
-	report("talks", settings.talks_fd < 0 ? fail(-EPERM, "no map") : 0);
+	report("talks", settings.talks_fd < 0 ? loader_fail(settings.talks_fd) : 0);
 	rc = gate_programs_load(&settings, &gate);
 	report("gate", rc);
 	if (!rc)

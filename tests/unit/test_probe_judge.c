@@ -237,6 +237,45 @@ static void test_merged(void **state)
 	assert_int_equal(judged.verdict, VERDICT_DELIVERS_CORRUPT);
 }
 
+/* A kernel that merges no datagrams: that check is not possible there, and nothing is unknown. */
+static void test_merged_datagrams_on_an_old_kernel(void **state)
+{
+	const struct check udp_merged = {
+		.name = "udp-merged",
+		.proto = IPPROTO_UDP,
+		.shape = SHAPE_MERGED,
+		.messages = { MESSAGE_INTACT, MESSAGE_INTACT, MESSAGE_BAD_PAYLOAD,
+			      MESSAGE_CANCELLING, MESSAGE_INTACT },
+	};
+	struct peer_evidence evidence = read_as("iindi");
+	struct judge_context context = context_drop("UDP_CSUM", TARGET, false);
+	struct judgement judged;
+
+	(void)state;
+	context.udp_never_merges = true;
+	evidence.merged = false;
+	judge_in(&udp_merged, &evidence, &context, &judged);
+	assert_int_equal(judged.verdict, VERDICT_NOT_POSSIBLE);
+	assert_non_null(strstr(judged.reason, "not possible on this kernel"));
+	/* TCP is merged on every kernel. */
+	judge_in(&merged, &evidence, &context, &judged);
+	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
+	/* What was delivered is a fact, and so is what was merged after all. */
+	evidence = read_as("iiddi");
+	evidence.merged = false;
+	judge_in(&udp_merged, &evidence, &context, &judged);
+	assert_int_equal(judged.verdict, VERDICT_DELIVERS_CORRUPT);
+	evidence = read_as("iindi");
+	judge_in(&udp_merged, &evidence, &context, &judged);
+	assert_int_equal(judged.verdict, VERDICT_VERIFIED);
+	/* In a summary it does not count beside anything. */
+	for (enum verdict other = VERDICT_UNKNOWN; other < VERDICT_NOT_POSSIBLE; other++) {
+		assert_int_equal(vocabulary_worse(other, VERDICT_NOT_POSSIBLE), other);
+		assert_int_equal(vocabulary_worse(VERDICT_NOT_POSSIBLE, other), other);
+	}
+	assert_string_equal(verdict_names[VERDICT_NOT_POSSIBLE], "not-possible");
+}
+
 /* ---- Who caught it ---- */
 
 static const struct {
@@ -671,6 +710,7 @@ int main(void)
 		cmocka_unit_test(test_arrivals),
 		cmocka_unit_test(test_every_evidence),
 		cmocka_unit_test(test_merged),
+		cmocka_unit_test(test_merged_datagrams_on_an_old_kernel),
 		cmocka_unit_test(test_by_drops),
 		cmocka_unit_test(test_by_drops_on_the_host),
 		cmocka_unit_test(test_by_counters),

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/privilege.h"
 #include "net/inventory.h"
 #include "report/host.h"
 #include "report/labels.h"
@@ -189,7 +190,7 @@ static void test_lockdown(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		host_parse_lockdown(rows[i][0], mode, sizeof(mode));
+		privilege_parse_lockdown(rows[i][0], mode, sizeof(mode));
 		assert_string_equal(mode, rows[i][1]);
 	}
 }

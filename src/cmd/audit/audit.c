@@ -106,8 +106,7 @@ static int parse_options(int argc, char **argv, struct audit_report *report,
 
 static int report_failure(int rc)
 {
-	fprintf(stderr, "truesum audit: %s%s\n", fail_text(),
-		rc == -EPERM || rc == -EACCES ? " (run as root)" : "");
+	fprintf(stderr, "truesum audit: %s%s\n", fail_text(), privilege_hint(rc));
 	return EXIT_UNKNOWN;
 }
 

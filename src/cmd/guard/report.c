@@ -151,6 +151,7 @@ static const char *const unsafe_words[VERDICTS] = {
 	[VERDICT_VERIFIED] = "is verified",
 	[VERDICT_DELIVERS_CORRUPT] = "cannot be protected",
 	[VERDICT_BLOCKED] = "is blocked",
+	[VERDICT_NOT_POSSIBLE] = "cannot be judged on this kernel",
 };
 
 static void explain_targets(const struct proof_result *result, const struct inventory *inventory)

@@ -137,6 +137,7 @@ static const struct {
 	[VERDICT_VERIFIED] = { "good", "&#10003;" },
 	[VERDICT_DELIVERS_CORRUPT] = { "bad", "&#10007;" },
 	[VERDICT_BLOCKED] = { "blocked", "&#9632;" },
+	[VERDICT_NOT_POSSIBLE] = { "unknown", "-" },
 };
 
 static const char *class_of(const struct cell_result *result)

@@ -30,6 +30,7 @@ static const char *verdict_word(const struct cell_result *result)
 		[VERDICT_VERIFIED] = "verified",
 		[VERDICT_DELIVERS_CORRUPT] = "DELIVERED",
 		[VERDICT_BLOCKED] = "blocked",
+		[VERDICT_NOT_POSSIBLE] = "not possible",
 	};
 
 	return result->skipped ? "not here" : verdicts[result->verdict];

@@ -350,6 +350,22 @@ static void explain_open(const struct inventory *inventory, const struct probe_t
 	explain_untried(name, target);
 }
 
+/* Each check that this kernel is too old for, once. */
+static void print_impossible(const struct probe *probe)
+{
+	const struct check *told = NULL;
+
+	for (size_t i = 0; i < probe->target_count; i++)
+		for (size_t k = 0; k < probe->target[i].check_count; k++) {
+			const struct probe_check *check = &probe->target[i].check[k];
+
+			if (check->in.verdict != VERDICT_NOT_POSSIBLE || check->check == told)
+				continue;
+			printf("\n%s: %s.\n", check->check->name, check->in.reason);
+			told = check->check;
+		}
+}
+
 void probe_print(const struct probe *probe, const struct inventory *inventory, bool lying)
 {
 	size_t explained = 0, left = 0;
@@ -376,6 +392,7 @@ void probe_print(const struct probe *probe, const struct inventory *inventory, b
 		printf("\nOthers sent %" PRIu64
 		       " frame%s to the probe's address; it ignored them.\n",
 		       probe->foreign, probe->foreign == 1 ? "" : "s");
+	print_impossible(probe);
 	if (probe->no_drop_reasons)
 		printf("\nThis kernel does not report drop reasons: counters tell who caught the damage.\n");
 }

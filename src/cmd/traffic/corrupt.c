@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/privilege.h"
 #include "base/loop.h"
 #include "base/options.h"
 #include "base/term.h"
@@ -524,8 +525,7 @@ static int parse_options(int argc, char **argv, struct run *run)
 
 static int could_not(int rc)
 {
-	fprintf(stderr, "truesum corrupt: %s%s\n", fail_text(),
-		rc == -EPERM || rc == -EACCES ? " (run as root)" : "");
+	fprintf(stderr, "truesum corrupt: %s%s\n", fail_text(), privilege_hint(rc));
 	return EXIT_UNKNOWN;
 }
 

@@ -73,7 +73,7 @@ static int lock_by_file(int *ret_fd)
 	_cleanup_close_ int fd = -1;
 
 	if (mkdir(LOCK_FOLDER, 0700) < 0 && errno != EEXIST)
-		return fail_errno(-errno, "cannot make " LOCK_FOLDER " (run as root)");
+		return privilege_fail(-errno, "cannot make " LOCK_FOLDER "");
 	fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fail_errno(-errno, "cannot open " LOCK_FILE);

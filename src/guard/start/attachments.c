@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "base/privilege.h"
 #include "base/file.h"
 #include "base/term.h"
 #include "guard/catalog.h"
@@ -38,7 +39,7 @@ static int write_path(const struct attachment_key *key, char path[PATH_SIZE])
 static int make_folder(const char *path)
 {
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return fail_errno(-errno, "cannot make %s (run as root)", path);
+		return privilege_fail(-errno, "cannot make %s", path);
 	return 0;
 }
 
@@ -48,7 +49,7 @@ int attachments_ready(void)
 
 	rc = rc ? rc : make_folder(FOLDER);
 	if (!rc && faccessat(AT_FDCWD, FOLDER, W_OK, AT_EACCESS) < 0)
-		return fail_errno(-errno, "cannot write in " FOLDER " (run as root)");
+		return privilege_fail(-errno, "cannot write in " FOLDER "");
 	return rc;
 }
 
