@@ -80,6 +80,25 @@ damaged_once() {
 		$'3 packets -0x0004\n2 packets 0x0001\n1 packet -0x1000' ]
 }
 
+@test "pcap: damage in several flows: the end that they have in common is named" {
+	local ends way want packets
+	while IFS='|' read -r ends want; do
+		packets=()
+		for way in $ends; do # from 10.0.0.N to 10.0.0.M as NM
+			packets+=("$(flip "$(ipv4 17 "0a00000${way:0:1}" "0a00000${way:1}" "$(transport 17 \
+				"0a00000${way:0:1}" "0a00000${way:1}" 03e807d0000a 6162)")" 28 0x04)")
+		done
+		capture "${packets[@]}" >some.pcap
+		pcap some.pcap
+		[[ $output == *"  $want"* ]]
+	done <<-END
+		12|All of it happened on the way from 10.0.0.1 to 10.0.0.2.
+		12 13 12|All of it comes from 10.0.0.1: look there first
+		13 23 13|All of it goes to 10.0.0.3, from several senders
+		12 34 12|Senders and receivers differ
+	END
+}
+
 @test "pcap: unfinished sums do not count as damage" {
 	capture "$(tcp 1 "$PAYLOAD" unfinished)" "$(udp 616263 unfinished)" "$(tcp 65 "$PAYLOAD")" >offload.pcap
 	pcap offload.pcap

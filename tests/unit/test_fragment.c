@@ -287,7 +287,8 @@ static void contradicting(void **state)
 		assert_int_equal(judged.verdict, SUM_UNKNOWN);
 		assert_int_equal(judged.reason, REASON_FRAGMENTS_OVERLAP);
 		assert_int_equal(given_up, 1);
-		assert_int_equal(fragments_waiting(fragments), 0); /* it was judged as far as it goes */
+		/* It was judged as far as it goes. */
+		assert_int_equal(fragments_waiting(fragments), 0);
 		fragments_free(fragments);
 	}
 }

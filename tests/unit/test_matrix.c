@@ -249,6 +249,42 @@ static void test_conclusion_counts_what_was_cured(void **state)
 		   "veth-2016 + reset stopped it on the one setup that delivered.");
 }
 
+/* It counts the setups that a mitigation helps, and names those that it does not. */
+static void test_conclusion_names_what_was_not_cured(void **state)
+{
+	static const char *const names[] = { "routed", "bridge", "nested" };
+	struct lab_cell cells[6];
+	_cleanup_free_ char *text = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		cells[2 * i] =
+			cell(names[i], AF_INET, BEHAVIOUR_VETH_2016, VERDICT_DELIVERS_CORRUPT);
+		cells[2 * i + 1] = cell(names[i], AF_INET, BEHAVIOUR_VETH_2016,
+					i == 1 ? VERDICT_DELIVERS_CORRUPT : VERDICT_VERIFIED);
+		cells[2 * i + 1].key.mitigation = MITIGATION_RESET;
+	}
+	text = unwrapped(matrix_of(cells, 6, false));
+	assert_has(text, "reset stopped it on 2 of the 3 setups that delivered");
+	assert_has(text, "(not on bridge)");
+}
+
+/* Cells without a verdict are said, in the right number. */
+static void test_cells_without_a_verdict(void **state)
+{
+	struct lab_cell cells[] = {
+		cell("routed", AF_INET, BEHAVIOUR_NATIVE, VERDICT_VERIFIED),
+		cell("bridge", AF_INET, BEHAVIOUR_NATIVE, VERDICT_UNKNOWN),
+		cell("nested", AF_INET, BEHAVIOUR_NATIVE, VERDICT_UNKNOWN),
+	};
+	_cleanup_free_ char *one = unwrapped(matrix_of(cells, 2, false)),
+			    *two = unwrapped(matrix_of(cells, 3, false));
+
+	(void)state;
+	assert_has(one, "; 1 cell could not be judged.");
+	assert_has(two, "; 2 cells could not be judged.");
+}
+
 /* A setup is as bad as its worse family, whichever that is. */
 static void test_blocked_in_one_family(void **state)
 {
@@ -357,6 +393,8 @@ int main(void)
 		cmocka_unit_test(test_control_characters_stay_out),
 		cmocka_unit_test(test_lines_fit),
 		cmocka_unit_test(test_conclusion_counts_what_was_cured),
+		cmocka_unit_test(test_conclusion_names_what_was_not_cured),
+		cmocka_unit_test(test_cells_without_a_verdict),
 		cmocka_unit_test(test_blocked_in_one_family),
 		cmocka_unit_test(test_evidence_explains_the_counters),
 		cmocka_unit_test(test_nothing_could_be_judged),
