@@ -11,7 +11,7 @@ BPFTOOL   := $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PKG_CONFIG ?= pkg-config
 CPUS      := $(shell nproc)
 # The machine that the program is for; another one's with CC=aarch64-linux-gnu-gcc.
-MACHINE   := $(shell $(CC) -dumpmachine)
+MACHINE   := $(or $(shell $(CC) -dumpmachine 2>/dev/null),$(shell uname -m)-linux-gnu)
 HARDENED_x86   := -fcf-protection
 HARDENED_arm64 := -mbranch-protection=standard
 ARCH      := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(firstword $(subst -, ,$(MACHINE)))))
@@ -47,7 +47,7 @@ ALLCFLAGS  = -std=gnu17 $(WARN) $(CPPFLAGS) $(CFLAGS) $(HARDENED) $(PREFIXMAP) $
 ALLLDFLAGS = $(LDFLAGS) $(LINKED) $(SANFLAGS)
 # v3: 32-bit jumps, without which the verifier of Linux 6.1 loses track of ranges.
 BPFFLAGS  := -O2 -g -target bpf -mcpu=v3 $(PREFIXMAP) -fdebug-compilation-dir=. -D__TARGET_ARCH_$(ARCH) -Wall $(WERROR) -Isrc \
-	     -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+	     -idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 
 ifneq ($(V),1)
 Q    := @

@@ -99,7 +99,9 @@ refused() {
 
 @test "bootstrap: names packages that the Makefile knows, the lab's among the test's" {
 	local lab test
-	lab=$(env -u MAKEFLAGS -u MAKELEVEL make -s -C "$TOP" lab-packages)
+	# Without a compiler, too, and without a complaint about it.
+	lab=$(env -u MAKEFLAGS -u MAKELEVEL make -s -C "$TOP" CC=tsum-no-such lab-packages 2>&1)
+	[ "$lab" = "$(env -u MAKEFLAGS -u MAKELEVEL make -s -C "$TOP" lab-packages)" ]
 	test=$(env -u MAKEFLAGS -u MAKELEVEL make -s -C "$TOP" test-packages)
 	[[ " $lab " == *" clang "*" libbpf-dev "* ]]
 	[[ $test == "$lab "* && " $test " == *" bats "* ]]
