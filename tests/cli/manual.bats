@@ -146,6 +146,80 @@ known() {
 	done < <(all_commands)
 }
 
+# Prints the options in a help text or a page on standard input with the first word that they give
+# for the default: "--pace quick"
+defaults() {
+	awk '
+		function end() {
+			if (option != "" && match(tolower(text), /default:? [^ ,;).:]+/)) {
+				word = substr(text, RSTART, RLENGTH)
+				sub(/.* /, "", word)
+				print option, word
+			}
+			option = ""
+		}
+		/^ +(-[A-Za-z], )?--[a-z]/ {
+			end()
+			text = $0
+			sub(/^ +(-[A-Za-z], )?/, "", text)
+			option = text
+			sub(/[^a-z-].*/, "", option)
+			next
+		}
+		/^ ? ? ?[^ ]/ { end() }
+		{ sub(/^ */, " "); text = text $0 }
+		END { end() }' | LC_ALL=C sort
+}
+
+@test "defaults are the same in the page and in --help" {
+	needs_mandoc
+	local command count=0 known
+	while read -r command; do
+		# shellcheck disable=SC2086 # a subcommand is a second word
+		known=$("$TRUESUM" $command --help | sed '/ --help /q' | defaults)
+		echo "$command: in --help, not in the page:"
+		run comm -23 <(echo -n "${known:+$known$'\n'}") <(text_of "$(page_of "$command")" "$command" | defaults)
+		echo "$output"
+		[ -z "$output" ]
+		((count += $(grep -c . <<<"$known"))) || true
+	done < <(all_commands)
+	echo "$count defaults"
+	[ "$count" -gt 30 ]
+}
+
+@test "each page has the sections that a reader looks for, in order, and begins with a question" {
+	needs_mandoc
+	local page command sections
+	for command in $(commands); do
+		page=$(page_of "$command")
+		sections=$(sed -n 's/^\.Sh //p' "$page" | xargs)
+		echo "$command: $sections"
+		[[ $sections == "NAME SYNOPSIS DESCRIPTION "*"OPTIONS "*"EXIT STATUS EXAMPLES PRIVILEGES "*"SEE ALSO" ||
+			$sections == "NAME SYNOPSIS DESCRIPTION SUBCOMMANDS "*"EXIT STATUS EXAMPLES PRIVILEGES "*"SEE ALSO" ]]
+		[[ $(section "$page" DESCRIPTION | sed -n '/[^ ]/{p;q}') == *"?" ]]
+	done
+}
+
+@test "a page's title and synopsis are those of --help; pages refer to pages that exist" {
+	needs_mandoc
+	local page command name number
+	for command in $(commands); do
+		page=$(page_of "$command")
+		[ "$(sed -n 's/^\.Nd //p' "$page")" = \
+			"$("$TRUESUM" --help | awk -v command="$command" '$1 == command { $1 = ""; sub(/^ /, ""); sub(/\?$/, ""); print; exit }')" ]
+	done
+	plain() { tr -d '[].' | tr 'A-Z<' 'a-z ' | xargs -n 100; }
+	while read -r command; do
+		[[ $command == guard ]] && continue
+		# shellcheck disable=SC2086 # a subcommand is a second word
+		diff <("$TRUESUM" $command --help | sed -n 's/^Usage: //p' | plain) \
+			<(section "$(page_of "$command")" SYNOPSIS | grep "truesum $command" | plain)
+	done < <(all_commands)
+	while read -r name number; do
+		[ -f "$MAN/$name.$number" ] || { echo "no page $name($number)"; return 1; }
+	done < <(sed -n 's/^\.Xr \(truesum[a-z-]*\) \([0-9]\).*/\1 \2/p' "$MAN"/*.[15] | sort -u)
+}
+
 @test "that comparison notices an option that one side lacks, and a different short form or value" {
 	needs_mandoc
 	local help page=$MAN/truesum-lab.1 other=$BATS_TEST_TMPDIR/truesum-lab.1
