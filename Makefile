@@ -230,7 +230,7 @@ lint: $(SKELS) $(BUILD)/gen/page_css.h
 # Programs for tests and measurements: a packet generator that shares no code with src/, programs
 # that compare its packets with truesum's verdicts, and others.
 GENERATOR := $(patsubst %,tests/tools/%.c,packets pieces headers transports hurt plain_sum)
-TOOLBOX   := $(patsubst %,$(BUILD)/tools/%,generate mass layers limit libpcap_loop guard_load downpour mark swap bpf_load \
+TOOLBOX   := $(patsubst %,$(BUILD)/tools/%,generate mass layers limit libpcap_loop guard_load downpour mark swap attack bpf_load \
 	     manual-lists)
 
 .PHONY: toolbox mass
