@@ -18,7 +18,7 @@ ARCH      := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(firstword $(subst 
 
 PACKAGES_BUILD := gcc make pkg-config clang bpftool libbpf-dev libelf-dev libmnl-dev libnftables-dev \
 		  libjansson-dev zlib1g-dev libzstd-dev libcap-ng-dev libseccomp-dev
-PACKAGES_TEST  := git binutils libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool nftables iptables conntrack procps time jq mandoc clang-format \
+PACKAGES_TEST  := patchelf git binutils libcmocka-dev bats netcat-openbsd tcpdump iproute2 ethtool nftables iptables conntrack procps time jq mandoc clang-format \
 		  containernetworking-plugins busybox-static \
 		  strace zsh fish lintian debhelper dpkg-dev fakeroot \
 		  clang-tidy cppcheck shellcheck chromium libclang-rt-14-dev \
@@ -63,6 +63,7 @@ BPFS  := $(wildcard src/bpf/*.bpf.c)
 SKELS := $(BPFS:src/bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
 OBJS  := $(SRCS:src/%.c=$(BUILD)/obj/%.o)
 PROG  := $(BUILD)/truesum
+ONE   := $(BUILD)/onefile
 
 .PHONY: help all deps deps-test lab test lint fuzz bench install uninstall clean
 .DEFAULT_GOAL := all
@@ -91,6 +92,7 @@ help:
 	@echo 'make uninstall  remove what make install has installed there'
 	@echo 'make deb      build the Debian package, in build/deb'
 	@echo 'make deb-suites  build and try the package in fresh Debian 12, 13 and sid, and cross-build it for arm64'
+	@echo 'make onefile  one file that needs no library: $(BUILD)/onefile/truesum (docs/onefile.md)'
 	@echo 'make man      update the parts of the man pages that come from tables: JSON keys, lists of names'
 	@echo 'make clean    remove build/'
 
@@ -141,7 +143,7 @@ lab: deps
 
 # lint runs at idle priority while the tests run, which often wait.
 test: deps-test
-	$(Q)$(MAKE) -j$(CPUS) all tests portable toolbox fuzzers
+	$(Q)$(MAKE) -j$(CPUS) all tests portable toolbox fuzzers $(if $(SAN),,$(ONE)/truesum)
 	$(Q){ chrt --idle 0 tests/lint $(LINTFLAGS); echo "exit code $$?"; } 2>&1 | $(SUDO) tests/run $(BUILD) -
 
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
@@ -288,13 +290,14 @@ $(BUILD)/bench/%: tests/bench.d/%.c $(PARTS)
 	$(Q)$(CC) $(ALLCFLAGS) $(ALLLDFLAGS) -MMD -MP -o $@ $< $(PARTS) $(PKGLIBS) -lm
 
 bench: deps-test
-	$(Q)$(MAKE) all benches toolbox
+	$(Q)$(MAKE) all benches toolbox $(ONE)/truesum
 	$(Q)$(BUILD)/bench/sum_bench
 	$(Q)tests/bench.d/pcap_bench $(PROG) $(BUILD)/tools
 	$(Q)$(SUDO) tests/bench.d/probe_bench $(PROG)
 	$(Q)$(SUDO) $(PROG) guard cost
 	$(Q)$(SUDO) tests/bench.d/guard_latency $(PROG) $(BUILD)/tools
 	$(Q)$(SUDO) tests/bench.d/guard_starts $(PROG)
+	$(Q)tests/bench.d/onefile_bench $(PROG) $(ONE)/truesum
 	$(Q)$(SUDO) tests/bench $(PROG)
 
 # tools/install has the list of files. UNITDIR and ZSHDIR are folders below PREFIX.
@@ -331,6 +334,36 @@ clean:
 -include $(OBJS:.o=.d) $(SKELS:.skel.h=.bpf.d)
 -include $(UNITS:=.d) $(BENCHES:=.d) $(PORTABLE:=.d) $(FUZZERS:=.d) $(FUZZED:.o=.d)
 -include $(foreach machine,$(MACHINES),$(PURE:src/%.c=$(BUILD)/portable/$(machine)/obj/%.d))
+
+# ---- One file: docs/onefile.md and onefile/onefile.h ------------------------------------------
+PACKAGES_ONEFILE := patchelf
+ONEFLAGS := $(filter-out $(SANFLAGS),$(ALLCFLAGS)) -fno-builtin -Ionefile
+ONELIBS  := -Wl,-Bstatic -lbpf -lelf -ljansson -lz -lzstd -lcap-ng -lseccomp -Wl,-Bdynamic -lmnl
+
+.PHONY: onefile
+onefile: deps
+	$(Q)tools/install-packages $(PACKAGES_ONEFILE)
+	$(Q)$(MAKE) -j$(CPUS) $(ONE)/truesum
+
+$(ONE)/%.o: onefile/%.c onefile/onefile.h
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(ONEFLAGS) -c -o $@ $<
+
+$(ONE)/lazy.S: tools/onefile
+	@mkdir -p $(@D)
+	$(Q)CC='$(CC)' tools/onefile lazy >$@
+
+$(ONE)/linked: $(OBJS) $(ONE)/memory.o $(ONE)/lazy.o $(ONE)/lazy.S
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $(LINKED) -pthread -s -o $@ $^ $(ONELIBS)
+
+$(ONE)/parts.S: $(ONE)/linked tools/onefile
+	$(Q)CC='$(CC)' tools/onefile parts $< $(ONE)/program >$@
+
+$(ONE)/truesum: $(ONE)/launcher.o $(ONE)/memory.o $(ONE)/parts.S
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS) $(filter-out -pie,$(LINKED)) -static-pie -s -o $@ $^
 
 # ---- Real kernels: kernel/ and docs/kernel.md --------------------------------------------------
 PACKAGES_KERNEL  := qemu-system-x86 kmod gcc-12 make patch xz-utils jq netcat-openbsd tcpdump iproute2 ethtool nftables
