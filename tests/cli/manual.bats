@@ -187,6 +187,16 @@ defaults() {
 	[ "$count" -gt 30 ]
 }
 
+@test "pages fit into 80 columns" {
+	needs_mandoc
+	local page
+	for page in "$MAN"/*.[15]; do
+		run -1 grep -E '^.{81}' <(mandoc -T utf8 -O width=78 "$page" | sed 's/.\x08//g')
+		echo "$page: $output"
+		[ -z "$output" ]
+	done
+}
+
 @test "each page has the sections that a reader looks for, in order, and begins with a question" {
 	needs_mandoc
 	local page command sections
