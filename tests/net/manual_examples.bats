@@ -76,7 +76,8 @@ play() {
 	wait
 }
 
-# page NAME SCENE [PREPARE]: takes the examples out of the page, runs them in the scene, and compares
+# page NAME SCENE [PREPARE]: takes the examples out of the page, runs them in the scene, and
+# compares
 page() {
 	local examples=$BATS_TEST_TMPDIR/examples command bad=0
 	[ "$(id -u)" = 0 ] || skip "needs root"
