@@ -32,16 +32,16 @@ static bool in_user_namespace(void)
 const char *privilege_remedy(void)
 {
 	int kept = errno;
-	const char *remedy = "not even root may: look at seccomp, AppArmor, SELinux, mounts";
+	const char *remedy = "look at seccomp, AppArmor, SELinux and mounts";
 
 	if (geteuid() != 0)
 		remedy = "run as root";
 	else if (in_user_namespace())
-		remedy = "this is root of a user namespace only: run as the host's root";
+		remedy = "run as the host's root, not as that of a user namespace";
 	else if (!privilege_has(CAP_SYS_ADMIN))
-		remedy = "this root lacks CAP_SYS_ADMIN: run outside of the container";
+		remedy = "run outside of the container: this root lacks CAP_SYS_ADMIN";
 	else if (!privilege_has(CAP_NET_ADMIN))
-		remedy = "this root lacks CAP_NET_ADMIN: run outside of the container";
+		remedy = "run outside of the container: this root lacks CAP_NET_ADMIN";
 	errno = kept;
 	return remedy;
 }

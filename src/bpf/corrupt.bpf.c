@@ -237,15 +237,15 @@ static __always_inline bool term_holds(const struct match_term *term, const stru
 
 static __always_inline bool matches(const struct place *place)
 {
-	__u32 i;
+	__u32 next = config.match.count ? 0 : MATCH_YES, i;
 
 	for (i = 0; i < MATCH_TERMS; i++) {
-		if (i >= config.match.count)
-			break;
-		if (!term_holds(&config.match.term[i], place))
-			return false;
+		if (i == next)
+			next = term_holds(&config.match.term[i], place)
+				       ? config.match.term[i].then
+				       : config.match.term[i].otherwise;
 	}
-	return true;
+	return next == MATCH_YES;
 }
 
 /* An unfinished checksum field holds the sum of the pseudo-header, folded but not complemented. */

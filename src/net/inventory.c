@@ -160,8 +160,8 @@ static int meet_own(struct search *search)
 	if (!own)
 		return fail(-EPERM,
 			    "cannot read the processes' network namespaces in /proc/PID/ns "
-			    "(mount /proc, and %s)",
-			    privilege_remedy());
+			    "(mount /proc%s)",
+			    geteuid() ? ", and run as root" : "");
 	own->own = true;
 	return 0;
 }

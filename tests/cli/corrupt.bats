@@ -54,7 +54,7 @@ expected_lines() { seq "$1" | sed "s/^/$LINE /"; }
 		--dev lo --for never
 		--dev lo --for 0
 		--dev lo --direction sideways
-		--dev lo --match 'tcp or udp'
+		--dev lo --match 'tcp or'
 		--dev lo --match 'port 70000'
 		--dev lo --vouch --pattern flip
 		--dev lo --nonsense
@@ -463,4 +463,33 @@ refused() {
 	cat "$WORK/err"
 	[ "$status" = 3 ]
 	! grep -q '(run as root)' "$WORK/err" || return 1
+}
+
+@test "the help's example damages what truesum send sends" {
+	local example receiver
+	example=$("$TRUESUM" corrupt --help | sed -n '/^Example/,$p' | sed '1d; s/\\$//' | tr -d '\n')
+	[[ $example == *"truesum corrupt --dev eth0 "*"--for 10s"* ]]
+	example=${example/truesum corrupt --dev eth0/\"\$TRUESUM\" corrupt --json --netns A --dev va}
+	example=${example/--for 10s/--for 2s}
+	in_b "$TRUESUM" recv --for 5s --json 5555 >"$WORK/recv" 3>&- &
+	receiver=$!
+	eval "world $example" >"$WORK/out" 3>&- &
+	CORRUPT=$!
+	wait_for "[ \$(filters va A) -ge 1 ]"
+	in_a "$TRUESUM" send -q -n 5 -i 20ms 10.9.0.2 5555 >/dev/null
+	wait "$CORRUPT"
+	cat "$WORK/out"
+	[ "$(json .damaged)" -gt 0 ]
+	wait "$receiver"
+}
+
+@test "corrupt: --match with or, not and parentheses chooses exactly these packets" {
+	start_corrupt --match 'udp and not (dst port 6001 or src host 10.9.0.2)' --json
+	for port in 6000 6001 6002; do
+		in_a bash -c "for i in 1 2 3; do echo aaaaaaaa >/dev/udp/10.9.0.2/$port; done"
+	done
+	kill -INT "$CORRUPT"
+	wait "$CORRUPT"
+	[ "$(json .matched)" = 6 ]
+	[ "$(json .damaged)" = 6 ]
 }

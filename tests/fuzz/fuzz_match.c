@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Any text as a match: refused with a sentence, or terms that are in range and can hold together.
+ * Any text as a match: refused with a sentence, or tests that are in range, and each of which
+ * leads on to a later one or to an answer.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,6 +16,11 @@ static void expect(int truth)
 {
 	if (!truth)
 		abort();
+}
+
+static void expect_forward(const struct packet_match *match, uint32_t from, uint32_t to)
+{
+	expect(to == MATCH_YES || to == MATCH_NO || (to > from && to < match->count));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -32,6 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			expect(match.term[i].kind <= MATCH_PORT);
 			expect(match.term[i].side <= MATCH_DST);
 			expect(match.term[i].number <= 65535);
+			expect_forward(&match, i, match.term[i].then);
+			expect_forward(&match, i, match.term[i].otherwise);
 		}
 	}
 	free(text);

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -52,11 +53,13 @@ static struct frame tcp_of(uint8_t words)
 	return frame;
 }
 
+static const char *match_text; /* NULL: every packet */
+
 /* Bit 0 of every payload byte becomes 1. Returns the bytes that changed; *ret_first is where. */
 static size_t run_filter(const struct frame *frame, struct corrupt_state *ret_state,
 			 size_t *ret_first)
 {
-	const struct corrupt_config config = {
+	struct corrupt_config config = {
 		.spec = { .kind = DAMAGE_STUCK1, .stride = 1 },
 		.threshold = UINT64_MAX,
 		.link_header = ETHERNET,
@@ -68,6 +71,8 @@ static size_t run_filter(const struct frame *frame, struct corrupt_state *ret_st
 	struct corrupt_bpf *corrupt;
 	size_t changed = 0;
 
+	if (match_text)
+		assert_int_equal(match_parse(match_text, &config.match), 0);
 	if (corrupt_load(&config, &corrupt)) {
 		print_message("skipped: %s\n", fail_text());
 		skip();
@@ -145,6 +150,40 @@ static void test_udp_length_that_does_not_fit(void **state)
 	expect_unchanged(&longer);
 }
 
+/* What test_match.c walks through in user space, the program walks through in the kernel. */
+static void test_match(void **state)
+{
+	static const struct {
+		const char *text;
+		bool tcp, udp;
+	} rows[] = {
+		{ "tcp or udp", true, true },
+		{ "not udp", true, false },
+		{ "not (tcp or port 9)", false, true },
+		{ "ip6 or udp", false, true },
+		{ "not ip", false, false },
+		{ "not ip6 and (tcp or udp dst port 7)", true, false },
+		{ "host 0.0.0.0 and not host 10.0.0.1", true, true },
+		{ "src host ::1 or not dst host 0.0.0.0", false, false },
+		{ "port 1 or port 2 or port 3 or port 4 or port 5 or port 6 or port 7 or port 8 or port 9 "
+		  "or port 10 or port 11 or port 12 or port 13 or port 14 or port 15 or udp",
+		  false, true },
+	};
+	const struct frame tcp = tcp_of(5), udp = udp_of(UDP + PAYLOAD);
+	struct corrupt_state after;
+	size_t at;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		match_text = rows[i].text;
+		assert_int_equal(run_filter(&tcp, &after, &at), rows[i].tcp ? PAYLOAD : 0);
+		assert_int_equal(after.matched, rows[i].tcp);
+		assert_int_equal(run_filter(&udp, &after, &at), rows[i].udp ? PAYLOAD : 0);
+		assert_int_equal(after.matched, rows[i].udp);
+	}
+	match_text = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_tcp_header_too_short),
 		cmocka_unit_test(test_udp_payload_without_padding),
 		cmocka_unit_test(test_udp_length_that_does_not_fit),
+		cmocka_unit_test(test_match),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Parses the language of `--match` into terms. Refuses everything else in one line.
+ * Parses the language of `--match` into tests that are joined. Refuses everything else in one line.
  */
 #include "base/fail.h" /* before cmocka.h, which has a macro fail() */
 
@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -97,9 +98,28 @@ static void refused(void **state)
 		"tcp tcp",
 		"tcp udp",
 		"icmp",
-		"tcp or udp",
-		"not tcp",
-		"(tcp)",
+		"tcp or",
+		"or tcp",
+		"not",
+		"tcp not",
+		"not and tcp",
+		"()",
+		"(tcp",
+		"tcp)",
+		"tcp (udp)",
+		"(tcp))",
+		"((tcp)",
+		"(tcp and)",
+		"! tcp &",
+		"tcp && || udp",
+		"tcp and not tcp",
+		"not (tcp or udp)",
+		"not (ip or ip6)",
+		"(ip or tcp) and ip6 and udp",
+		"host 10.0.0.1 and not ip",
+		"port 5 or 6",
+		"((((((((((((((((tcp))))))))))))))))",
+		"not not not not not not not not not not not not not not not not tcp",
 		"TCP",
 		"port",
 		"port http",
@@ -126,7 +146,10 @@ static void refused(void **state)
 		"ip and ip6",
 		"ip6 host 10.0.0.1",
 		"src host 10.0.0.1 and dst host ::1",
-		"ip and ip and ip and ip and ip and ip and ip and ip and ip",
+		"ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip "
+		"or ip",
+		"tcp port 1 or tcp port 2 or tcp port 3 or tcp port 4 or tcp port 5 or tcp port 6 or "
+		"tcp port 7 or tcp port 8 or tcp port 9",
 		"hosthosthosthosthosthosthosthosthosthosthosthosthosthost",
 	};
 
@@ -149,8 +172,97 @@ static void as_many_terms_as_there_is_room_for(void **state)
 
 	(void)state;
 	match = parsed("ip and tcp and src host 10.0.0.1 and dst host 10.0.0.2 and src port 1 and "
-		       "dst port 2 and ip and tcp");
+		       "dst port 2 and ip and tcp and ip and tcp and ip and tcp and ip and tcp and "
+		       "ip and tcp");
 	assert_int_equal(match.count, MATCH_TERMS);
+	/* As deep as it may be. */
+	parsed("(((((((((((((((tcp)))))))))))))))");
+	match = parsed("not not not not not not not not not not not not not not not tcp");
+	assert_int_equal(match.term[0].then, MATCH_NO);
+}
+
+/* A packet for the walk below. */
+struct made {
+	uint32_t family, proto, src, dst;
+};
+
+static const struct made made[] = {
+	{ 4, IPPROTO_TCP, 1000, 80 }, { 4, IPPROTO_TCP, 80, 1000 }, { 4, IPPROTO_UDP, 53, 53 },
+	{ 4, IPPROTO_UDP, 80, 53 },   { 6, IPPROTO_TCP, 1000, 80 }, { 6, IPPROTO_UDP, 53, 1000 },
+};
+
+static bool holds(const struct match_term *term, const struct made *packet)
+{
+	if (term->kind == MATCH_FAMILY)
+		return term->number == packet->family;
+	if (term->kind == MATCH_PROTO)
+		return term->number == packet->proto;
+	return (term->side != MATCH_DST && term->number == packet->src) ||
+	       (term->side != MATCH_SRC && term->number == packet->dst);
+}
+
+/* Walks as the BPF program does. */
+static bool matches(const struct packet_match *match, const struct made *packet)
+{
+	uint32_t next = 0;
+
+	for (uint32_t i = 0; i < match->count; i++) {
+		const struct match_term *term = &match->term[i];
+
+		assert_true(term->then > i && term->otherwise > i);
+		assert_true(term->then < match->count || term->then == MATCH_YES ||
+			    term->then == MATCH_NO);
+		if (i == next)
+			next = holds(term, packet) ? term->then : term->otherwise;
+	}
+	assert_true(next == MATCH_YES || next == MATCH_NO);
+	return next == MATCH_YES;
+}
+
+/* Which of the packets above match, one character each; tcpdump gives the same answers. */
+static void joined(void **state)
+{
+	static const struct {
+		const char *text, *answers;
+	} rows[] = {
+		{ "tcp or udp", "111111" },
+		{ "not tcp", "001101" },
+		{ "! tcp", "001101" },
+		{ "!tcp", "001101" },
+		{ "not not tcp", "110010" },
+		{ "(tcp)", "110010" },
+		{ "(((tcp)))", "110010" },
+		{ "( tcp )and(port 80)", "110010" },
+		{ "tcp and not dst port 80", "010000" },
+		{ "not tcp port 80", "001101" },
+		{ "not (tcp and dst port 80)", "011101" },
+		{ "port 53 and not src port 53", "000100" },
+		{ "ip6 or udp", "001111" },
+		{ "not (ip6 or udp)", "110000" },
+		{ "not ip6 and not udp", "110000" },
+		{ "ip6 and tcp or ip and udp", "001100" },
+		{ "ip6 or ip and udp", "001101" },
+		{ "ip6 or (ip and udp)", "001111" },
+		{ "(ip6 and tcp) or (ip and udp)", "001110" },
+		{ "ip6 && tcp || udp", "001111" },
+		{ "udp and (src port 80 or ip6)", "000101" },
+		{ "udp and not (src port 80 or ip6)", "001000" },
+		{ "not (not udp or not ip6)", "000001" },
+		{ "tcp port 80 or udp port 80", "110110" },
+		{ "not (tcp port 80 or udp port 80)", "001001" },
+		{ "ip6 tcp", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; rows[i].answers; i++) {
+		struct packet_match match = parsed(rows[i].text);
+		char answers[8] = "";
+
+		for (size_t k = 0; k < sizeof(made) / sizeof(made[0]); k++)
+			answers[k] = matches(&match, &made[k]) ? '1' : '0';
+		if (strcmp(answers, rows[i].answers) != 0)
+			fail_msg("'%s': %s, not %s", rows[i].text, answers, rows[i].answers);
+	}
 }
 
 int main(void)
@@ -160,6 +272,7 @@ int main(void)
 		cmocka_unit_test(qualified_port),
 		cmocka_unit_test(hosts),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(joined),
 		cmocka_unit_test(as_many_terms_as_there_is_room_for),
 	};
 

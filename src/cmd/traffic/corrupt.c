@@ -474,8 +474,9 @@ static int parse_options(int argc, char **argv, struct run *run)
 		  .names = direction_names, .help = " (default: egress)" },
 		{ .type = OPTION_CALL, .name = "match", .letter = 'm', .value = "EXPR",
 		  .target = plan, .parse = parse_match,
-		  .help = "joined by 'and', as in tcpdump: ip, ip6, tcp, udp,\n"
-			  "[src|dst] host ADDR, [src|dst] port N (default: all TCP and UDP)" },
+		  .help = "ip, ip6, tcp, udp, [src|dst] host ADDR, [src|dst] port N, joined\n"
+			  "by and, or, not and parentheses, as in tcpdump (default: all\n"
+			  "TCP and UDP)" },
 		{ .type = OPTION_RATE, .name = "rate", .letter = 'r', .value = "RATE", .target = &rate,
 		  .help = "the share of them to damage: 10%, 0.1% (default 100%)" },
 		{ .type = OPTION_NUMBER, .name = "count", .letter = 'c', .value = "N",
@@ -505,9 +506,9 @@ static int parse_options(int argc, char **argv, struct run *run)
 			"Bulk TCP leaves its sockets as super-packets of many segments, which cannot be\n"
 			"damaged here. To make new connections send single segments, first run:\n"
 			"  ip link set dev IF gso_max_segs 1    (before: ip -d link show dev IF)\n\n"
-			"Example: the bad switch that truesum began with, for ten seconds\n"
-			"  truesum corrupt --dev eth0 --match 'tcp dst port 5555' --rate 10% \\\n"
-			"      --pattern stuck0 --stride 16 --phase 7 --bit 2 --for 10s",
+			"Example: a bad data line in a switch's memory, for ten seconds\n"
+			"  truesum corrupt --dev eth0 --match 'tcp dst port 5555' \\\n"
+			"      --pattern stuck1 --stride 16 --phase 7 --bit 2 --for 10s",
 		.rows = rows,
 		.row_count = ARRAY_SIZE(rows),
 	};
