@@ -249,3 +249,34 @@ removal() {
 	[ ! -e "$prefix" ]
 	cmp "$WORK/list" "$WORK/etc/cni/net.d/10-n.conflist"
 }
+
+@test "truesum-runc: without jq or truesum the container does not start; with --fail-open it does, with a warning" {
+	local wrapper=$TOP/contrib/docker/truesum-runc tools=$WORK/tools command
+	mkdir "$tools" "$WORK/bundle"
+	# shellcheck disable=SC2016 # expands in the stand-in
+	printf '#!/bin/sh\necho "runc: $*"\n' >"$WORK/bin/runc"
+	echo '{"hooks": {"poststop": [{"path": "/mine"}]}}' >"$WORK/bundle/config.json"
+	for command in sh mv; do
+		ln -s "$(command -v $command)" "$tools/"
+	done
+	run env PATH="$tools" RUNC="$WORK/bin/runc" TRUESUM="$TRUESUM" "$wrapper" create --bundle "$WORK/bundle" c1
+	[ "$status" = 1 ]
+	[[ $output == *"jq is needed"*"does not start"* ]]
+	[[ $output != *"runc: create"* ]]
+	run env PATH="$tools" RUNC="$WORK/bin/runc" TRUESUM="$TRUESUM" TRUESUM_HOOK="--mitigation=reset --fail-open" \
+		"$wrapper" create --bundle "$WORK/bundle" c1
+	[ "$status" = 0 ]
+	[[ $output == *"jq is needed"*"starts unprotected (--fail-open)"*"runc: create --bundle $WORK/bundle c1" ]]
+	run env RUNC="$WORK/bin/runc" TRUESUM=/nosuch "$wrapper" create --bundle "$WORK/bundle" c1
+	[ "$status" = 1 ]
+	[ "${lines[0]}" = "truesum-runc: there is no /nosuch; the container does not start" ]
+	run env RUNC="$WORK/bin/runc" TRUESUM=/nosuch TRUESUM_HOOK=--fail-open "$wrapper" create --bundle "$WORK/bundle" c1
+	[ "$status" = 0 ]
+	jq -e '.hooks == {"poststop": [{"path": "/mine"}]}' "$WORK/bundle/config.json"
+	run env RUNC="$WORK/bin/runc" TRUESUM="$TRUESUM" TRUESUM_HOOK=--fail-open "$wrapper" create --bundle "$WORK/bundle" c1
+	[ "$status" = 0 ]
+	[ "$output" = "runc: create --bundle $WORK/bundle c1" ]
+	jq -e --arg path "$TRUESUM" '(.hooks.createRuntime | map(.path) == [$path]) and
+		(.hooks.poststop | map(.path) == ["/mine", $path]) and
+		.hooks.createRuntime[0].args == ["truesum", "guard", "hook", "--fail-open"]' "$WORK/bundle/config.json"
+}
