@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Counts dropped packets of the probe's peer by conversation, reason and namespace: see drop.h. It
- * reads a packet as it is when it is dropped: the network header is set from IP's receive path on.
- * If a VXLAN packet is dropped with its outer headers still on, it looks inside.
+ * Counts dropped packets of the probe's peer by exchange, reason and namespace, and those that
+ * leave by a wrong port: see drop.h. It reads a packet as it is at that moment: the network header
+ * is set from IP's receive path on, and by bridges. If a VXLAN packet still has its outer headers,
+ * it looks inside.
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
@@ -12,7 +13,7 @@
 
 #include "bpf/drop.h"
 #include "bpf/kernel.h"
-#include "bpf/talk.h"
+#include "bpf/token.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
@@ -21,6 +22,7 @@ const volatile __u8 peer_v6[16];
 /* The loading process, by its number in its PID namespace. */
 const volatile __u64 pid_dev = 0, pid_ino = 0;
 const volatile __u32 pid = 0;
+const volatile __u32 host_netns = 0; /* inode number */
 const volatile __u32 outer_version = 0; /* of IP; 0: no tunnel */
 const volatile __u16 outer_port = 0;
 const volatile __u8 outer_v4[4];
@@ -34,12 +36,20 @@ struct {
 } drops SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, TALK_PORTS);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct drop_stray);
+	__type(value, __u64);
+} strays SEC(".maps");
+
+/* Where ports of bridges lead, by interface index. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
 	__type(key, __u32);
-	__type(value, struct talk);
-} talks SEC(".maps");
+	__type(value, __u32);
+} ports SEC(".maps");
 
 static __always_inline int same_bytes(const volatile __u8 *one, const __u8 *other, int len)
 {
@@ -100,11 +110,11 @@ static __always_inline int see(const unsigned char *head, __u32 network, struct 
 	return seen->from_peer || seen->to_peer;
 }
 
-/* The conversation that a packet belongs to; NULL if it is none of the probe's. */
-static __always_inline const struct talk *find_talk(const unsigned char *head,
-						    const struct seen *seen)
+/* The token of the exchange that a packet belongs to; NULL if it is none of the probe's. */
+static __always_inline const struct token *find_token(const unsigned char *head,
+						      const struct seen *seen)
 {
-	const struct talk *talk;
+	const struct token *token;
 	__be32 tcp[4] = { 0 }; /* ports, sequence number, acknowledged, flags; UDP has ports, too */
 	__u64 secret[2];
 	__u32 port, seq, ack, flags;
@@ -113,14 +123,14 @@ static __always_inline const struct talk *find_talk(const unsigned char *head,
 		return 0;
 	port = bpf_ntohl(tcp[0]);
 	port = seen->from_peer ? port >> 16 : port & 0xffff;
-	talk = bpf_map_lookup_elem(&talks, &port);
-	if (!talk)
+	token = bpf_map_lookup_elem(&tokens, &port);
+	if (!token)
 		return 0;
 	if (seen->proto == PROTO_UDP)
 		return !bpf_probe_read_kernel(secret, sizeof(secret),
 					      head + seen->transport + UDP_LEN) &&
-				       talk_is_secret(talk, secret)
-			       ? talk
+				       token_is_secret(token, secret)
+			       ? token
 			       : 0;
 	if (seen->proto != PROTO_TCP)
 		return 0;
@@ -128,8 +138,8 @@ static __always_inline const struct talk *find_talk(const unsigned char *head,
 	ack = bpf_ntohl(tcp[2]);
 	flags = bpf_ntohl(tcp[3]) >> 16 & (TCP_SYN | TCP_ACK);
 	if (seen->from_peer)
-		return talk_is_from_peer(talk, seq, ack) ? talk : 0;
-	return talk_is_to_peer(talk, flags == TCP_SYN, seq, ack) ? talk : 0;
+		return token_is_from_peer(token, seq, ack) ? token : 0;
+	return token_is_to_peer(token, flags == TCP_SYN, seq, ack) ? token : 0;
 }
 
 /*
@@ -185,35 +195,71 @@ static __always_inline int reads(void)
 	       info.tgid == pid;
 }
 
+/* The packet's token, if it is of one of the probe's exchanges; else NULL. */
+static __always_inline const struct token *look(struct sk_buff *skb, struct seen *seen,
+						__u8 *tunnelled)
+{
+	unsigned char *head = BPF_CORE_READ(skb, head);
+	__u32 network = BPF_CORE_READ(skb, network_header);
+
+	if (!see(head, network, seen)) {
+		network = find_inner(head, network);
+		if (!network || !see(head, network, seen))
+			return 0;
+		*tunnelled = 1;
+	}
+	return seen->fragment ? 0 : find_token(head, seen);
+}
+
+static __always_inline void count_one(void *map, const void *key)
+{
+	__u64 one = 1, *count = bpf_map_lookup_elem(map, key);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		bpf_map_update_elem(map, key, &one, BPF_NOEXIST);
+}
+
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(tsum_drop, struct sk_buff *skb, void *location, __u32 reason)
 {
 	struct drop_key key = { .reason = reason };
 	struct seen seen = { 0 };
-	unsigned char *head = BPF_CORE_READ(skb, head);
-	__u32 network = BPF_CORE_READ(skb, network_header);
-	const struct talk *talk;
-	__u64 one = 1, *count;
+	const struct token *token = look(skb, &seen, &key.tunnelled);
 
-	if (!see(head, network, &seen)) {
-		network = find_inner(head, network);
-		if (!network || !see(head, network, &seen))
-			return 0;
-		key.tunnelled = 1;
-	}
-	talk = seen.fragment ? 0 : find_talk(head, &seen);
-	if (!talk)
+	if (!token)
 		return 0;
 	key.outbound = !seen.from_peer;
-	key.number = talk->number;
+	key.number = token->number;
 	key.proto = seen.proto;
 	key.netns = netns_of(skb);
 	if (!key.netns && !reads())
 		return 0;
-	count = bpf_map_lookup_elem(&drops, &key);
-	if (count)
-		__sync_fetch_and_add(count, 1);
-	else
-		bpf_map_update_elem(&drops, &key, &one, BPF_NOEXIST);
+	count_one(&drops, &key);
+	return 0;
+}
+
+SEC("tp_btf/net_dev_start_xmit")
+int BPF_PROG(tsum_stray, struct sk_buff *skb, struct net_device *dev)
+{
+	struct drop_stray key = { .ifindex = BPF_CORE_READ(dev, ifindex) };
+	struct seen seen = { 0 };
+	const struct token *token;
+	const __u32 *leads_to;
+	__u8 tunnelled;
+
+	if (!(BPF_CORE_READ_BITFIELD_PROBED(dev, priv_flags) & IFF_BRIDGE_PORT) ||
+	    BPF_CORE_READ(dev, nd_net.net, ns.inum) != host_netns)
+		return 0;
+	token = look(skb, &seen, &tunnelled);
+	if (!token || !token->leads_to)
+		return 0;
+	leads_to = bpf_map_lookup_elem(&ports, &key.ifindex);
+	if (leads_to && (*leads_to == DROP_ANYWHERE || *leads_to == token->leads_to))
+		return 0;
+	key.number = token->number;
+	key.outbound = !seen.from_peer;
+	count_one(&strays, &key);
 	return 0;
 }

@@ -37,6 +37,7 @@ static void set_constants(struct drop_bpf *skeleton, const struct drops_of *of)
 		skeleton->rodata->pid_ino = own.st_ino;
 		skeleton->rodata->pid = (uint32_t)getpid();
 	}
+	skeleton->rodata->host_netns = of->netns;
 	memcpy((void *)skeleton->rodata->peer_v4, of->v4, 4);
 	memcpy((void *)skeleton->rodata->peer_v6, of->v6, 16);
 	if (!of->outer_family)
@@ -64,14 +65,14 @@ static int load_drops(struct drops *drops, const struct drops_of *of)
 	if (!drops->skeleton)
 		return fail_errno(-errno, "cannot open a BPF program");
 	set_constants(drops->skeleton, of);
-	rc = of->talks_fd < 0 ? of->talks_fd
-			      : bpf_map__reuse_fd(drops->skeleton->maps.talks, of->talks_fd);
+	rc = of->tokens_fd < 0 ? of->tokens_fd
+			       : bpf_map__reuse_fd(drops->skeleton->maps.tokens, of->tokens_fd);
 	rc = rc ? rc : drop_bpf__load(drops->skeleton);
 	trace("bpf", "load drop: %d", rc);
 	if (rc)
 		return loader_fail(rc);
 	rc = drop_bpf__attach(drops->skeleton);
-	trace("bpf", "attach drop to skb:kfree_skb: %d", rc);
+	trace("bpf", "attach drop to skb:kfree_skb, net:net_dev_start_xmit: %d", rc);
 	return rc ? fail_errno(rc, "cannot watch drops by skb:kfree_skb") : 0;
 }
 
@@ -126,4 +127,28 @@ int drop_each(const struct drops *drops, drops_fn fn, void *owner)
 		last = &key;
 	}
 	return rc == -ENOENT ? 0 : fail_errno(rc, "cannot read what was dropped");
+}
+
+int drop_allow_port(const struct drops *drops, int ifindex, uint32_t leads_to)
+{
+	const uint32_t key = (uint32_t)ifindex;
+	int map = bpf_map__fd(drops->skeleton->maps.ports);
+
+	return bpf_map_update_elem(map, &key, &leads_to, BPF_ANY)
+		       ? fail_errno(-errno, "cannot tell a BPF program where a bridge's port leads")
+		       : 0;
+}
+
+int drop_each_stray(const struct drops *drops, drops_stray_fn fn, void *owner)
+{
+	int map = bpf_map__fd(drops->skeleton->maps.strays), rc;
+	struct drop_stray key, next;
+	const void *last = NULL;
+
+	while (!(rc = bpf_map_get_next_key(map, last, &next))) {
+		fn(owner, &next);
+		key = next;
+		last = &key;
+	}
+	return rc == -ENOENT ? 0 : fail_errno(rc, "cannot read which packets went astray");
 }

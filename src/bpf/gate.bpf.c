@@ -2,7 +2,7 @@
 /*
  * The programs around a probe's TAP.
  *
- * tsum_gate, at the TAP's ingress, after GRO: notes in which conversations GRO merged segments. If
+ * tsum_gate, at the TAP's ingress, after GRO: notes in which exchanges GRO merged segments. If
  * the probe plays a NIC that vouches for packets it did not check, marks every packet
  * CHECKSUM_UNNECESSARY. If packets must enter by another device (--via), hands them to its ingress.
  *
@@ -10,10 +10,16 @@
  * have neither IP options nor extension headers, except in fragments, whose ports are not needed.
  *
  * tsum_gate_filter, at the TAP's egress, in front of the peer: lets through what carries the secret
- * or the sequence numbers of a conversation (talk.h), and questions for the peer's MAC address from
+ * or the sequence numbers of an exchange (token.h), and questions for the peer's MAC address from
  * those whom the probe knows. Anybody may send to the peer's address: that is dropped and counted.
  *
- * If that device is a VXLAN device, packets still enter by the TAP, with outer headers. Packets for
+ * tsum_answers, at the egress of a bridge on which somebody claims a target's address, and
+ * tsum_requests, at the ingress of the target's port if somebody claims its router's: send the
+ * peer's packets, and those to it, to the MAC addresses that the target and the bridge have,
+ * whatever neighbour entries say; and answers by the target's port, if the bridge was made to
+ * believe that the MAC address is elsewhere. They touch no other packets.
+ *
+ * If `via` is a VXLAN device, packets still enter by the TAP, with outer headers. Packets for
  * the peer are left to the device, with a MAC address that makes their outer packets leave by the
  * TAP.
  */
@@ -23,7 +29,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/gate.h"
-#include "bpf/talk.h"
+#include "bpf/token.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
@@ -47,14 +53,6 @@ __u8 merged[65536];
 /* Frames to the peer that are not from the probe's targets. */
 __u64 foreign = 0;
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, TALK_PORTS);
-	__type(key, __u32);
-	__type(value, struct talk);
-} talks SEC(".maps");
-
 /* Who may ask for the peer's MAC address. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -63,6 +61,24 @@ struct {
 	__type(key, struct gate_asker);
 	__type(value, __u8);
 } askers SEC(".maps");
+
+/* Where answers go. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, GATE_ASKERS_MAX);
+	__type(key, struct gate_station);
+	__type(value, struct gate_lead);
+} stations SEC(".maps");
+
+/* Where requests go that come in by a bridge's port, by its interface index. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, GATE_ASKERS_MAX);
+	__type(key, __u32);
+	__type(value, struct gate_lead);
+} ports SEC(".maps");
 
 enum {
 	TYPE = 12,
@@ -227,23 +243,23 @@ static __always_inline int judge_tcp(struct __sk_buff *skb, __u32 at)
 {
 	__be32 tcp[TCP_LEN / 4]; /* ports, sequence number, acknowledged, flags, ... */
 	__u32 port, flags;
-	struct talk *talk;
+	struct token *token;
 
 	if (bpf_skb_load_bytes(skb, at, tcp, sizeof(tcp)))
 		return FOREIGN;
 	port = bpf_ntohl(tcp[0]) & 0xffff;
 	flags = bpf_ntohl(tcp[3]) >> 16;
-	talk = bpf_map_lookup_elem(&talks, &port);
-	if (talk && talk_is_to_peer(talk, (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN,
-				    bpf_ntohl(tcp[1]), bpf_ntohl(tcp[2])))
+	token = bpf_map_lookup_elem(&tokens, &port);
+	if (token && token_is_to_peer(token, (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN,
+				      bpf_ntohl(tcp[1]), bpf_ntohl(tcp[2])))
 		return OURS;
-	/* A target's kernel refuses what comes after the end of a conversation. */
+	/* A target's kernel refuses what comes after the end of an exchange. */
 	return flags & TCP_RST ? NOISE : FOREIGN;
 }
 
 static __always_inline int judge_udp(struct __sk_buff *skb, __u32 at)
 {
-	struct talk *talk;
+	struct token *token;
 	__u64 secret[2];
 	__be16 dst;
 	__u32 port;
@@ -252,8 +268,8 @@ static __always_inline int judge_udp(struct __sk_buff *skb, __u32 at)
 	    bpf_skb_load_bytes(skb, at + UDP_LEN, secret, sizeof(secret)))
 		return FOREIGN;
 	port = bpf_ntohs(dst);
-	talk = bpf_map_lookup_elem(&talks, &port);
-	return talk && talk_is_secret(talk, secret) ? OURS : FOREIGN;
+	token = bpf_map_lookup_elem(&tokens, &port);
+	return token && token_is_secret(token, secret) ? OURS : FOREIGN;
 }
 
 /* The targets' packets have neither IP options nor extension headers, and are no fragments. */
@@ -334,4 +350,57 @@ int tsum_gate_filter(struct __sk_buff *skb)
 	if (what == FOREIGN)
 		__sync_fetch_and_add(&foreign, 1);
 	return what == OURS ? TC_ACT_OK : TC_ACT_SHOT;
+}
+
+/* ---- On a bridge ---- */
+
+/* Reads the IP header of a packet; returns IP's version, or 0. */
+static __always_inline __u8 read_ip(struct __sk_buff *skb, __u8 ip[V6_LEN])
+{
+	if (skb->protocol == bpf_htons(TYPE_V4))
+		return bpf_skb_load_bytes_relative(skb, 0, ip, V4_LEN, BPF_HDR_START_NET) ? 0 : 4;
+	if (skb->protocol == bpf_htons(TYPE_V6))
+		return bpf_skb_load_bytes_relative(skb, 0, ip, V6_LEN, BPF_HDR_START_NET) ? 0 : 6;
+	return 0;
+}
+
+/* A packet with a VLAN tag goes by the bridge, which may have to take that off. */
+static __always_inline int lead(struct __sk_buff *skb, const struct gate_lead *known)
+{
+	struct gate_lead to;
+
+	if (!known)
+		return TC_ACT_UNSPEC;
+	to = *known;
+	if (bpf_skb_store_bytes(skb, 0, to.mac, sizeof(to.mac), 0) || !to.port || skb->vlan_present)
+		return TC_ACT_UNSPEC;
+	return bpf_redirect(to.port, 0);
+}
+
+SEC("tc")
+int tsum_answers(struct __sk_buff *skb)
+{
+	struct gate_station station = { .bridge = skb->ifindex };
+	__u8 ip[V6_LEN];
+
+	station.version = read_ip(skb, ip);
+	if (station.version == 4 && same_bytes(peer_v4, ip + 12, 4))
+		__builtin_memcpy(station.address, ip + 16, 4);
+	else if (station.version == 6 && same_bytes(peer_v6, ip + 8, 16))
+		__builtin_memcpy(station.address, ip + 24, 16);
+	else
+		return TC_ACT_UNSPEC;
+	return lead(skb, bpf_map_lookup_elem(&stations, &station));
+}
+
+SEC("tc")
+int tsum_requests(struct __sk_buff *skb)
+{
+	__u32 port = skb->ifindex;
+	__u8 ip[V6_LEN], version = read_ip(skb, ip);
+
+	if ((version == 4 && same_bytes(peer_v4, ip + 16, 4)) ||
+	    (version == 6 && same_bytes(peer_v6, ip + 24, 16)))
+		return lead(skb, bpf_map_lookup_elem(&ports, &port));
+	return TC_ACT_UNSPEC;
 }

@@ -31,8 +31,9 @@ int gate_programs_load(const struct gate_programs_settings *settings, struct gat
 	memcpy((void *)programs->rodata->vtep_v6, settings->vtep_v6, sizeof(settings->vtep_v6));
 	programs->rodata->vtep_port = settings->vtep_port;
 	/* Without the table the filter would let nothing through. */
-	rc = settings->talks_fd < 0 ? settings->talks_fd
-				    : bpf_map__reuse_fd(programs->maps.talks, settings->talks_fd);
+	rc = settings->tokens_fd < 0
+		     ? settings->tokens_fd
+		     : bpf_map__reuse_fd(programs->maps.tokens, settings->tokens_fd);
 	rc = rc ? rc : gate_bpf__load(programs);
 	trace("bpf", "load gate: %d", rc);
 	if (rc) {
@@ -54,6 +55,8 @@ int gate_programs_fd(const struct gate_bpf *programs, enum gate_program which)
 		[GATE_PROGRAM_IN] = programs->progs.tsum_gate,
 		[GATE_PROGRAM_FILTER] = programs->progs.tsum_gate_filter,
 		[GATE_PROGRAM_OUT] = programs->progs.tsum_gate_out,
+		[GATE_PROGRAM_ANSWERS] = programs->progs.tsum_answers,
+		[GATE_PROGRAM_REQUESTS] = programs->progs.tsum_requests,
 	};
 
 	return bpf_program__fd(program[which]);
@@ -66,6 +69,22 @@ int gate_programs_admit(const struct gate_bpf *programs, const struct gate_asker
 	return bpf_map_update_elem(bpf_map__fd(programs->maps.askers), asker, &one, BPF_ANY)
 		       ? -errno
 		       : 0;
+}
+
+int gate_programs_answers(const struct gate_bpf *programs, const struct gate_station *station,
+			  const struct gate_lead *lead)
+{
+	int map = bpf_map__fd(programs->maps.stations);
+
+	return bpf_map_update_elem(map, station, lead, BPF_ANY) ? -errno : 0;
+}
+
+int gate_programs_requests(const struct gate_bpf *programs, int port, const struct gate_lead *lead)
+{
+	const uint32_t key = (uint32_t)port;
+	int map = bpf_map__fd(programs->maps.ports);
+
+	return bpf_map_update_elem(map, &key, lead, BPF_ANY) ? -errno : 0;
 }
 
 bool gate_programs_merged(const struct gate_bpf *programs, uint16_t port)

@@ -15,6 +15,21 @@ struct gate_asker {
 	__u8 address[16]; /* IPv4: the first 4, the rest 0 */
 };
 
+/* An address on a bridge of the host's. */
+struct gate_station {
+	__u32 bridge; /* interface index */
+	__u8 version; /* of IP: 4, 6 */
+	__u8 pad[3];
+	__u8 address[16]; /* IPv4: the first 4, the rest 0 */
+};
+
+/* Where packets go. */
+struct gate_lead {
+	__u32 port; /* the bridge's port by which they leave at once; 0: as the bridge knows */
+	__u8 mac[6];
+	__u8 pad[2];
+};
+
 #ifndef __bpf__
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,13 +45,15 @@ struct gate_programs_settings {
 	uint8_t far_mac[6]; /* then: the MAC address whose forwarding entry leads to the TAP */
 	uint8_t vtep_v4[4], vtep_v6[16]; /* then: the far VTEP's addresses, and its UDP port */
 	uint16_t vtep_port;
-	int talks_fd; /* talk_table_fd() */
+	int tokens_fd; /* token_table_fd() */
 };
 
 enum gate_program {
 	GATE_PROGRAM_IN, /* for the TAP's ingress */
 	GATE_PROGRAM_FILTER, /* for its egress */
 	GATE_PROGRAM_OUT, /* for the egress of `via` */
+	GATE_PROGRAM_ANSWERS, /* for the egress of a bridge */
+	GATE_PROGRAM_REQUESTS, /* for the ingress of a bridge's port */
 };
 
 /* Loads them. -errno with a sentence if this kernel or user cannot. */
@@ -48,6 +65,14 @@ int gate_programs_fd(const struct gate_bpf *programs, enum gate_program which);
 
 /* From now on the filter lets this one ask. */
 int gate_programs_admit(const struct gate_bpf *programs, const struct gate_asker *asker);
+
+/*
+ * From now on the peer's packets to this station are led so; or packets to the peer that come in by
+ * a bridge's port.
+ */
+int gate_programs_answers(const struct gate_bpf *programs, const struct gate_station *station,
+			  const struct gate_lead *lead);
+int gate_programs_requests(const struct gate_bpf *programs, int port, const struct gate_lead *lead);
 
 /*
  * Whether GRO merged segments from this port of the peer (host order) since it was forgotten. False

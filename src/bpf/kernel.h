@@ -23,6 +23,8 @@ typedef struct {
 } possible_net_t;
 
 struct net_device {
+	unsigned int priv_flags; /* IFF_BRIDGE_PORT, ...; a bit field since Linux 6.12 */
+	int ifindex;
 	__u64 features;
 	possible_net_t nd_net;
 };
@@ -43,6 +45,8 @@ struct sk_buff {
 };
 
 #pragma clang attribute pop
+
+#define IFF_BRIDGE_PORT (1 << 9) /* net_device.priv_flags (include/linux/netdevice.h) */
 
 /* sk_buff.ip_summed (include/linux/skbuff.h) */
 enum {

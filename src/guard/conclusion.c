@@ -14,7 +14,7 @@ struct tally {
 	bool any_witness; /* that verifies */
 	bool any_proven; /* a witness received damage, and verifies now */
 	bool any_lost; /* it received damage, and no verdict says that this is over */
-	bool any_hidden; /* it may hide damage: lost, or protected by somebody else */
+	bool any_hidden; /* it may hide damage: lost, astray, or protected by somebody else */
 	uint32_t on, tried;
 };
 
@@ -33,6 +33,7 @@ static struct tally tally_kind(const char *kind, const struct conclusion_sight *
 		tally.any_proven |= one->was_bad && one->verifies && one->is_witness;
 		tally.any_lost |= one->was_bad && !one->verifies;
 		tally.any_hidden |= one->verifies ? !one->is_witness : one->was_bad;
+		tally.any_hidden |= one->is_astray;
 		tally.on |= one->on;
 		tally.tried |= one->is_bad ? one->tried : 0;
 	}

@@ -22,6 +22,7 @@ struct conclusion_sight {
 	bool was_bad; /* damage was received in the first probe */
 	bool is_bad; /* damage is received with what is on now */
 	bool verifies; /* everything is verified with what is on now */
+	bool is_astray; /* another container got its packets: nothing is known of it */
 	bool is_witness; /* nobody but truesum has set anything */
 	uint32_t on; /* MITIGATION_BIT()s that truesum has put on it, now or earlier */
 	uint32_t tried; /* those that did not help it */

@@ -57,6 +57,7 @@ struct subject {
 	struct explain_score score; /* of its latest probe */
 	struct witness witness;
 	unsigned int forwards; /* namespaces that forward its packets */
+	bool is_astray; /* in the last probe another container got its packets */
 	bool is_host, was_bad;
 	bool was_hurt; /* damage was received at first */
 	bool is_witness; /* nobody set anything in it during the latest probe of all targets */
@@ -200,8 +201,12 @@ static void note_result(struct proof *proof, struct subject *subject,
 	};
 
 	subject->score = explain_score(target);
-	subject->forwards = target->forwards_v4 > target->forwards_v6 ? target->forwards_v4
-								      : target->forwards_v6;
+	subject->forwards = target->reach_v4.forwards > target->reach_v6.forwards
+				    ? target->reach_v4.forwards
+				    : target->reach_v6.forwards;
+	subject->is_astray = false;
+	for (size_t i = 0; i < target->check_count; i++)
+		subject->is_astray |= probe_is_astray(&target->check[i]);
 	subject->result->isolated = target->isolated;
 	subject->result->after = target->verdict;
 	explain(target, &context, subject->result->reason, sizeof(subject->result->reason));
@@ -701,6 +706,7 @@ static int list_sights(const struct proof *proof, struct conclusion_sight **ret_
 				.was_bad = subject->was_hurt,
 				.is_bad = subject->score.received,
 				.verifies = subject->result->after == VERDICT_VERIFIED,
+				.is_astray = subject->is_astray,
 				.is_witness = subject->is_witness,
 				.on = subject->end[k].earlier | subject->end[k].now,
 				.tried = subject->result->tried,

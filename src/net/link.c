@@ -358,3 +358,47 @@ int link_neigh_delete(struct nl *nl, int index, const char *address)
 {
 	return change_neighbour(nl, index, address, NULL);
 }
+
+struct neighbour {
+	uint8_t mac[6];
+	bool known;
+};
+
+static int read_neighbour(const struct nlmsghdr *message, void *data)
+{
+	struct neighbour *neighbour = data;
+	const struct nlattr *attr;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct ndmsg))
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, message, sizeof(struct ndmsg)) {
+		if (mnl_attr_get_type(attr) != NDA_LLADDR ||
+		    mnl_attr_get_payload_len(attr) != sizeof(neighbour->mac))
+			continue;
+		memcpy(neighbour->mac, mnl_attr_get_payload(attr), sizeof(neighbour->mac));
+		neighbour->known = true;
+	}
+	return MNL_CB_OK;
+}
+
+int link_neigh_get(struct nl *nl, int index, const char *address, uint8_t ret_mac[6])
+{
+	char buffer[NL_REQUEST_SIZE];
+	struct nlmsghdr *request = nl_request(buffer, RTM_GETNEIGH, 0);
+	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(request, sizeof(*ndm));
+	struct neighbour neighbour = { 0 };
+	struct nl_ip ip = { 0 };
+	int rc = nl_ip_parse(address, &ip);
+
+	if (rc)
+		return rc;
+	ndm->ndm_family = ip.family;
+	ndm->ndm_ifindex = index;
+	mnl_attr_put(request, NDA_DST, ip.len, ip.bytes);
+	rc = nl_talk(nl, request, read_neighbour, &neighbour);
+	if (!rc && !neighbour.known)
+		rc = -ENOENT;
+	if (!rc)
+		memcpy(ret_mac, neighbour.mac, sizeof(neighbour.mac));
+	return rc;
+}

@@ -69,6 +69,12 @@ int link_peer_delete(struct nl *nl, int index, const char *address, const char *
 /* Adds a permanent neighbour entry. */
 int link_neigh_add(struct nl *nl, int index, const char *address, const uint8_t mac[6]);
 
+/*
+ * The MAC address of a neighbour entry, permanent or learned; -ENOENT if there is none, or it has
+ * no MAC address yet. Needs Linux 5.0.
+ */
+int link_neigh_get(struct nl *nl, int index, const char *address, uint8_t ret_mac[6]);
+
 /* Deletes a neighbour entry, permanent or learned; -ENOENT if there is none. */
 int link_neigh_delete(struct nl *nl, int index, const char *address);
 

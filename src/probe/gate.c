@@ -49,6 +49,7 @@
 #define ADDRESS_SECONDS 120 /* the kernel removes a killed probe's address after this time */
 #define QUEUE_LEN 10000 /* frames */
 #define FRAME_MAX 1000
+#define LEADERS_MAX 256
 #define READY_NS UINT64_C(3000000000)
 
 static const uint8_t peer_mac[6] = { 0x02, 0x74, 0x73, 0x75, 0x6d, 0x02 };
@@ -63,12 +64,19 @@ struct gate {
 	uint8_t tap_mac[6];
 	bool filtered; /* the filter decides who may ask; else only the TAP's own host may */
 	uint16_t ready_port; /* of the peer, for gate_is_ready() alone */
-	struct talk ready;
+	struct token ready;
 	int ready_fd[2]; /* IPv4, IPv6; -1: no need to wait */
 	uint64_t opened_ns;
 	struct nl *nl;
 	struct gate_bpf *programs;
 	struct journal *journal;
+	journal_say_fn say;
+	/* Bridges and their ports that have a filter of gate_lead_...(). */
+	struct leader {
+		int index;
+		struct journal *journal;
+	} leader[LEADERS_MAX];
+	size_t leader_count;
 };
 
 /*
@@ -324,7 +332,7 @@ static int load_programs(struct gate *gate, const struct gate_settings *settings
 {
 	struct gate_programs_settings programs = { .vouching = settings->vouching,
 						   .tap = gate->tap,
-						   .talks_fd = talk_table_fd(gate->info.talks) };
+						   .tokens_fd = token_table_fd(gate->info.tokens) };
 
 	memcpy(programs.peer_v4, gate->info.peer_v4, sizeof(programs.peer_v4));
 	memcpy(programs.peer_v6, gate->info.peer_v6, sizeof(programs.peer_v6));
@@ -376,7 +384,7 @@ static void describe_drops(struct gate *gate)
 {
 	struct drops_of *of = &gate->info.drops_of;
 
-	of->talks_fd = talk_table_fd(gate->info.talks);
+	of->tokens_fd = token_table_fd(gate->info.tokens);
 	memcpy(of->v4, gate->info.peer_v4, sizeof(of->v4));
 	memcpy(of->v6, gate->info.peer_v6, sizeof(of->v6));
 	if (gate->outer == &outer_sides[0]) {
@@ -404,7 +412,7 @@ static int open_ready_socket(int family)
 
 static int open_ready_sockets(struct gate *gate)
 {
-	int rc = talk_open(gate->info.talks, UINT32_MAX, &gate->ready_port, &gate->ready);
+	int rc = token_open(gate->info.tokens, UINT32_MAX, 0, &gate->ready_port, &gate->ready);
 
 	gate->opened_ns = clock_ns();
 	if (!rc && !*gate->info.no_v4)
@@ -431,7 +439,7 @@ static void send_ready_datagram(const struct gate *gate, size_t i)
 	memcpy(&v4.sin_addr, gate->info.peer_v4, 4);
 	memcpy(&v6.sin6_addr, gate->info.peer_v6, 16);
 	/* Fails as long as the route is not there: that is what we wait for. */
-	if (sendto(gate->ready_fd[i], gate->ready.secret, TALK_SECRET, 0, to,
+	if (sendto(gate->ready_fd[i], gate->ready.secret, TOKEN_SECRET, 0, to,
 		   i ? sizeof(v6) : sizeof(v4)) < 0)
 		return;
 }
@@ -510,6 +518,63 @@ static int admit_self(struct gate *gate)
 	return rc ? rc : admit(gate, gate->tap_mac, AF_INET6, outer_v6);
 }
 
+/* ---- Past neighbour entries ---- */
+
+static int lead(struct gate *gate, const struct device *device, enum tc_direction direction,
+		enum gate_program program, const char *name)
+{
+	struct journal_place place = { .netns_fd = -1,
+				       .device = device->name,
+				       .index = device->index };
+	struct leader *leader = &gate->leader[gate->leader_count];
+	int rc;
+
+	if (!gate->filtered)
+		return fail(-EOPNOTSUPP, "there is no BPF program for it");
+	for (size_t i = 0; i < gate->leader_count; i++)
+		if (gate->leader[i].index == device->index)
+			return 0;
+	if (gate->leader_count == LEADERS_MAX)
+		return fail(-E2BIG, "more than %d devices would need a filter", LEADERS_MAX);
+	rc = journal_open(&place, NULL, gate->say, &leader->journal);
+	if (rc)
+		return rc;
+	leader->index = device->index;
+	gate->leader_count++;
+	return journal_bpf(leader->journal, direction, 1, gate_programs_fd(gate->programs, program),
+			   name);
+}
+
+int gate_lead_answers(struct gate *gate, const struct device *bridge, const struct device *device,
+		      const struct device *port)
+{
+	struct gate_lead to = { .port = port ? (uint32_t)port->index : 0 };
+	int rc = lead(gate, bridge, TC_EGRESS, GATE_PROGRAM_ANSWERS, "tsum_answers");
+
+	memcpy(to.mac, device->mac, sizeof(to.mac));
+	for (size_t i = 0; !rc && i < device->address_count; i++) {
+		const struct device_address *address = &device->address[i];
+		struct gate_station station = { .bridge = (uint32_t)bridge->index,
+						.version = address->family == AF_INET ? 4 : 6 };
+
+		memcpy(station.address, address->address, address->family == AF_INET ? 4 : 16);
+		rc = gate_programs_answers(gate->programs, &station, &to);
+		if (rc)
+			fail_errno(rc, "cannot tell a BPF program a target's MAC address");
+	}
+	return rc;
+}
+
+int gate_lead_requests(struct gate *gate, const struct device *bridge, const struct device *port)
+{
+	struct gate_lead to = { 0 };
+	int rc = lead(gate, port, TC_INGRESS, GATE_PROGRAM_REQUESTS, "tsum_requests");
+
+	memcpy(to.mac, bridge->mac, sizeof(to.mac));
+	rc = rc ? rc : gate_programs_requests(gate->programs, port->index, &to);
+	return rc ? fail(rc, "cannot lead packets of %s: %s", port->name, fail_text()) : 0;
+}
+
 /* ---- The whole ---- */
 
 int gate_open(const struct gate_settings *settings, struct gate **ret_gate)
@@ -521,11 +586,12 @@ int gate_open(const struct gate_settings *settings, struct gate **ret_gate)
 	if (!gate)
 		return fail(-ENOMEM, "out of memory");
 	gate->info.fd = gate->ready_fd[0] = gate->ready_fd[1] = -1;
+	gate->say = settings->say;
 	inet_pton(AF_INET, GATE_PEER_V4, gate->info.peer_v4);
 	inet_pton(AF_INET6, GATE_PEER_V6, gate->info.peer_v6);
 	inet_pton(AF_INET, GATE_VTEP_V4, gate->vtep_v4);
 	inet_pton(AF_INET6, GATE_VTEP_V6, gate->vtep_v6);
-	rc = talk_table_new(&gate->info.talks);
+	rc = token_table_new(&gate->info.tokens);
 	rc = rc ? rc : journal_recover(settings->say, &tally);
 	rc = rc ? rc : nl_open(-1, NETLINK_ROUTE, &gate->nl);
 	rc = rc ? rc : check_unused(gate->nl, &sides[0]);
@@ -553,13 +619,15 @@ void gate_close(struct gate *gate)
 		return;
 	close_ready_socket(gate, 0);
 	close_ready_socket(gate, 1);
+	for (size_t i = 0; i < gate->leader_count; i++)
+		journal_close(gate->leader[i].journal);
 	if (gate->journal)
 		journal_close(gate->journal);
 	gate_programs_free(gate->programs);
 	if (gate->info.fd >= 0)
 		close(gate->info.fd);
 	nl_close(gate->nl);
-	talk_table_free(gate->info.talks);
+	token_table_free(gate->info.tokens);
 	free(gate);
 }
 

@@ -9,7 +9,7 @@
  * TAP. Then the TAP is the underlay, and the peer is a neighbour on the VXLAN device.
  *
  * Anybody on the host may send to the peer's address. A BPF program in front of the TAP lets
- * through what belongs to a conversation in the table of talks (bpf/talk.h), and counts the rest.
+ * through what belongs to an exchange in the table of tokens (bpf/token.h), and counts the rest.
  */
 #ifndef TRUESUM_PROBE_GATE_H
 #define TRUESUM_PROBE_GATE_H
@@ -20,7 +20,7 @@
 
 #include "base/cleanup.h"
 #include "bpf/drop.h"
-#include "bpf/talk.h"
+#include "bpf/token.h"
 #include "net/journal.h"
 #include "packet/verdict.h"
 #include "probe/tunnel.h"
@@ -44,6 +44,7 @@
 #define GATE_DOCUMENTATION_V4 24
 #define GATE_DOCUMENTATION_V6 32
 
+struct device;
 struct gate;
 struct space;
 
@@ -59,7 +60,7 @@ struct gate_info {
 	int entrance; /* index of the device by which packets enter, in the host's namespace */
 	uint8_t peer_v4[4], peer_v6[16];
 	struct drops_of drops_of; /* the peer's packets, for drop_open() */
-	struct talk_table *talks; /* the gate's own; each exchange opens its talk there */
+	struct token_table *tokens; /* the gate's own; each exchange enters its token there */
 	char no_v4[200], no_v6[200]; /* why the host cannot reach the peer by this family */
 	bool udp_never_merges; /* rx-udp-gro-forwarding is newer (Linux 5.12) than this kernel */
 	char no_merging[200]; /* why segments that are written in a row are not merged by GRO */
@@ -89,7 +90,20 @@ const struct gate_info *gate_describe(const struct gate *gate);
  */
 int gate_admit(struct gate *gate, const struct space *space);
 
-/* How many frames to the peer were dropped so far, as they came from nobody the probe talks to. */
+/*
+ * Anybody on a bridge may have changed the neighbour entries of others. gate_lead_answers(): from
+ * now on the peer's packets that the host sends out by the bridge to an address of `device` go to
+ * its MAC address, whatever the host's entry says; with a `port` of the bridge by that, whatever
+ * its forwarding entries say (NULL: as these say). gate_lead_requests(): packets to the peer that
+ * come in by a port of the bridge go to the bridge's MAC address, whatever their sender believes.
+ * The bridge, or the port, has a filter until gate_close(), which is recorded first. -errno with a
+ * sentence if that cannot be done.
+ */
+int gate_lead_answers(struct gate *gate, const struct device *bridge, const struct device *device,
+		      const struct device *port);
+int gate_lead_requests(struct gate *gate, const struct device *bridge, const struct device *port);
+
+/* How many frames to the peer were dropped so far, as they belong to no exchange. */
 uint64_t gate_foreign(const struct gate *gate);
 
 /*

@@ -2,6 +2,8 @@
 /*
  * Verdicts: see judge.h.
  *
+ * Packets that went astray prove nothing: who got them knows the exchange's secret.
+ *
  * "verified" needs four things: the intact messages arrived. The one whose flipped bits cancel
  * arrived, damaged, which shows that damage gets through when nothing notices it. The other damaged
  * messages did not arrive. And it is known who dropped them. If any of this is missing, the verdict
@@ -16,11 +18,11 @@
 
 #include "base/cleanup.h"
 
+/* Not IP_CSUM or ICMP_CSUM: the peer's IP headers are right, so the packet was somebody else's. */
 static bool is_csum(const struct judge_drop *drop)
 {
-	size_t len = strlen(drop->reason);
-
-	return len > 5 && !strcmp(drop->reason + len - 5, "_CSUM");
+	return !strcmp(drop->reason, "TCP_CSUM") || !strcmp(drop->reason, "UDP_CSUM") ||
+	       !strcmp(drop->reason, "SKB_CSUM");
 }
 
 static bool is_here(const struct judge_drop *drop, uint32_t netns)
@@ -115,10 +117,10 @@ static bool name_hindrance(const struct judge_context *context, bool outbound, c
 	return false;
 }
 
-/* Whether a stack that has nothing to do with it refused an answer, as not for its addresses. */
+/* Whether a stack that lies not on its way refused an answer, as not for its addresses. */
 static bool ends_elsewhere(const struct judge_context *context)
 {
-	for (unsigned int i = 0; i < context->drop_count; i++) {
+	for (unsigned int i = 0; context->is_direct && i < context->drop_count; i++) {
 		const struct judge_drop *drop = &context->drop[i];
 
 		if (!drop->outbound && drop->netns && !is_here(drop, context->host_netns) &&
@@ -163,15 +165,10 @@ static void blocked(const struct peer_evidence *evidence, const struct judge_con
 	size_t size = sizeof(ret->reason);
 
 	ret->verdict = VERDICT_BLOCKED;
-	if (ends_elsewhere(context)) {
-		snprintf(
-			text, size,
-			"another namespace gets the answers to it: somebody there claims its address");
-		return;
-	}
 	/* A rule may drop and refuse: then the rule is the reason. */
 	if (name_hindrance(context, !evidence->met, text, size))
 		return;
+	ret->unexplained = !evidence->error;
 	if (evidence->error)
 		snprintf(text, size, "%s", errno_words(evidence->error));
 	else if (!evidence->met && !context->target_is_host && !context->host_forwards)
@@ -262,13 +259,39 @@ static void judge_messages(const struct check *check, const struct peer_evidence
 		ret->verdict = VERDICT_VERIFIED;
 		if (ret->by == CAUGHT_UNKNOWN)
 			unknown(ret,
-				"the damaged packets were dropped, and it is not known by whom");
+				"the damaged packets were dropped, but the kernel does not tell what dropped them");
 	}
+}
+
+/* Whether packets got to somebody else; the reason says how. */
+static bool went_astray(const struct judge_context *context, struct judgement *ret)
+{
+	const struct judge_astray *astray = &context->astray;
+	const char *what = astray->answers ? "the answers to it" : "its packets";
+	const char *whose = astray->answers ? "its IP or MAC address" : "its router's address";
+
+	if (astray->answers || astray->requests)
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "%s also leave by %s, another port of its bridge%s%s: somebody there "
+			 "claims %s, or the bridge floods",
+			 what, astray->port, *astray->to ? ", to " : "", astray->to, whose);
+	else if (astray->router)
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "it has a wrong MAC address for its router (ip neigh): somebody on its "
+			 "bridge claims the router's address");
+	else if (ends_elsewhere(context))
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "another namespace gets the answers to it: somebody there claims its "
+			 "address");
+	return *ret->reason;
 }
 
 void judge_in(const struct check *check, const struct peer_evidence *evidence,
 	      const struct judge_context *context, struct judgement *ret)
 {
+	*ret = (struct judgement){ .verdict = VERDICT_UNKNOWN, .by = CAUGHT_UNKNOWN };
+	if (went_astray(context, ret))
+		return;
 	judge_messages(check, evidence, context, ret);
 	if (!evidence->lost || ret->verdict == VERDICT_VERIFIED ||
 	    ret->verdict == VERDICT_DELIVERS_CORRUPT || ret->verdict == VERDICT_NOT_POSSIBLE)
@@ -278,9 +301,12 @@ void judge_in(const struct check *check, const struct peer_evidence *evidence,
 		 "its own socket had no room for %u datagrams: somebody floods it", evidence->lost);
 }
 
-void judge_out(const struct peer_evidence *evidence, struct judgement *ret)
+void judge_out(const struct peer_evidence *evidence, const struct judge_context *context,
+	       struct judgement *ret)
 {
-	*ret = (struct judgement){ .by = CAUGHT_UNKNOWN };
+	*ret = (struct judgement){ .verdict = VERDICT_UNKNOWN, .by = CAUGHT_UNKNOWN };
+	if (went_astray(context, ret))
+		return;
 	if (evidence->tx_bad || evidence->tx_unfinished) {
 		ret->verdict = VERDICT_DELIVERS_CORRUPT;
 		ret->by = CAUGHT_NOBODY;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/term.h"
 #include "base/vocabulary.h"
 #include "probe/peer.h"
 
@@ -17,11 +18,24 @@ struct judge_drop {
 	bool tunnelled; /* with its outer headers */
 };
 
+/*
+ * How packets of an exchange got to somebody else: by a port of the target's bridge that leads
+ * elsewhere, or, as far as neighbour entries show, by a MAC address that is not the router's.
+ */
+struct judge_astray {
+	bool answers, requests; /* packets to the target; from it */
+	bool router; /* the target has a wrong MAC address for its router */
+	char port[TERM_PRINTABLE_SIZE(16)]; /* a device; printable */
+	char to[41]; /* the container that it leads to; empty: not known, or too long a name */
+};
+
 #define JUDGE_DROPS_MAX 8
 
 /* What else is known about an exchange. */
 struct judge_context {
 	bool target_is_host;
+	bool is_direct; /* no other namespace lies between the target and the host */
+	struct judge_astray astray;
 	uint32_t target_netns, host_netns; /* inodes */
 	bool host_forwards; /* packets of this family */
 	struct judge_drop drop[JUDGE_DROPS_MAX];
@@ -43,7 +57,8 @@ struct judgement {
 	enum verdict verdict;
 	enum caught_by by;
 	bool inherent; /* damage was delivered as there is no checksum: no defect */
-	char reason[200]; /* why it is blocked or unknown; empty otherwise */
+	bool unexplained; /* it is blocked, and nothing tells why */
+	char reason[240]; /* why it is blocked or unknown; empty otherwise */
 };
 
 /* Judges what the peer sent and the target's socket read. */
@@ -51,6 +66,7 @@ void judge_in(const struct check *check, const struct peer_evidence *evidence,
 	      const struct judge_context *context, struct judgement *ret);
 
 /* Judges the checksums of what left the target. */
-void judge_out(const struct peer_evidence *evidence, struct judgement *ret);
+void judge_out(const struct peer_evidence *evidence, const struct judge_context *context,
+	       struct judgement *ret);
 
 #endif

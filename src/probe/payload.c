@@ -15,7 +15,7 @@
 
 /* Bytes to damage. They lie in the second half, so in the second of two fragments. */
 enum {
-	AT_NUMBER = TALK_SECRET + 1,
+	AT_NUMBER = TOKEN_SECRET + 1,
 	AT_FLIP = 83, /* 'e': the flipped bit is 1 and becomes 0 */
 	AT_UP = 94, /* 'a': a bit becomes 1; at AT_DOWN, in 'w', the same bit becomes 0 */
 	AT_DOWN = 92,
@@ -67,23 +67,23 @@ const struct check check_rows[] = {
 };
 const size_t check_row_count = ARRAY_SIZE(check_rows);
 
-void payload_write(unsigned int number, const struct talk *talk, uint8_t payload[PAYLOAD_LEN])
+void payload_write(unsigned int number, const struct token *token, uint8_t payload[PAYLOAD_LEN])
 {
 	char text[2 * PAYLOAD_LEN];
 
 	snprintf(text, sizeof(text), PAYLOAD_FORMAT, number);
-	memcpy(payload, talk->secret, TALK_SECRET);
-	memcpy(payload + TALK_SECRET, text, PAYLOAD_LEN - TALK_SECRET);
+	memcpy(payload, token->secret, TOKEN_SECRET);
+	memcpy(payload + TOKEN_SECRET, text, PAYLOAD_LEN - TOKEN_SECRET);
 }
 
-bool payload_is_ours(const uint8_t *payload, size_t len, const struct talk *talk)
+bool payload_is_ours(const uint8_t *payload, size_t len, const struct token *token)
 {
 	uint64_t start[2];
 
 	if (len < sizeof(start))
 		return false;
 	memcpy(start, payload, sizeof(start));
-	return talk_is_secret(talk, (const __u64 *)start);
+	return token_is_secret(token, (const __u64 *)start);
 }
 
 unsigned int payload_number(const uint8_t payload[PAYLOAD_LEN])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The checks that a probe runs, and the bytes it sends for them. A check is a row of messages,
- * each with a payload of PAYLOAD_LEN bytes, which begins with the conversation's secret; some are
+ * each with a payload of PAYLOAD_LEN bytes, which begins with the exchange's secret; some are
  * damaged on purpose, in other bytes. Pure: bytes only.
  */
 #ifndef TRUESUM_PROBE_PAYLOAD_H
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bpf/talk.h"
+#include "bpf/token.h"
 
 #define PAYLOAD_LEN 128
 #define CHECK_MESSAGES_MAX 8
@@ -39,10 +39,10 @@ extern const struct check check_rows[];
 extern const size_t check_row_count;
 
 /* Writes the intact payload of message `number`. */
-void payload_write(unsigned int number, const struct talk *talk, uint8_t payload[PAYLOAD_LEN]);
+void payload_write(unsigned int number, const struct token *token, uint8_t payload[PAYLOAD_LEN]);
 
-/* Whether a payload, possibly damaged, is of that conversation. */
-bool payload_is_ours(const uint8_t *payload, size_t len, const struct talk *talk);
+/* Whether a payload, possibly damaged, is of that exchange. */
+bool payload_is_ours(const uint8_t *payload, size_t len, const struct token *token);
 
 /* Reads a message's number from its payload. */
 unsigned int payload_number(const uint8_t payload[PAYLOAD_LEN]);

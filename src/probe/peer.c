@@ -34,7 +34,7 @@
 #include "probe/gate.h"
 
 #define FRAME_MAX 600
-#define GREETING_LEN (TALK_SECRET + 14)
+#define GREETING_LEN (TOKEN_SECRET + 14)
 #define ECN_CAPABLE 2 /* ECT(0), which routers pass on (RFC 3168) */
 #define PATIENCE_NS UINT64_C(3200000000) /* without a packet; SYNs are repeated after 1 s and 3 s */
 #define STALL_NS UINT64_C(100000000) /* after this time what did not arrive is sent again */
@@ -123,9 +123,9 @@ static void send_message(struct peer *peer, unsigned int number, enum message me
 	struct build build;
 	struct built built;
 
-	payload_write(number, &peer->plan.talk, payload);
+	payload_write(number, &peer->plan.token, payload);
 	begin_frame(peer, &build);
-	build.seq = peer->plan.talk.peer_isn + 1 + number * PAYLOAD_LEN;
+	build.seq = peer->plan.token.peer_isn + 1 + number * PAYLOAD_LEN;
 	build.tcp_flags = held ? TH_ACK : TH_ACK | TH_PUSH; /* GRO does not hold back PSH */
 	/* GRO never merges datagrams with different types of service. */
 	if (peer->plan.check->proto == IPPROTO_UDP && peer->plan.check->shape != SHAPE_MERGED)
@@ -184,7 +184,7 @@ static void send_syn_ack(struct peer *peer)
 	struct built built;
 
 	begin_frame(peer, &build);
-	build.seq = peer->plan.talk.peer_isn;
+	build.seq = peer->plan.token.peer_isn;
 	build.tcp_flags = TH_SYN | TH_ACK;
 	build.mss = 1000;
 	if (!build_frame(&build, frame, sizeof(frame), &built))
@@ -222,8 +222,8 @@ static bool is_proven(const struct peer *peer, const struct packet_judgement *ju
 	    judged->flow.family != peer->plan.family)
 		return false;
 	if (judged->flow.proto == IPPROTO_TCP)
-		return talk_is_to_peer(&peer->plan.talk, is_syn, judged->seq, judged->ack);
-	return payload_is_ours(payload, judged->payload_len, &peer->plan.talk);
+		return token_is_to_peer(&peer->plan.token, is_syn, judged->seq, judged->ack);
+	return payload_is_ours(payload, judged->payload_len, &peer->plan.token);
 }
 
 /* Whether it came from the same address by the same way as the first one. */
@@ -254,8 +254,8 @@ static void greet(struct peer *peer)
 {
 	uint8_t greeting[GREETING_LEN + 1];
 
-	memcpy(greeting, peer->plan.talk.secret, TALK_SECRET);
-	memcpy(greeting + TALK_SECRET, "truesum probe\n", GREETING_LEN - TALK_SECRET + 1);
+	memcpy(greeting, peer->plan.token.secret, TOKEN_SECRET);
+	memcpy(greeting + TOKEN_SECRET, "truesum probe\n", GREETING_LEN - TOKEN_SECRET + 1);
 	peer->asked_ns = clock_ns();
 	if (send(peer->fd, greeting, GREETING_LEN, MSG_NOSIGNAL) < 0 && errno != EAGAIN) {
 		peer->evidence.error = errno;
@@ -277,7 +277,7 @@ static void take_segment(struct peer *peer, const struct packet_judgement *judge
 		peer->has_greeted = true;
 		greet(peer);
 	} else if (!peer->has_sent &&
-		   payload_is_ours(payload, judged->payload_len, &peer->plan.talk)) {
+		   payload_is_ours(payload, judged->payload_len, &peer->plan.token)) {
 		send_messages(peer);
 	}
 }
@@ -313,9 +313,9 @@ static void take_payload(struct peer *peer, const uint8_t got[PAYLOAD_LEN])
 		number = (unsigned int)((peer->stream_len - 1) / PAYLOAD_LEN);
 	/* Anybody may send a datagram with the peer's address. */
 	if (number >= peer->message_count ||
-	    (!tcp && !payload_is_ours(got, PAYLOAD_LEN, &peer->plan.talk)))
+	    (!tcp && !payload_is_ours(got, PAYLOAD_LEN, &peer->plan.token)))
 		return;
-	payload_write(number, &peer->plan.talk, intact);
+	payload_write(number, &peer->plan.token, intact);
 	memcpy(damaged, intact, sizeof(damaged));
 	payload_damage(peer->plan.check->messages[number], damaged);
 	arrival = !memcmp(got, intact, PAYLOAD_LEN)    ? ARRIVED_INTACT
@@ -445,7 +445,7 @@ static void limit_hops(const struct peer *peer)
 static int choose_isn(const struct peer *peer)
 {
 	const int on = TCP_REPAIR_ON, off = TCP_REPAIR_OFF, queue = TCP_SEND_QUEUE;
-	const uint32_t isn = peer->plan.talk.target_isn;
+	const uint32_t isn = peer->plan.token.target_isn;
 
 	if (setsockopt(peer->fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) < 0 ||
 	    setsockopt(peer->fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, &queue, sizeof(queue)) < 0 ||

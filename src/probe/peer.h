@@ -5,7 +5,7 @@
  * the check's messages, some of them damaged on purpose. What the socket reads is the evidence.
  *
  * Others may send to both ends and write any address into their packets. Only what carries the
- * exchange's secret or its sequence numbers (bpf/talk.h) counts; the rest is ignored. The peer
+ * exchange's secret or its sequence numbers (bpf/token.h) counts; the rest is ignored. The peer
  * sends nothing until the target has shown that it knows them, and then only back the way that
  * this first packet came.
  */
@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bpf/talk.h"
+#include "bpf/token.h"
 #include "probe/payload.h"
 
 struct gate;
@@ -49,7 +49,7 @@ struct peer_plan {
 	const struct check *check;
 	int family;
 	uint16_t port; /* the peer's */
-	struct talk talk;
+	struct token token;
 };
 
 /*

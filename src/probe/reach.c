@@ -2,6 +2,7 @@
 /* Following routes: see reach.h. */
 #include "probe/reach.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/term.h"
 #include "net/inventory.h"
+#include "net/link.h"
 #include "net/nl.h"
 #include "net/route.h"
 #include "probe/gate.h"
@@ -63,24 +65,24 @@ static bool is_own_address(const struct space *own, int family, const uint8_t *a
 
 /*
  * The last step, in our own namespace: whether what came in by `device` leaves by the entrance.
- * *ret_forwards: 1 if this namespace forwards it, 0 if a bridge takes it past its routing.
+ * *ret_is_routed: this namespace forwards it; false if a bridge takes it past its routing.
  */
 static int reach_entrance(const struct space *own, const struct device *device,
 			  const struct route *route, const uint8_t *source, int family,
-			  int entrance, unsigned int *ret_forwards, char *why, size_t size)
+			  int entrance, bool *ret_is_routed, char *why, size_t size)
 {
 	const struct device *way_in = inventory_device(own, NULL, entrance);
 	_cleanup_(nl_cleanup) struct nl *nl = NULL;
 	struct route forward = { 0 };
 	int rc;
 
-	*ret_forwards = 1;
+	*ret_is_routed = true;
 	if (device->index == entrance)
 		return 0;
 	/* If the device is a bridge's port, the next hop may be any host on the bridge. */
 	if (device->master &&
 	    !(route->has_gateway && is_own_address(own, family, route->gateway))) {
-		*ret_forwards = 0;
+		*ret_is_routed = false;
 		if (way_in && (way_in->index == device->master || way_in->master == device->master))
 			return 0;
 		snprintf(why, size,
@@ -107,12 +109,13 @@ static int reach_entrance(const struct space *own, const struct device *device,
 }
 
 int reach_gate(const struct inventory *inventory, size_t space, int family, int entrance,
-	       unsigned int *ret_forwards, char *why, size_t size)
+	       struct reach *ret_reach, char *why, size_t size)
 {
 	bool v4 = family == AF_INET;
 	const char *peer = v4 ? GATE_PEER_V4 : GATE_PEER_V6;
 	unsigned int documentation = v4 ? GATE_DOCUMENTATION_V4 : GATE_DOCUMENTATION_V6;
 	const uint8_t *source = NULL;
+	struct reach reach = { 0 };
 	size_t at = space;
 
 	for (unsigned int hop = 0; hop < HOPS_MAX; hop++) {
@@ -136,24 +139,74 @@ int reach_gate(const struct inventory *inventory, size_t space, int family, int 
 		other = device ? inventory_link(inventory, device, &at) : NULL;
 		if (!hop && device)
 			source = device_global_address(device, family);
-		*ret_forwards = hop;
+		reach.forwards = hop;
 		/* A macvlan's packets leave by its lower device at once. */
 		if (other && inventory->space[at].own && other->index == entrance &&
-		    strcmp(device->kind, other->kind) != 0)
+		    strcmp(device->kind, other->kind) != 0) {
+			*ret_reach = reach;
 			return 0;
+		}
 		/* By any other one they go past this host's routing. */
 		if (!other || strcmp(device->kind, other->kind) != 0)
 			return no_way(why, size, here, device, !hop);
 		if (inventory->space[at].own) {
-			unsigned int last = 0;
 			int rc = reach_entrance(&inventory->space[at], other, &route,
-						hop ? NULL : source, family, entrance, &last, why,
-						size);
+						hop ? NULL : source, family, entrance,
+						&reach.is_routed, why, size);
 
-			*ret_forwards += last;
-			return rc;
+			if (rc)
+				return rc;
+			reach.forwards += reach.is_routed;
+			reach.next = (size_t)(here - inventory->space);
+			reach.port = other;
+			*ret_reach = reach;
+			return 0;
 		}
 	}
 	snprintf(why, size, "its way out leads through more than %d namespaces", HOPS_MAX);
 	return -EHOSTUNREACH;
+}
+
+/* Whether a device of the space has the MAC address, and the IP address if one is given. */
+static bool has_mac(const struct space *space, const uint8_t mac[6], int family,
+		    const uint8_t *address)
+{
+	size_t len = family == AF_INET ? 4 : 16;
+
+	for (size_t i = 0; i < space->device_count; i++) {
+		const struct device *device = &space->device[i];
+
+		if (memcmp(device->mac, mac, sizeof(device->mac)) != 0)
+			continue;
+		if (!address)
+			return true;
+		for (size_t k = 0; k < device->address_count; k++)
+			if (device->address[k].family == family &&
+			    !memcmp(device->address[k].address, address, len))
+				return true;
+	}
+	return false;
+}
+
+bool reach_router_is_wrong(const struct inventory *inventory, size_t space, int family,
+			   const struct reach *reach)
+{
+	const char *peer = family == AF_INET ? GATE_PEER_V4 : GATE_PEER_V6;
+	const struct space *here = &inventory->space[space];
+	_cleanup_(nl_cleanup) struct nl *nl = NULL;
+	char gateway[INET6_ADDRSTRLEN];
+	struct route route = { 0 };
+	uint8_t mac[6];
+
+	if (nl_open(here->fd, NETLINK_ROUTE, &nl) || route_get(nl, peer, NULL, 0, &route) ||
+	    !route.has_gateway || !inet_ntop(family, route.gateway, gateway, sizeof(gateway)) ||
+	    link_neigh_get(nl, route.oif, gateway, mac))
+		return false;
+	if (reach->is_routed)
+		return !has_mac(&inventory->space[0], mac, family, route.gateway);
+	/* The router is out there: its MAC address is not known, but is no container's. */
+	for (size_t i = 0; i < inventory->space_count; i++)
+		if (!inventory->space[i].own && has_mac(&inventory->space[i], mac, family, NULL))
+			return true;
+	return false;
 }

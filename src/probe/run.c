@@ -3,7 +3,7 @@
  * Running a probe: see run.h.
  *
  * Each exchange has a port of the peer's for itself, and a secret and sequence numbers
- * (bpf/talk.h). By these a frame that comes out of the gate, or a drop that the kernel reports, is
+ * (bpf/token.h). By these a frame that comes out of the gate, or a drop that the kernel reports, is
  * known to belong to it, even if NAT changes the target's address. Targets start in order, as long
  * as fewer than EXCHANGES_MAX exchanges are open.
  *
@@ -28,9 +28,10 @@
 #include "base/fail.h"
 #include "base/loop.h"
 #include "base/privilege.h"
+#include "base/term.h"
 #include "base/trace.h"
 #include "bpf/drop.h"
-#include "bpf/talk.h"
+#include "bpf/token.h"
 #include "net/counter.h"
 #include "net/inventory.h"
 #include "net/netfilter.h"
@@ -41,6 +42,8 @@
 #define EXCHANGES_MAX 512
 #define UNKNOWN_ROUNDS 8 /* repeats of a check that proves nothing */
 #define BLOCKED_ROUNDS 2 /* of one to which nothing comes, if others send to the peer */
+#define STRAY_ROUNDS 3 /* of one whose packets go to others */
+#define PORT_TO(space) ((uint32_t)(space) + 1) /* where a bridge's port leads, as in tokens */
 #define TICK_NS UINT64_C(5000000)
 #define FRAME_MAX 65600
 #define FRAMES_A_ROUND 256
@@ -125,12 +128,19 @@ static void target_done(struct run *run)
 		run->settings->progress(run->settings->owner, run->done, run->probe->target_count);
 }
 
-/* Of a repeated exchange all frames count that left the target. */
+bool probe_is_astray(const struct probe_check *check)
+{
+	return check->astray.answers || check->astray.requests || check->astray.router;
+}
+
+/* Of a repeated exchange all frames count that left the target, unless others got some of them. */
 static void take_evidence(struct probe_check *check, const struct peer_evidence *fresh)
 {
 	struct peer_evidence before = check->evidence;
 
 	check->evidence = *fresh;
+	if (probe_is_astray(check))
+		return;
 	check->evidence.tx_good += before.tx_good;
 	check->evidence.tx_bad += before.tx_bad;
 	check->evidence.tx_unfinished += before.tx_unfinished;
@@ -146,7 +156,7 @@ static void close_exchange(struct exchange *exchange)
 	loop_remove(&exchange->source);
 	run->by_port[exchange->port] = NULL;
 	peer_end(TAKE_PTR(exchange->peer), &evidence);
-	talk_close(gate_describe(run->gate)->talks, exchange->port);
+	token_close(gate_describe(run->gate)->tokens, exchange->port);
 	take_evidence(&target->check[exchange->check], &evidence);
 	run->open_count--;
 	if (--run->progress[exchange->target].open)
@@ -193,25 +203,44 @@ static int gate_ready(void *owner, uint32_t events)
 
 /* ---- Starting exchanges ---- */
 
+static const struct reach *reach_of(const struct probe_target *target, int family)
+{
+	return family == AF_INET ? &target->reach_v4 : &target->reach_v6;
+}
+
+/* The bridge through which the target's packets go to the host; NULL: none that is known. */
+static const struct device *bridge_of(const struct run *run, const struct probe_target *target,
+				      int family)
+{
+	const struct device *port = reach_of(target, family)->port, *master = NULL;
+
+	if (port && port->master)
+		master = inventory_device(&run->inventory->space[0], NULL, port->master);
+	return master && !strcmp(master->kind, "bridge") ? master : NULL;
+}
+
 /* Begins an exchange for a check of the target's. */
 static int start_exchange(struct run *run, size_t number, size_t check)
 {
 	struct probe_target *target = &run->probe->target[number];
 	struct probe_check *row = &target->check[check];
-	struct talk_table *talks = gate_describe(run->gate)->talks;
+	struct token_table *tokens = gate_describe(run->gate)->tokens;
 	const struct space *space = space_of(run, number);
 	struct peer_plan plan = {
 		.netns_fd = space->own ? -1 : space->fd,
-		.forwards = row->family == AF_INET ? target->forwards_v4 : target->forwards_v6,
+		.forwards = reach_of(target, row->family)->forwards,
 		.check = row->check,
 		.family = row->family,
 	};
 	struct exchange *exchange = run->exchange;
+	uint32_t leads_to = bridge_of(run, target, row->family)
+				    ? PORT_TO(reach_of(target, row->family)->next)
+				    : 0;
 	int rc, fd = -1;
 
 	while (exchange->peer)
 		exchange++;
-	rc = talk_open(talks, run->exchange_count, &plan.port, &plan.talk);
+	rc = token_open(tokens, run->exchange_count, leads_to, &plan.port, &plan.token);
 	if (rc)
 		return rc;
 	*exchange = (struct exchange){
@@ -223,7 +252,7 @@ static int start_exchange(struct run *run, size_t number, size_t check)
 		rc = loop_add_fd(run->loop, fd, EPOLLIN, socket_ready, exchange, &exchange->source);
 	if (rc) {
 		peer_end(TAKE_PTR(exchange->peer), NULL);
-		talk_close(talks, plan.port);
+		token_close(tokens, plan.port);
 		return rc;
 	}
 	row->number = run->exchange_count++;
@@ -270,7 +299,7 @@ static bool may_try(const struct run *run, struct probe_target *target, int fami
 {
 	const struct space *space = &run->inventory->space[target->space];
 	char *why = family == AF_INET ? target->no_v4 : target->no_v6;
-	unsigned int *forwards = family == AF_INET ? &target->forwards_v4 : &target->forwards_v6;
+	struct reach *reach = family == AF_INET ? &target->reach_v4 : &target->reach_v6;
 	const struct gate_info *info = gate_describe(run->gate);
 	const char *host_why = family == AF_INET ? info->no_v4 : info->no_v6;
 
@@ -279,7 +308,7 @@ static bool may_try(const struct run *run, struct probe_target *target, int fami
 	else if (!space->own && !has_address(space, family))
 		snprintf(why, sizeof(target->no_v4), "it has no address");
 	else if (!space->own && reach_gate(run->inventory, target->space, family, info->entrance,
-					   forwards, why, sizeof(target->no_v4)))
+					   reach, why, sizeof(target->no_v4)))
 		target->cut_off = true;
 	return !*why;
 }
@@ -358,6 +387,35 @@ static void take_drop(void *owner, const struct drop_key *key, const char *reaso
 		};
 }
 
+/* A stray packet, among all contexts. Its port may be new, and so may not be in the inventory. */
+struct strays {
+	const struct run *run;
+	const struct contexts *contexts;
+};
+
+static void take_stray(void *owner, const struct drop_stray *stray)
+{
+	const struct strays *strays = owner;
+	const struct inventory *inventory = strays->run->inventory;
+	const struct device *port =
+		inventory_device(&inventory->space[0], NULL, (int)stray->ifindex);
+	struct judge_astray *astray;
+	size_t at = 0;
+
+	if (stray->number >= strays->contexts->count)
+		return;
+	astray = &strays->contexts->context[stray->number].astray;
+	astray->answers |= !stray->outbound;
+	astray->requests |= stray->outbound;
+	if (port)
+		term_printable(astray->port, sizeof(astray->port), port->name);
+	else
+		snprintf(astray->port, sizeof(astray->port), "a new device");
+	if (port && inventory_link(inventory, port, &at) &&
+	    strlen(inventory->space[at].name) < sizeof(astray->to))
+		snprintf(astray->to, sizeof(astray->to), "%s", inventory->space[at].name);
+}
+
 static bool sysctl_is_on(const char *path)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
@@ -434,6 +492,26 @@ static void trace_check(const struct space *space, const struct probe_check *che
 	      verdict_names[check->out.verdict]);
 }
 
+/*
+ * Judges a check. If nothing came out of the gate, and nothing tells why, the target may send to a
+ * wrong MAC address. No packet goes astray if that is its own.
+ */
+static void judge_check(const struct run *run, const struct probe_target *target,
+			struct probe_check *check, struct judge_context *context)
+{
+	judge_in(check->check, &check->evidence, context, &check->in);
+	if (check->in.unexplained && !check->evidence.met && context->is_direct &&
+	    bridge_of(run, target, check->family) &&
+	    reach_router_is_wrong(run->inventory, target->space, check->family,
+				  reach_of(target, check->family))) {
+		context->astray.router = true;
+		judge_in(check->check, &check->evidence, context, &check->in);
+	}
+	judge_out(&check->evidence, context, &check->out);
+	check->astray = context->astray;
+	trace_check(&run->inventory->space[target->space], check);
+}
+
 /* `contexts`: those of all exchanges. */
 static void judge_target(struct run *run, size_t number, struct judge_context *contexts,
 			 const struct counters *host_after)
@@ -452,6 +530,8 @@ static void judge_target(struct run *run, size_t number, struct judge_context *c
 
 		context->drops_known = run->drops != NULL;
 		context->target_is_host = space->own;
+		context->is_direct = reach_of(target, check->family)->port &&
+				     reach_of(target, check->family)->next == target->space;
 		context->target_netns = netns_number(run, target->space);
 		context->host_netns = netns_number(run, 0);
 		context->host_forwards =
@@ -464,9 +544,7 @@ static void judge_target(struct run *run, size_t number, struct judge_context *c
 					   errors_of(&run->host_before, IPPROTO_UDP);
 		context->no_merging = *no_merging ? no_merging : NULL;
 		context->udp_never_merges = gate_describe(run->gate)->udp_never_merges;
-		judge_in(check->check, &check->evidence, context, &check->in);
-		judge_out(&check->evidence, &check->out);
-		trace_check(space, check);
+		judge_check(run, target, check, context);
 	}
 	target->verdict = conclude_target(target);
 }
@@ -476,12 +554,15 @@ static int judge_targets(struct run *run)
 	size_t count = run->exchange_count;
 	_cleanup_free_ struct judge_context *context = calloc(count + 1, sizeof(*context));
 	struct contexts contexts = { .context = context, .count = count };
+	struct strays strays = { .run = run, .contexts = &contexts };
 	struct counters host_after = run->host_before;
 
 	if (!context)
 		return fail(-ENOMEM, "out of memory");
 	if (run->drops)
 		drop_each(run->drops, take_drop, &contexts);
+	if (run->drops)
+		drop_each_stray(run->drops, take_stray, &strays);
 	counter_read(-1, &host_after);
 	run->forwards_v4 = sysctl_is_on("/proc/sys/net/ipv4/ip_forward");
 	run->forwards_v6 = sysctl_is_on("/proc/sys/net/ipv6/conf/all/forwarding");
@@ -494,15 +575,92 @@ static int judge_targets(struct run *run)
 
 /* ---- Rounds ---- */
 
-/* Whether another try may prove what this one did not. */
-static bool is_worth_repeating(const struct run *run, const struct probe_check *check)
+/*
+ * What may mislead packets between a target and the host that a bridge joins: the host's neighbour
+ * entry for the target's address if answers went to others, or nobody knows where; the target's
+ * entry for its router's.
+ */
+enum misled { MISLED_NOT, MISLED_ANSWERS, MISLED_REQUESTS };
+
+static enum misled is_misled(const struct run *run, const struct probe_target *target,
+			     const struct probe_check *check)
 {
+	const struct reach *reach = reach_of(target, check->family);
+
+	if (!bridge_of(run, target, check->family) || !reach->is_routed ||
+	    reach->next != target->space)
+		return MISLED_NOT;
+	if (check->astray.requests || check->astray.router)
+		return MISLED_REQUESTS;
+	return check->astray.answers || (check->in.unexplained && check->evidence.met)
+		       ? MISLED_ANSWERS
+		       : MISLED_NOT;
+}
+
+/* If the right MAC address did not help, the bridge has forgotten where it is. */
+static int lead_answers(const struct run *run, const struct probe_target *target,
+			const struct device *bridge)
+{
+	const struct space *space = &run->inventory->space[target->space];
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < space->device_count; i++) {
+		const struct device *device = &space->device[i];
+		const struct device *port = inventory_link(run->inventory, device, NULL);
+
+		if (port && port->master == bridge->index && !strcmp(device->kind, port->kind))
+			rc = gate_lead_answers(run->gate, bridge, device, run->round ? port : NULL);
+	}
+	return rc;
+}
+
+/*
+ * Leads the check's packets past neighbour entries that mislead them. If that cannot be done, the
+ * check stays unknown, or blocked.
+ */
+static void lead(const struct run *run, const struct probe_target *target,
+		 const struct probe_check *check)
+{
+	const struct device *bridge = bridge_of(run, target, check->family);
+	enum misled misled = is_misled(run, target, check);
+	int rc;
+
+	if (misled == MISLED_NOT)
+		return;
+	rc = misled == MISLED_ANSWERS
+		     ? lead_answers(run, target, bridge)
+		     : gate_lead_requests(run->gate, bridge, reach_of(target, check->family)->port);
+	trace("probe", "%s: leads its %s on a bridge: %d",
+	      run->inventory->space[target->space].name,
+	      misled == MISLED_ANSWERS ? "answers" : "requests", rc);
+}
+
+/* Whether another try may prove what this one did not. */
+static bool is_worth_repeating(const struct run *run, const struct probe_target *target,
+			       const struct probe_check *check)
+{
+	if (probe_is_astray(check))
+		return run->round < STRAY_ROUNDS;
+	if (!check->is_led && is_misled(run, target, check) == MISLED_ANSWERS)
+		return true;
 	if (check->check->shape == SHAPE_MERGED && *gate_describe(run->gate)->no_merging)
 		return false;
 	if (check->in.verdict == VERDICT_UNKNOWN)
 		return run->round < UNKNOWN_ROUNDS;
 	return check->in.verdict == VERDICT_BLOCKED && run->probe->foreign &&
 	       run->round < BLOCKED_ROUNDS;
+}
+
+static void plan_repeat(struct run *run, size_t number, size_t check)
+{
+	struct probe_target *target = &run->probe->target[number];
+	struct probe_check *row = &target->check[check];
+
+	if (!is_worth_repeating(run, target, row))
+		return;
+	lead(run, target, row);
+	row->is_led |= is_misled(run, target, row) == MISLED_ANSWERS;
+	run->repeat[run->repeat_count++] = (struct repeat){ .target = number, .check = check };
 }
 
 static int plan_repeats(struct run *run)
@@ -519,9 +677,7 @@ static int plan_repeats(struct run *run)
 	run->repeat_count = run->repeat_next = 0;
 	for (size_t i = 0; i < probe->target_count; i++)
 		for (size_t k = 0; k < probe->target[i].check_count; k++)
-			if (is_worth_repeating(run, &probe->target[i].check[k]))
-				run->repeat[run->repeat_count++] =
-					(struct repeat){ .target = i, .check = k };
+			plan_repeat(run, i, k);
 	run->probe->repeats += (unsigned int)run->repeat_count;
 	run->round++;
 	trace("probe", "round %u: %zu checks are repeated", run->round, run->repeat_count);
@@ -640,6 +796,36 @@ static int admit_all(const struct run *run, const size_t *spaces, size_t count)
 	return rc;
 }
 
+/* Says which packets may leave by the ports of the host's bridges. */
+static int allow_ports(const struct run *run)
+{
+	const struct space *own = &run->inventory->space[0];
+	int entrance = gate_describe(run->gate)->entrance, rc = 0;
+
+	for (size_t i = 0; !rc && run->drops && i < own->device_count; i++) {
+		const struct device *port = &own->device[i];
+		size_t to = 0;
+
+		if (!port->master)
+			continue;
+		if (port->index == entrance)
+			rc = drop_allow_port(run->drops, port->index, DROP_ANYWHERE);
+		else if (!strcmp(port->kind, "veth") && inventory_link(run->inventory, port, &to))
+			rc = drop_allow_port(run->drops, port->index,
+					     to ? PORT_TO(to) : DROP_ANYWHERE);
+	}
+	return rc;
+}
+
+static int watch_drops(struct run *run)
+{
+	struct drops_of of = gate_describe(run->gate)->drops_of;
+
+	of.netns = netns_number(run, 0);
+	run->probe->no_drop_reasons = drop_open(&of, &run->drops);
+	return allow_ports(run);
+}
+
 static int start_loop(struct run *run)
 {
 	int rc = loop_add_fd(run->loop, gate_describe(run->gate)->fd, EPOLLIN, gate_ready, run,
@@ -666,8 +852,8 @@ static int set_up_run(struct run *run, const size_t *spaces, size_t count)
 	rc = rc ? rc : gate_open(&run->settings->gate, &run->gate);
 	if (rc)
 		return rc;
-	run->probe->no_drop_reasons = drop_open(&gate_describe(run->gate)->drops_of, &run->drops);
-	rc = counter_read(-1, &run->host_before);
+	rc = watch_drops(run);
+	rc = rc ? rc : counter_read(-1, &run->host_before);
 	rc = rc ? rc : admit_all(run, spaces, count);
 	if (!rc && run->settings->give_up_privilege)
 		rc = give_up_privilege(run, spaces, count);

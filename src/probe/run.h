@@ -8,6 +8,7 @@
 
 #include "probe/gate.h"
 #include "probe/judge.h"
+#include "probe/reach.h"
 
 #define PROBE_CHECKS_MAX 16
 #define PROBE_TARGETS_MAX 5000
@@ -21,14 +22,15 @@ struct probe_check {
 	uint32_t number; /* of its exchange; the last one if it was repeated */
 	struct judgement in, out;
 	struct peer_evidence evidence;
+	struct judge_astray astray; /* of its last exchange */
+	bool is_led; /* its answers are led to the target (gate_lead_answers()) */
 };
 
 struct probe_target {
 	size_t space; /* number in the inventory */
 	bool isolated; /* it has no device but lo: nothing enters it, nothing was tried */
 	char vanished[160]; /* why it could not be probed at all; empty: it could */
-	/* how many namespaces forward its packets on the way to the gate */
-	unsigned int forwards_v4, forwards_v6;
+	struct reach reach_v4, reach_v6; /* its way to the gate */
 	char no_v4[160], no_v6[160]; /* why nothing of this family was tried; empty: it was */
 	bool cut_off; /* it has an address of such a family, but no way to the gate */
 	struct probe_check check[PROBE_CHECKS_MAX];
@@ -41,7 +43,7 @@ struct probe {
 	size_t target_count;
 	enum verdict verdict; /* of all targets */
 	bool no_drop_reasons; /* the kernel's drop reasons are not known: counters tell instead */
-	/* frames to the peer that came from nobody the probe talks to, and so were ignored */
+	/* frames to the peer that belong to no exchange, and so were ignored */
 	uint64_t foreign;
 	unsigned int repeats; /* exchanges that were made again, as the first one proved nothing */
 	double seconds;
@@ -64,5 +66,8 @@ struct probe_settings {
 int probe_run(const struct probe_settings *settings, const struct inventory *inventory,
 	      const size_t *spaces, size_t count, struct probe *ret_probe);
 void probe_release(struct probe *probe);
+
+/* Whether others got packets of the check, so that it proves nothing. */
+bool probe_is_astray(const struct probe_check *check);
 
 #endif

@@ -15,11 +15,78 @@ export KILLS
 @test "probe: no neighbour changes a verdict, and nothing of the probe's is on the uplink" {
 	local tools
 	tools=$(dirname "$TRUESUM")/tools
-	[ -x "$tools/attack" ] || skip "needs build/tools/attack (make toolbox)"
 	run -0 "$BATS_TEST_DIRNAME/../attack" "$TRUESUM" "$tools" 3 claim flood astray ask all mate-all
 	[ "$(grep -c ' 0 differ; .* 0 packets on the uplink$' <<<"$output")" = 6 ]
 	# The attackers were heard; they can't send a thousand million frames in that time.
 	[ "$(grep -cE ' [1-9][0-9]{0,8} frames ignored' <<<"$output")" = 6 ]
+}
+
+@test "probe: no neighbour on a bridge changes a verdict by taking another's address, or its router's" {
+	local tools
+	tools=$(dirname "$TRUESUM")/tools
+	run "$BATS_TEST_DIRNAME/../attack" "$TRUESUM" "$tools" 1 address gateway mac both
+	echo "$output"
+	[ "$status" = 0 ]
+	[ "$(grep -c ' 0 differ; .* 0 packets on the uplink$' <<<"$output")" = 4 ]
+}
+
+# A container E on the bridge claims C's address, or its router's, until the test ends.
+claimed() {
+	build space E
+	world ip link add v7 type veth peer name eth0 netns E
+	world ip link set v7 master br0
+	world ip link set v7 up
+	build addresses E eth0 "$1" 7
+	install -m 755 "$(dirname "$TRUESUM")/tools/attack" "$WORK/attack"
+	start claim ip netns exec E "$WORK/attack" c eth0 "$2" "$(mac "$3")" "$(mac -n E eth0)"
+}
+
+# mac [-n NS] DEV
+mac() {
+	world ip -j "${@:1:$#-1}" link show "${@: -1}" | jq -r '.[0].address'
+}
+
+@test "probe: a neighbour's claims are met by filters on the bridge; SIGKILL leaves them to clean" {
+	build bridge
+	probe -n C # neighbours meet
+	world bash -c "$(on_host)" >"$WORK/before"
+	claimed 6 10.6.0.2 br0
+	# The filter is there for some 20 ms: killed then, by the first of some probes.
+	world bash -c '
+		for try in $(seq 10); do
+			"$TRUESUM" probe -n C >/dev/null 2>&1 &
+			while kill -0 $! 2>/dev/null; do
+				tc filter show dev br0 egress 2>/dev/null | grep -q tsum_answers || continue
+				kill -KILL $!
+				wait $! 2>/dev/null
+				exit 0
+			done
+		done
+		exit 1'
+	world tc filter show dev br0 egress | grep -q tsum_answers
+	world "$TRUESUM" clean >"$WORK/clean"
+	grep -q '^br0: BPF filter removed' "$WORK/clean"
+	# One that is not killed has the right verdict, and undoes it.
+	probe -n C
+	[ "$status" = 0 ]
+	[ "$(json .verdict)" = verified ]
+	stop claim || true
+	world ip neigh flush dev br0
+	probe -n C
+	world bash -c "$(on_host)" | diff "$WORK/before" <(grep -v v7 | grep -v '^10.6.0.7')
+}
+
+# The probe cannot lead packets that go past the host's routing.
+@test "probe: packets that a neighbour gets are unknown, with its name, and never blocked" {
+	build l2bridge
+	claimed 5 10.5.0.1 v0
+	probe -n C --via nic # C asks for its router: only now there is an entry to change
+	sleep 0.3
+	probe -n C --via nic
+	[ "$status" = 3 ]
+	[ "$(json '[.targets[].checks[] | select(.family == 4) | .verdict] | unique | join(" ")')" = unknown ]
+	[ "$(json '[.targets[].checks[] | select(.family == 6) | .verdict] | index("blocked")')" = null ]
+	json '.targets[].checks[] | select(.family == 4) | .reason' | grep -q 'leave by v7, another port of its bridge, to E'
 }
 
 @test "probe: every packet has the hop limit that just reaches the other end" {

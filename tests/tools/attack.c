@@ -8,9 +8,11 @@
  *         with CAP_NET_RAW, frames on DEV: HOW is a list of letters:
  *             s  as VICTIM to the peer: requests, SYNs, acknowledgements, resets
  *             a  as the peer to VICTIM: datagrams and segments, with right and with wrong sums
- *             r  replays to both what it has seen of its own conversations with the peer
+ *             r  replays to both what it has seen of its own exchanges with the peer
  *             x  from made-up addresses to the peer
  *             q  as VICTIM and as made-up addresses, questions for the peer's MAC address
+ *             c  claims VICTIM's address for SOURCE-MAC: ARP replies, advertisements
+ *             f  frames that say nothing but SOURCE-MAC, so that a bridge finds that address here
  *         MAC is where frames go, SOURCE-MAC where they claim to come from.
  * Shares no code with src/.
  */
@@ -213,6 +215,59 @@ static const uint8_t *draw_address(const struct who *who, uint8_t address[16])
 	return address;
 }
 
+/* An ARP packet before which the frame's addresses are written already. */
+static size_t put_arp(const struct who *who, uint8_t operation, const uint8_t *src,
+		      const uint8_t *dst)
+{
+	uint8_t *at = frame + 14;
+
+	memcpy(frame + 6, who->source_mac, 6);
+	put16(frame + 12, 0x0806);
+	memcpy(at, "\0\1\10\0\6\4\0", 7);
+	at[7] = operation;
+	memcpy(at + 8, who->source_mac, 6);
+	memcpy(at + 14, src, 4);
+	memset(at + 18, 0, 6);
+	memcpy(at + 24, dst, 4);
+	return 14 + 28;
+}
+
+/*
+ * Gratuitous ARP, to one or to all, as a question (believed at once) or a reply (if the entry is a
+ * second old); over IPv6 an advertisement to all nodes that overrides
+ * what they know.
+ */
+static size_t build_claim(const struct who *who)
+{
+	static const uint8_t all_nodes[16] = { 0xff, 0x02, [15] = 1 };
+	uint8_t *at;
+
+	if (who->v6) {
+		at = put_ip(who, who->victim, all_nodes, IPPROTO_ICMPV6, 32, 255);
+		memset(at, 0, 32);
+		at[0] = 136;
+		at[4] = 0x20;
+		memcpy(at + 8, who->victim, 16);
+		at[24] = 2;
+		at[25] = 1;
+		memcpy(at + 26, who->source_mac, 6);
+		return finish(who, who->victim, all_nodes, IPPROTO_ICMPV6, at, 32, 2, 0);
+	}
+	memcpy(frame, who->mac, 6);
+	if (draw() % 2)
+		memset(frame, 0xff, 6);
+	return put_arp(who, draw() % 2 ? 1 : 2, who->victim, who->victim);
+}
+
+static size_t build_nothing(const struct who *who)
+{
+	memcpy(frame, who->mac, 6);
+	memcpy(frame + 6, who->source_mac, 6);
+	put16(frame + 12, 0x88b5); /* for experiments (IEEE 802) */
+	memset(frame + 14, 0, 46);
+	return 60;
+}
+
 /* ARP over IPv4, a neighbour solicitation over IPv6. */
 static size_t build_question(const struct who *who, const uint8_t *src)
 {
@@ -225,16 +280,8 @@ static size_t build_question(const struct who *who, const uint8_t *src)
 		memcpy(at + 8, who->peer, 16);
 		return finish(who, src, who->peer, IPPROTO_ICMPV6, at, 24, 2, 0);
 	}
-	at = frame + 14;
 	memset(frame, 0xff, 6);
-	memcpy(frame + 6, who->source_mac, 6);
-	put16(frame + 12, 0x0806);
-	memcpy(at, "\0\1\10\0\6\4\0\1", 8);
-	memcpy(at + 8, who->source_mac, 6);
-	memcpy(at + 14, src, 4);
-	memset(at + 18, 0, 6);
-	memcpy(at + 24, who->peer, 4);
-	return 14 + 28;
+	return put_arp(who, 1, src, who->peer);
 }
 
 /* ---- What it sees of the peer ---- */
@@ -245,7 +292,7 @@ static struct seen {
 } seen[SEEN_MAX];
 static unsigned int seen_count;
 
-/* Keeps the UDP payloads of its own conversations with the peer. */
+/* Keeps the UDP payloads of its own exchanges with the peer. */
 static void look(int fd, const struct who *who)
 {
 	uint8_t got[2000];
@@ -290,6 +337,10 @@ static size_t build_attack(char how, const struct who *who)
 		return build_any(who, draw_address(who, address), who->peer, request, 13, 1, 0);
 	case 'q':
 		return build_question(who, to_peer ? who->victim : draw_address(who, address));
+	case 'c':
+		return build_claim(who);
+	case 'f':
+		return build_nothing(who);
 	default:
 		return 0;
 	}

@@ -17,7 +17,7 @@
 #include "bpf/gate.h"
 #include "bpf/loader.h"
 #include "bpf/mark.h"
-#include "bpf/talk.h"
+#include "bpf/token.h"
 
 static bool failed;
 
@@ -46,17 +46,17 @@ static void load_gate_and_drop(void)
 {
 	struct gate_programs_settings settings = { .tap = 1 };
 	struct drops_of of = { 0 };
-	struct talk_table *table = NULL;
+	struct token_table *table = NULL;
 	struct gate_bpf *gate = NULL;
 	struct drops *drops = NULL;
-	int rc = talk_table_new(&table);
+	int rc = token_table_new(&table);
 
 	if (rc) {
-		report("talks", rc);
+		report("tokens", rc);
 		return;
 	}
-	settings.talks_fd = of.talks_fd = talk_table_fd(table);
-	report("talks", settings.talks_fd < 0 ? loader_fail(settings.talks_fd) : 0);
+	settings.tokens_fd = of.tokens_fd = token_table_fd(table);
+	report("tokens", settings.tokens_fd < 0 ? loader_fail(settings.tokens_fd) : 0);
 	rc = gate_programs_load(&settings, &gate);
 	report("gate", rc);
 	if (!rc)
@@ -65,7 +65,7 @@ static void load_gate_and_drop(void)
 	report("drop", rc);
 	if (!rc)
 		drop_close(drops);
-	talk_table_free(table);
+	token_table_free(table);
 }
 
 static void load_marks(void)

@@ -52,6 +52,10 @@
 	{                                                                                          \
 		.kind = "veth", .is_witness = true                                                 \
 	}
+#define ASTRAY                                                                                     \
+	{                                                                                          \
+		.kind = "veth", .is_astray = true, .is_witness = true                              \
+	}
 
 static const struct policy_row protected_row = { "veth", RX_OFF, POLICY_PROTECTED, 0 };
 static const struct policy_row nothing_row = { "veth", 0, POLICY_NEEDS_NOTHING, 0 };
@@ -137,6 +141,15 @@ static const struct {
 	  .state = POLICY_PROTECTED,
 	  .mitigations = RX_OFF },
 	{ "no verdict beside a good one", { UNKNOWN, GOOD }, .state = POLICY_NEEDS_NOTHING },
+	{ "one whose packets a neighbour got, beside a good one",
+	  { ASTRAY, GOOD },
+	  .state = POLICY_UNPROVEN,
+	  .mitigations = ALL },
+	{ "the same lowers nothing",
+	  { ASTRAY, GOOD },
+	  .earlier = &protected_row,
+	  .state = POLICY_PROTECTED,
+	  .mitigations = RX_OFF },
 	{ "a part of the containers proves nothing",
 	  { GOOD },
 	  .is_partial = true,

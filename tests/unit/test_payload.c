@@ -48,7 +48,8 @@ static const struct {
 	{ MESSAGE_CANCELLING, 2, false, false },
 };
 
-static const struct talk talk = { .secret = { 0x0123456789abcdef, 0xfedcba9876543210 }, .used = 1 };
+static const struct token token = { .secret = { 0x0123456789abcdef, 0xfedcba9876543210 },
+				    .used = 1 };
 
 static void test_damage(void **state)
 {
@@ -57,11 +58,11 @@ static void test_damage(void **state)
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 			uint8_t intact[PAYLOAD_LEN], payload[PAYLOAD_LEN];
 
-			payload_write(number, &talk, intact);
+			payload_write(number, &token, intact);
 			memcpy(payload, intact, PAYLOAD_LEN);
 			payload_damage(rows[i].message, payload);
 			assert_int_equal(payload_number(payload), number);
-			assert_memory_equal(payload, talk.secret, TALK_SECRET);
+			assert_memory_equal(payload, token.secret, TOKEN_SECRET);
 			assert_int_equal(bits_between(intact, payload), rows[i].bits);
 			assert_int_equal(csum_add(0, intact, PAYLOAD_LEN) !=
 						 csum_add(0, payload, PAYLOAD_LEN),
@@ -99,22 +100,22 @@ static void test_rows(void **state)
 static void test_secret(void **state)
 {
 	uint8_t payload[PAYLOAD_LEN];
-	struct talk other = talk;
+	struct token other = token;
 
 	(void)state;
-	payload_write(0, &talk, payload);
-	assert_true(payload_is_ours(payload, PAYLOAD_LEN, &talk));
-	assert_true(payload_is_ours(payload, TALK_SECRET, &talk));
-	assert_false(payload_is_ours(payload, TALK_SECRET - 1, &talk));
-	for (unsigned int bit = 0; bit < TALK_FLIPS; bit++)
+	payload_write(0, &token, payload);
+	assert_true(payload_is_ours(payload, PAYLOAD_LEN, &token));
+	assert_true(payload_is_ours(payload, TOKEN_SECRET, &token));
+	assert_false(payload_is_ours(payload, TOKEN_SECRET - 1, &token));
+	for (unsigned int bit = 0; bit < TOKEN_FLIPS; bit++)
 		payload[bit * 5 / 8] ^= (uint8_t)(1 << bit * 5 % 8);
-	assert_true(payload_is_ours(payload, PAYLOAD_LEN, &talk));
-	payload[TALK_SECRET - 1] ^= 0x80;
-	assert_false(payload_is_ours(payload, PAYLOAD_LEN, &talk));
-	payload_write(0, &talk, payload);
+	assert_true(payload_is_ours(payload, PAYLOAD_LEN, &token));
+	payload[TOKEN_SECRET - 1] ^= 0x80;
+	assert_false(payload_is_ours(payload, PAYLOAD_LEN, &token));
+	payload_write(0, &token, payload);
 	other.secret[0] = ~other.secret[0];
 	assert_false(payload_is_ours(payload, PAYLOAD_LEN, &other));
-	other = talk;
+	other = token;
 	other.used = 0;
 	assert_false(payload_is_ours(payload, PAYLOAD_LEN, &other));
 }
@@ -127,21 +128,22 @@ static void test_numbers(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(firsts); i++) {
 		uint32_t first = firsts[i], ours = first + 77;
-		struct talk one = { .target_isn = first, .peer_isn = ours, .used = 1 };
+		struct token one = { .target_isn = first, .peer_isn = ours, .used = 1 };
 
-		assert_true(talk_is_to_peer(&one, true, first, 0));
-		assert_false(talk_is_to_peer(&one, true, first + 1, 0));
-		assert_true(talk_is_to_peer(&one, false, first + 1, ours + 1));
-		assert_true(talk_is_to_peer(&one, false, first + TALK_WINDOW, ours + TALK_WINDOW));
-		assert_false(talk_is_to_peer(&one, false, first + TALK_WINDOW + 1, ours + 1));
-		assert_false(talk_is_to_peer(&one, false, first + 1, ours - 1));
-		assert_false(talk_is_to_peer(&one, false, first - 1, ours));
-		assert_true(talk_is_from_peer(&one, ours, first + 1));
-		assert_false(talk_is_from_peer(&one, ours - 1, first + 1));
-		assert_false(talk_is_from_peer(&one, ours, first + TALK_WINDOW + 1));
+		assert_true(token_is_to_peer(&one, true, first, 0));
+		assert_false(token_is_to_peer(&one, true, first + 1, 0));
+		assert_true(token_is_to_peer(&one, false, first + 1, ours + 1));
+		assert_true(
+			token_is_to_peer(&one, false, first + TOKEN_WINDOW, ours + TOKEN_WINDOW));
+		assert_false(token_is_to_peer(&one, false, first + TOKEN_WINDOW + 1, ours + 1));
+		assert_false(token_is_to_peer(&one, false, first + 1, ours - 1));
+		assert_false(token_is_to_peer(&one, false, first - 1, ours));
+		assert_true(token_is_from_peer(&one, ours, first + 1));
+		assert_false(token_is_from_peer(&one, ours - 1, first + 1));
+		assert_false(token_is_from_peer(&one, ours, first + TOKEN_WINDOW + 1));
 		one.used = 0;
-		assert_false(talk_is_to_peer(&one, true, first, 0));
-		assert_false(talk_is_from_peer(&one, ours, first));
+		assert_false(token_is_to_peer(&one, true, first, 0));
+		assert_false(token_is_from_peer(&one, ours, first));
 	}
 }
 

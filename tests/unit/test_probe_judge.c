@@ -318,7 +318,7 @@ static void test_by_drops(void **state)
 							 ? VERDICT_UNKNOWN
 							 : VERDICT_VERIFIED);
 		if (catchers[i].by == CAUGHT_UNKNOWN)
-			assert_non_null(strstr(judged.reason, "not known by whom"));
+			assert_non_null(strstr(judged.reason, "does not tell what dropped"));
 	}
 }
 
@@ -682,16 +682,109 @@ static void test_out(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(sums); i++) {
 		struct peer_evidence evidence = read_as("iiidi");
+		struct judge_context context = context_nothing();
 		struct judgement judged;
 
 		evidence.tx_good = sums[i].good;
 		evidence.tx_bad = sums[i].bad;
 		evidence.tx_unfinished = sums[i].unfinished;
-		judge_out(&evidence, &judged);
+		judge_out(&evidence, &context, &judged);
 		assert_int_equal(judged.verdict, sums[i].verdict);
 		assert_string_equal(judged.reason, sums[i].reason);
 		assert_false(judged.inherent);
 	}
+}
+
+/* ---- Packets that others got ---- */
+
+static const struct {
+	struct judge_astray astray;
+	const char *words[4];
+} strays[] = {
+	{ { .answers = true, .port = "vethb", .to = "mate" },
+	  { "answers to it", "vethb", "to mate", "its IP or MAC address" } },
+	{ { .requests = true, .port = "vethb" }, { "its packets", "vethb", "router's address" } },
+	{ { .router = true }, { "wrong MAC address for its router" } },
+};
+
+/* Whatever arrived: who got the packets may have sent it. */
+static void test_astray(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(strays); i++) {
+		static const char *const arrived[] = { "iiidi", "idddi", "nnnnn", "oiidi" };
+
+		for (size_t k = 0; k < ARRAY_SIZE(arrived); k++) {
+			struct peer_evidence evidence = read_as(arrived[k]);
+			struct judge_context context = context_drop("TCP_CSUM", TARGET, false);
+			struct judgement in, out;
+
+			evidence.tx_bad = (uint32_t)k % 2;
+			context.astray = strays[i].astray;
+			judge_in(&tcp, &evidence, &context, &in);
+			judge_out(&evidence, &context, &out);
+			assert_int_equal(in.verdict, VERDICT_UNKNOWN);
+			assert_int_equal(in.by, CAUGHT_UNKNOWN);
+			assert_int_equal(out.verdict, VERDICT_UNKNOWN);
+			for (size_t w = 0; w < 4 && strays[i].words[w]; w++)
+				assert_non_null(strstr(in.reason, strays[i].words[w]));
+		}
+	}
+}
+
+/* A stack that lies not on the way refused the answers; one that does is no surprise. */
+static void test_ends_elsewhere(void **state)
+{
+	struct peer_evidence evidence = read_as("nnnnn");
+	struct judge_context context = context_drop("IP_INADDRERRORS", OTHER, false);
+	struct judgement judged;
+
+	(void)state;
+	judge_in(&tcp, &evidence, &context, &judged);
+	assert_int_equal(judged.verdict, VERDICT_BLOCKED);
+	context.is_direct = true;
+	judge_in(&tcp, &evidence, &context, &judged);
+	assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
+	assert_non_null(strstr(judged.reason, "another namespace"));
+	context.drop[0].netns = HOST;
+	judge_in(&tcp, &evidence, &context, &judged);
+	assert_int_equal(judged.verdict, VERDICT_BLOCKED);
+}
+
+/* The peer's IP headers are right: a packet with a wrong one is somebody else's. */
+static void test_forged_drop(void **state)
+{
+	static const char *const reasons[] = { "IP_CSUM", "ICMP_CSUM" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		struct peer_evidence evidence = read_as("iiidi");
+		struct judge_context context = context_drop(reasons[i], TARGET, false);
+		struct judgement judged;
+
+		context.drops_known = true;
+		judge_in(&tcp, &evidence, &context, &judged);
+		assert_int_equal(judged.verdict, VERDICT_UNKNOWN);
+	}
+}
+
+/* Only if nothing tells why something is blocked. */
+static void test_unexplained(void **state)
+{
+	struct peer_evidence evidence = { .met = true };
+	struct judge_context context = context_nothing();
+	struct judgement judged;
+
+	(void)state;
+	judge_in(&tcp, &evidence, &context, &judged);
+	assert_true(judged.unexplained);
+	context = context_drop("NETFILTER_DROP", HOST, false);
+	judge_in(&tcp, &evidence, &context, &judged);
+	assert_false(judged.unexplained);
+	context = context_nothing();
+	evidence.error = ECONNREFUSED;
+	judge_in(&tcp, &evidence, &context, &judged);
+	assert_false(judged.unexplained);
 }
 
 static void test_names(void **state)
@@ -722,6 +815,10 @@ int main(void)
 		cmocka_unit_test(test_outer_no_check),
 		cmocka_unit_test(test_blocked),
 		cmocka_unit_test(test_out),
+		cmocka_unit_test(test_astray),
+		cmocka_unit_test(test_ends_elsewhere),
+		cmocka_unit_test(test_forged_drop),
+		cmocka_unit_test(test_unexplained),
 		cmocka_unit_test(test_names),
 	};
 

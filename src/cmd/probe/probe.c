@@ -101,7 +101,8 @@ static void print_plan(const struct inventory *inventory, const size_t *spaces, 
 	printf("In this namespace this would, until the end of the run:\n"
 	       "  create TAP device " GATE_DEVICE ", with addresses %s and %s\n"
 	       "  add permanent neighbours %s and %s on it\n"
-	       "  attach BPF programs to its ingress and egress, and one to the tracepoint skb:kfree_skb\n",
+	       "  attach BPF programs to its ingress and egress, and to two tracepoints:\n"
+	       "    skb:kfree_skb, net:net_dev_start_xmit\n",
 	       GATE_V4, GATE_V6, GATE_PEER_V4, GATE_PEER_V6);
 	if (request->gate.via)
 		printf("  attach a BPF filter to the egress of %s, and add the addresses there instead of on\n"

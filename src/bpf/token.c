@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The table of conversations: see talk.h. */
-#include "bpf/talk.h"
+/* The table of tokens: see token.h. */
+#include "bpf/token.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -16,48 +16,48 @@
 #include "base/trace.h"
 #include "bpf/loader.h"
 
-#define TABLE_BYTES (TALK_PORTS * sizeof(struct talk))
+#define TABLE_BYTES (TOKEN_PORTS * sizeof(struct token))
 #define FRESH_TRIES 64 /* ports to draw in search of one that was never used */
 #define POOL_BYTES 4096 /* of random numbers, so that not each takes a system call */
 
-struct talk_table {
+struct token_table {
 	int fd;
-	struct talk *talk; /* by port */
-	bool open[TALK_PORTS];
+	struct token *token; /* by port */
+	bool open[TOKEN_PORTS];
 	uint8_t pool[POOL_BYTES];
 	size_t pool_left;
 };
 
-static void map_table(struct talk_table *table)
+static void map_table(struct token_table *table)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
 	int error;
 
 	loader_silence_libbpf();
-	table->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "talks", sizeof(uint32_t),
-				   sizeof(struct talk), TALK_PORTS, &options);
-	trace("bpf", "create map talks: %d", table->fd < 0 ? table->fd : 0);
+	table->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "tokens", sizeof(uint32_t),
+				   sizeof(struct token), TOKEN_PORTS, &options);
+	trace("bpf", "create map tokens: %d", table->fd < 0 ? table->fd : 0);
 	if (table->fd >= 0) {
-		table->talk =
+		table->token =
 			mmap(NULL, TABLE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, table->fd, 0);
-		if (table->talk != MAP_FAILED)
+		if (table->token != MAP_FAILED)
 			return;
 		error = -errno;
 		close(table->fd);
 		table->fd = error;
 	}
-	table->talk =
+	table->token =
 		mmap(NULL, TABLE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
-int talk_table_new(struct talk_table **ret_table)
+int token_table_new(struct token_table **ret_table)
 {
-	struct talk_table *table = calloc(1, sizeof(*table));
+	struct token_table *table = calloc(1, sizeof(*table));
 
 	if (!table)
 		return fail(-ENOMEM, "out of memory");
 	map_table(table);
-	if (table->talk == MAP_FAILED) {
+	if (table->token == MAP_FAILED) {
 		free(table);
 		return fail(-ENOMEM, "out of memory");
 	}
@@ -65,21 +65,21 @@ int talk_table_new(struct talk_table **ret_table)
 	return 0;
 }
 
-void talk_table_free(struct talk_table *table)
+void token_table_free(struct token_table *table)
 {
 	if (!table)
 		return;
-	munmap(table->talk, TABLE_BYTES);
+	munmap(table->token, TABLE_BYTES);
 	cleanup_close(&table->fd);
 	free(table);
 }
 
-int talk_table_fd(const struct talk_table *table)
+int token_table_fd(const struct token_table *table)
 {
 	return table->fd;
 }
 
-static int fill_pool(struct talk_table *table)
+static int fill_pool(struct token_table *table)
 {
 	ssize_t got;
 
@@ -91,7 +91,7 @@ static int fill_pool(struct talk_table *table)
 	return got >= 256 ? 0 : fail(-EIO, "the kernel gives no random numbers");
 }
 
-static int draw(struct talk_table *table, void *bytes, size_t len)
+static int draw(struct token_table *table, void *bytes, size_t len)
 {
 	int rc = table->pool_left < len ? fill_pool(table) : 0;
 
@@ -103,9 +103,9 @@ static int draw(struct talk_table *table, void *bytes, size_t len)
 	return 0;
 }
 
-static int draw_port(struct talk_table *table, uint16_t *ret_port)
+static int draw_port(struct token_table *table, uint16_t *ret_port)
 {
-	const unsigned int all = TALK_PORTS - TALK_FIRST_PORT;
+	const unsigned int all = TOKEN_PORTS - TOKEN_FIRST_PORT;
 	uint16_t drawn = 0;
 	uint32_t port;
 
@@ -114,43 +114,45 @@ static int draw_port(struct talk_table *table, uint16_t *ret_port)
 
 		if (rc)
 			return rc;
-		if (drawn >= TALK_FIRST_PORT && !table->talk[drawn].used) {
+		if (drawn >= TOKEN_FIRST_PORT && !table->token[drawn].used) {
 			*ret_port = drawn;
 			return 0;
 		}
 	}
 	port = drawn % all;
 	for (unsigned int i = 0; i < all; i++, port = (port + 1) % all) {
-		if (!table->open[TALK_FIRST_PORT + port]) {
-			*ret_port = (uint16_t)(TALK_FIRST_PORT + port);
+		if (!table->open[TOKEN_FIRST_PORT + port]) {
+			*ret_port = (uint16_t)(TOKEN_FIRST_PORT + port);
 			return 0;
 		}
 	}
-	return fail(-EAGAIN, "too many conversations at a time");
+	return fail(-EAGAIN, "too many exchanges at a time");
 }
 
-int talk_open(struct talk_table *table, uint32_t number, uint16_t *ret_port, struct talk *ret_talk)
+int token_open(struct token_table *table, uint32_t number, uint32_t leads_to, uint16_t *ret_port,
+	       struct token *ret_token)
 {
-	struct talk talk;
+	struct token token;
 	uint16_t port = 0;
 	int rc = draw_port(table, &port);
 
-	rc = rc ? rc : draw(table, &talk, sizeof(talk));
+	rc = rc ? rc : draw(table, &token, sizeof(token));
 	if (rc)
 		return rc;
 	/* A number of 0 would ask the kernel to choose. */
-	talk.target_isn |= !talk.target_isn;
-	talk.peer_isn |= !talk.peer_isn;
-	talk.number = number;
-	talk.used = 1;
-	table->talk[port] = talk;
+	token.target_isn |= !token.target_isn;
+	token.peer_isn |= !token.peer_isn;
+	token.number = number;
+	token.used = 1;
+	token.leads_to = leads_to;
+	table->token[port] = token;
 	table->open[port] = true;
 	*ret_port = port;
-	*ret_talk = talk;
+	*ret_token = token;
 	return 0;
 }
 
-void talk_close(struct talk_table *table, uint16_t port)
+void token_close(struct token_table *table, uint16_t port)
 {
 	table->open[port] = false;
 }
