@@ -14,8 +14,8 @@
 bool privilege_has(unsigned int capability);
 
 /*
- * What to do if something was not permitted: "run as root"; or what root lacks here. Leaves errno as
- * it is.
+ * What to do if something was not permitted: "run as root"; or what root lacks here. Leaves errno
+ * as it is.
  */
 const char *privilege_remedy(void);
 

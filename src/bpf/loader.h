@@ -12,7 +12,7 @@
  */
 void loader_silence_libbpf(void);
 
-/* The words with which the verifier refused, in the text of libbpf's message; "" if there are none. */
+/* The words with which the verifier refused, in libbpf's message; "" if there are none. */
 void loader_find_refusal(const char *message, char *ret_words, size_t size);
 
 /*

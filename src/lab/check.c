@@ -27,7 +27,7 @@ struct held {
 	uint32_t k;
 	uint64_t at_ns;
 	size_t len;
-	uint8_t bytes[MESSAGE_MAX];
+	uint8_t bytes[MESSAGE_SIZE_MAX];
 };
 
 struct check {
@@ -35,7 +35,9 @@ struct check {
 	void *owner;
 	struct check_tally tally;
 	uint32_t next; /* the message due */
-	uint8_t fill[MESSAGE_MAX]; /* a connection: the bytes of an incomplete message */
+	uint32_t size; /* of the messages; known once the first bytes are there */
+	bool size_known;
+	uint8_t fill[MESSAGE_SIZE_MAX]; /* a connection: the bytes of an incomplete message */
 	size_t filled;
 	uint64_t filled_ns;
 	bool begun;
@@ -52,6 +54,11 @@ int check_new(check_line_fn fn, void *owner, struct check **ret_check)
 	check->owner = owner;
 	*ret_check = check;
 	return 0;
+}
+
+uint32_t check_size(const struct check *check)
+{
+	return check->size;
 }
 
 const struct check_tally *check_tally(const struct check *check)
@@ -113,13 +120,13 @@ static bool recognise(struct check *check, const struct message_line *text)
 
 static void stream_message(struct check *check, bool whole)
 {
-	char want[MESSAGE_MAX];
+	char want[MESSAGE_SIZE_MAX];
 	struct check_line line = { .k = check->next,
 				   .at_ns = check->filled_ns,
 				   .size = check->filled,
 				   .text = { check->fill, (uint8_t *)want, check->filled } };
 
-	message_write(check->next, want);
+	message_sized_write(check->size, check->next, want);
 	tally_text(&check->tally, &line.text);
 	if (!recognise(check, &line.text))
 		line.class = CHECK_STRANGE;
@@ -135,7 +142,9 @@ static void stream_message(struct check *check, bool whole)
 void check_stream(struct check *check, const uint8_t *bytes, size_t len, uint64_t at_ns)
 {
 	while (len) {
-		size_t room = message_len(check->next) - check->filled;
+		size_t whole = check->size_known ? message_sized_len(check->size, check->next)
+						 : MESSAGE_TAG;
+		size_t room = whole - check->filled;
 		size_t n = len < room ? len : room;
 
 		memcpy(check->fill + check->filled, bytes, n);
@@ -143,8 +152,13 @@ void check_stream(struct check *check, const uint8_t *bytes, size_t len, uint64_
 		check->filled_ns = at_ns;
 		bytes += n;
 		len -= n;
-		if (n == room)
+		if (n < room)
+			return;
+		if (check->size_known)
 			stream_message(check, true);
+		else
+			check->size = message_guess_size(check->fill);
+		check->size_known = true;
 	}
 }
 
@@ -153,6 +167,20 @@ static void add_gap(struct check_tally *tally, uint32_t first, uint32_t count)
 	tally->missing += count;
 	if (tally->gap_count < CHECK_GAPS)
 		tally->gaps[tally->gap_count++] = (struct check_gap){ first, count };
+}
+
+bool check_is_missing(const struct check *check, uint32_t k)
+{
+	for (size_t i = 0; i < check->tally.gap_count; i++)
+		if (k >= check->tally.gaps[i].first &&
+		    k - check->tally.gaps[i].first < check->tally.gaps[i].count)
+			return true;
+	return false;
+}
+
+uint32_t check_end_of(const struct check *check)
+{
+	return check->next;
 }
 
 /* Takes k out of its gap; false if it is in none. */
@@ -194,12 +222,12 @@ static bool arrive(struct check *check, uint32_t k)
 static void commit(struct check *check, const uint8_t *bytes, size_t len, uint32_t k,
 		   uint64_t at_ns)
 {
-	char want[MESSAGE_MAX];
+	char want[MESSAGE_SIZE_MAX];
 	struct check_line line = {
 		.k = k, .at_ns = at_ns, .size = len, .text = { bytes, (uint8_t *)want, len }
 	};
 
-	message_write(k, want);
+	message_sized_write(check->size, k, want);
 	tally_text(&check->tally, &line.text);
 	line.class = wrong_bytes(&line.text) ? CHECK_DAMAGED : CHECK_INTACT;
 	if (!arrive(check, k) && line.class == CHECK_INTACT)
@@ -212,14 +240,14 @@ static void release_held(struct check *check, uint32_t after)
 {
 	struct held *held = &check->held;
 	uint32_t due = check->next;
-	char want[MESSAGE_MAX];
+	char want[MESSAGE_SIZE_MAX];
 
 	if (!held->active)
 		return;
 	held->active = false;
 	/* The same datagram twice: the network doubled it, unless there was damage already. */
 	if ((after == held->k && !check->tally.bytes_wrong) || after != due + 1 ||
-	    message_write(due, want) != held->len ||
+	    message_sized_write(check->size, due, want) != held->len ||
 	    wrong_bits(held->bytes, (uint8_t *)want, held->len) > COUNTER_BITS)
 		due = held->k;
 	commit(check, held->bytes, held->len, due, held->at_ns);
@@ -231,15 +259,15 @@ static int identify(const struct check *check, const uint8_t *bytes, size_t len,
 {
 	uint32_t due = check->next, from = due > BACK ? due - BACK : 0, k = 0;
 	unsigned int bits, bits_due;
-	char want[MESSAGE_MAX];
+	char want[MESSAGE_SIZE_MAX];
 
-	if (message_identify(bytes, len, from, due + AHEAD, &k) < 0)
+	if (message_sized_identify(check->size, bytes, len, from, due + AHEAD, &k) < 0)
 		return -ENOENT;
-	message_write(k, want);
+	message_sized_write(check->size, k, want);
 	bits = wrong_bits(bytes, (uint8_t *)want, len);
 
 	/* If the counter cannot be read, the message due is the most likely one. */
-	if (bits && message_write(due, want) == len) {
+	if (bits && message_sized_write(check->size, due, want) == len) {
 		struct message_line text = { bytes, (uint8_t *)want, len };
 
 		bits_due = wrong_bits(bytes, (uint8_t *)want, len);
@@ -263,15 +291,18 @@ static void strange(struct check *check, const uint8_t *bytes, size_t len, uint6
 
 void check_datagram(struct check *check, const uint8_t *bytes, size_t len, uint64_t at_ns)
 {
-	char want[MESSAGE_MAX];
+	char want[MESSAGE_SIZE_MAX];
 	uint32_t k = 0;
 	bool equal = false;
 
+	/* Strangers' datagrams say nothing about the sender's. */
+	if (!check->tally.recognised && len >= MESSAGE_TAG)
+		check->size = message_guess_size(bytes);
 	if (identify(check, bytes, len, &k, &equal) < 0) {
 		strange(check, bytes, len, at_ns);
 		return;
 	}
-	message_write(k, want);
+	message_sized_write(check->size, k, want);
 	if (!recognise(check, &(struct message_line){ bytes, (uint8_t *)want, len })) {
 		strange(check, bytes, len, at_ns);
 		return;

@@ -75,4 +75,11 @@ void check_end(struct check *check);
 
 const struct check_tally *check_tally(const struct check *check);
 
+/* The size of the messages (lab/message.h), once one was recognised. */
+uint32_t check_size(const struct check *check);
+
+/* Whether message k, of those before check_end_of(), is known to be missing (datagrams). */
+bool check_is_missing(const struct check *check, uint32_t k);
+uint32_t check_end_of(const struct check *check);
+
 #endif

@@ -79,19 +79,63 @@ uint32_t message_at(uint64_t stream_offset)
 	}
 }
 
-/* Finds the message that the datagram equals. */
-static int find_equal(const uint8_t *datagram, size_t len, uint32_t *ret_k)
-{
-	char text[MESSAGE_MAX];
-	uint64_t k = 0;
+/* The sizes of the mix, in turn: single packets, jumbo frames, fragments and super-packets. */
+static const uint32_t mix[] = { 80, 600, 1400, 80, 4000, 9000, 80, MESSAGE_SIZE_MAX };
 
-	for (size_t i = DIGITS_AT; i < len - 1; i++) {
-		if (!isdigit(datagram[i]))
-			return -ENOENT;
-		k = k * 10 + (uint64_t)(datagram[i] - '0');
+size_t message_sized_len(uint32_t size, uint32_t k)
+{
+	if (size == MESSAGE_LINES)
+		return message_len(k);
+	return size == MESSAGE_MIX ? mix[k % (sizeof(mix) / sizeof(*mix))] : size;
+}
+
+size_t message_sized_write(uint32_t size, uint32_t k, char *text)
+{
+	size_t len = message_sized_len(size, k), digits = digits_of(k);
+
+	if (size == MESSAGE_LINES)
+		return message_write(k, text);
+	memset(text, 'a', len);
+	text[0] = 'z';
+	for (size_t i = MESSAGE_TAG - 1, rest = size == MESSAGE_MIX ? 0 : size; i > 0;
+	     i--, rest /= 10)
+		text[i] = (char)('0' + rest % 10);
+	text[len - digits - 2] = ' ';
+	write_digits(k, text + len - digits - 1);
+	text[len - 1] = '\n';
+	return len;
+}
+
+uint32_t message_guess_size(const uint8_t *bytes)
+{
+	unsigned int like_tag = bytes[0] == 'z', like_letters = bytes[0] == 'a';
+	uint32_t size = 0;
+
+	for (size_t i = 1; i < MESSAGE_TAG; i++) {
+		like_tag += isdigit(bytes[i]) != 0;
+		like_letters += bytes[i] == 'a';
+		size = 10 * size + (uint32_t)(bytes[i] - '0') % 10;
 	}
-	if (k > UINT32_MAX || message_write((uint32_t)k, text) != len ||
-	    memcmp(datagram, text, len) != 0)
+	if (like_letters >= like_tag)
+		return MESSAGE_LINES;
+	return size < MESSAGE_SIZE_MIN || size > MESSAGE_SIZE_MAX ? MESSAGE_MIX : size;
+}
+
+/* Finds the message that the datagram equals. */
+static int find_equal(uint32_t size, const uint8_t *datagram, size_t len, uint32_t *ret_k)
+{
+	char text[MESSAGE_SIZE_MAX];
+	uint64_t k = 0;
+	size_t at = len - 1;
+
+	while (at > 0 && len - at <= DIGITS_MAX && isdigit(datagram[at - 1]))
+		at--;
+	for (size_t i = at; i < len - 1; i++)
+		k = k * 10 + (uint64_t)(datagram[i] - '0');
+	if (k > UINT32_MAX || message_sized_len(size, (uint32_t)k) != len)
+		return -ENOENT;
+	message_sized_write(size, (uint32_t)k, text);
+	if (memcmp(datagram, text, len) != 0)
 		return -ENOENT;
 	*ret_k = (uint32_t)k;
 	return 0;
@@ -100,25 +144,34 @@ static int find_equal(const uint8_t *datagram, size_t len, uint32_t *ret_k)
 int message_identify(const uint8_t *datagram, size_t len, uint32_t from, uint32_t until,
 		     uint32_t *ret_k)
 {
-	size_t digits = len - FRAME_LEN;
+	return message_sized_identify(MESSAGE_LINES, datagram, len, from, until, ret_k);
+}
+
+int message_sized_identify(uint32_t size, const uint8_t *datagram, size_t len, uint32_t from,
+			   uint32_t until, uint32_t *ret_k)
+{
 	unsigned int fewest = UINT32_MAX;
 
-	if (len <= FRAME_LEN || digits > DIGITS_MAX)
+	if (len <= FRAME_LEN || len > MESSAGE_SIZE_MAX)
 		return -ENOENT;
-	if (!find_equal(datagram, len, ret_k))
+	if (!find_equal(size, datagram, len, ret_k))
 		return 0;
 
-	/* Messages of one length differ only in their digits. The lowest number wins a tie. */
+	/* Messages of one length differ only at their ends. The lowest number wins a tie. */
 	for (uint32_t k = from; k < until; k++) {
-		char text[DIGITS_MAX] = { 0 };
+		char text[DIGITS_MAX + 2] = " ";
+		size_t digits = digits_of(k), at = len - digits - 2;
 		unsigned int bits = 0;
 
-		if (digits_of(k) != digits)
+		if (message_sized_len(size, k) != len)
 			continue;
-		write_digits(k, text);
-		for (size_t i = 0; i < digits; i++)
+		write_digits(k, text + 1);
+		for (size_t i = 0; i < digits + 1; i++)
 			bits += (unsigned int)__builtin_popcount((uint8_t)text[i] ^
-								 datagram[DIGITS_AT + i]);
+								 datagram[at + i]);
+		/* Where a longer number would have digits, this one has letters. */
+		for (size_t i = at; size != MESSAGE_LINES && i > len - DIGITS_MAX - 2; i--)
+			bits += (unsigned int)__builtin_popcount('a' ^ datagram[i - 1]);
 		if (bits < fewest) {
 			fewest = bits;
 			*ret_k = k;

@@ -476,7 +476,7 @@ refused() {
 	eval "world $example" >"$WORK/out" 3>&- &
 	CORRUPT=$!
 	wait_for "[ \$(filters va A) -ge 1 ]"
-	in_a "$TRUESUM" send -q -n 5 -i 20ms 10.9.0.2 5555 >/dev/null
+	in_a "$TRUESUM" send --size lines -q -n 5 -i 20ms 10.9.0.2 5555 >/dev/null
 	wait "$CORRUPT"
 	cat "$WORK/out"
 	[ "$(json .damaged)" -gt 0 ]

@@ -37,7 +37,7 @@ lab() {
 }
 
 @test "TCP over IPv4: every line arrives intact, and both say so" {
-	run lab 'receive; "$TRUESUM" send -n 12 -i 10ms 127.0.0.1 $PORT || exit 9; received'
+	run lab 'receive; "$TRUESUM" send --size lines -n 12 -i 10ms 127.0.0.1 $PORT || exit 9; received'
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"sent 12 messages to 127.0.0.1 port 5555"* ]]
 	[[ "$output" == *"12 messages from 127.0.0.1"*"12 intact, 0 damaged, 0 missing"* ]]
@@ -45,7 +45,7 @@ lab() {
 }
 
 @test "TCP over IPv6, JSON at both ends" {
-	run lab 'receive --json; "$TRUESUM" send --json -n 3 -i 10ms ::1 $PORT >"$OUT/send"; received'
+	run lab 'receive --json; "$TRUESUM" send --size lines --json -n 3 -i 10ms ::1 $PORT >"$OUT/send"; received'
 	[ "$status" -eq 0 ]
 	jq -e '.command == "recv" and .result == "intact" and .intact == 3 and .bytes == 180 and
 		.proto == "tcp" and .ended_by == "close" and .gaps == [] and
@@ -281,6 +281,9 @@ lab() {
 		send host 5555 more
 		send --interval 1ms host 5555
 		send --interval 2h host 5555
+		send --size 79 host 5555
+		send --size 65001 host 5555
+		send --size large host 5555
 		send --count 0 host 5555
 		send --count 4294967296 host 5555
 		recv
@@ -292,4 +295,58 @@ lab() {
 		recv --bind 300.1.1.1 5555
 		recv --nonsense 5555
 	ARGUMENTS
+}
+
+@test "messages of every size arrive intact, over TCP and UDP, and the receiver finds out their size" {
+	local how
+	for how in "" --udp "--size 80" "--size 80 --udp" "--size 1400 --udp" "--size 65000" "--size 65000 --udp" "--size lines"; do
+		run lab 'receive --json --idle 300ms '"$([[ $how != *--udp* ]] || echo --udp)"'
+			"$TRUESUM" send --json '"$how"' -n 17 -i 10ms 127.0.0.1 $PORT >"$OUT/send"; received'
+		echo "$how: $output"
+		[ "$status" -eq 0 ]
+		jq -e '.result == "intact" and .intact == 17 and .missing == 0 and .strange == 0' <<<"$output"
+		case $how in
+		*lines*) jq -e '.bytes == 1027' <<<"$output" ;;
+		*65000*) jq -e '.bytes == 17 * 65000' <<<"$output" ;;
+		"" | --udp) jq -e '.bytes > 160000' <<<"$output" && jq -e '.size == "mix"' "$OUT/send" ;;
+		esac
+	done
+}
+
+@test "a path that loses big datagrams shows" {
+	run lab 'nft "table inet t { chain i { type filter hook input priority -500; udp dport 5555 meta length > 1300 drop; }; }"
+		receive --udp -q --idle 300ms
+		"$TRUESUM" send --udp -q -n 23 -i 10ms 127.0.0.1 $PORT || exit 9; received'
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"no message of more than 1200 bytes arrived, and all smaller ones did: the path loses big"* ]]
+	# Losses of all sizes are no sign of that.
+	run lab 'nft "table inet t { chain i { type filter hook input priority -500; udp dport 5555 numgen inc mod 2 0 drop; }; }"
+		receive --udp -q --idle 300ms
+		"$TRUESUM" send --udp -q -n 23 -i 10ms 127.0.0.1 $PORT || exit 9; received'
+	echo "$output"
+	[[ "$output" == *missing* ]]
+	[[ "$output" != *"loses big"* ]]
+}
+
+@test "a path that loses big TCP segments shows at the sender" {
+	run lab 'nft "table inet t { chain i { type filter hook input priority -500; tcp dport 5555 meta length > 1300 drop; }; }"
+		receive --for 4s
+		{ sleep 1; kill -INT $(pgrep -x truesum -P $$ | tail -n 1); sleep 1; kill -INT $(pgrep -x truesum -P $$ | tail -n 1); } &
+		"$TRUESUM" send -q -n 8 -i 10ms 127.0.0.1 $PORT >"$OUT/send"
+		cat "$OUT/send"; received || true'
+	echo "$output"
+	[[ "$output" == *"a path that loses big packets"* ]]
+}
+
+@test "a wrong byte in a large message is shown with its offset, and the line is short" {
+	run lab 'receive -q
+		{ "$TRUESUM" send -n 8 -q -i 10ms --size 5000 127.0.0.1 5556 & sender=$!
+		nc -l 127.0.0.1 5556 | LC_ALL=C sed "3s/^\(.\{4000\}\)a/\1!/" | nc -N 127.0.0.1 $PORT; } 2>/dev/null
+		received'
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"0x61→0x21 at offset 4000 (bit 6 1→0)"* ]]
+	[[ "$output" == *"7 intact, 1 damaged, 0 missing"* ]]
+	[ "$(wc -L <<<"$output")" -le 100 ]
 }

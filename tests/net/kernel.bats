@@ -66,7 +66,7 @@ said() { jq -r "$2" "$CACHE/run/$1/commands.json"; }
 		[ "$(said $kernel '[.corrupt.damaged, .corrupt.bits_changed > 0, .recv.intact] | join(" ")')" = "8 true 4" ]
 		[ "$(said $kernel '.guard_run | [.ended, .first, .second, .after] | join(" ")')" = "0 off off on" ]
 	done
-	# The container's UDP drops what corrupt damaged; if veth vouches for it, the program reads it.
+	# The container's UDP drops what corrupt damaged; the program reads it if veth vouches.
 	[ "$(said fixed '[.recv.damaged, .recv.in_csum_errors, .received] | join(" ")')" = "0 8 0" ]
 	[ "$(said unfixed '[.recv.damaged, .recv.in_csum_errors, .received] | join(" ")')" = "8 0 1" ]
 	[ "$(said fixed '[.probed, .probe.verdict] | join(" ")')" = "0 verified" ]

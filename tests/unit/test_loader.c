@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is quoted of the verifier if it refuses a program, and what is advised if rights are missing. */
+/* What is quoted of a verifier that refuses, and what is advised if rights are missing. */
 #include "base/fail.h" /* before cmocka has a macro of that name */
 
 #include <errno.h>

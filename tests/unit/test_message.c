@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -179,6 +180,66 @@ static void test_identify_refuses_other_texts(void **state)
 	assert_int_equal(k, 12);
 }
 
+/* Every message tells its size, and is the one that it is identified as. */
+static void test_sized_messages(void **state)
+{
+	static const uint32_t sizes[] = { MESSAGE_LINES, MESSAGE_MIX,	  MESSAGE_SIZE_MIN, 81,
+					  1400,		 MESSAGE_SIZE_MAX };
+	static const uint32_t numbers[] = { 0, 1, 7, 9, 10, 15, 99, 100, 4711, 4294967295 };
+	static char text[MESSAGE_SIZE_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		for (size_t n = 0; n < sizeof(numbers) / sizeof(numbers[0]); n++) {
+			uint32_t k = numbers[n], found = 0;
+			size_t len = message_sized_write(sizes[i], k, text);
+
+			assert_int_equal(len, message_sized_len(sizes[i], k));
+			if (sizes[i] >= MESSAGE_SIZE_MIN)
+				assert_int_equal(len, sizes[i]);
+			assert_int_equal(message_guess_size((uint8_t *)text), sizes[i]);
+			assert_int_equal(text[len - 1], '\n');
+			assert_int_equal(strtoul(memrchr(text, ' ', len), NULL, 10), k);
+			assert_int_equal(message_sized_identify(sizes[i], (uint8_t *)text, len, 0,
+								5, &found),
+					 0);
+			assert_int_equal(found, k);
+		}
+	for (uint32_t k = 0; k < 16; k++)
+		assert_true(message_sized_len(MESSAGE_MIX, k) <= MESSAGE_SIZE_MAX);
+	assert_int_equal(message_sized_len(MESSAGE_MIX, 7), MESSAGE_SIZE_MAX);
+}
+
+/* One wrong bit anywhere hides neither the size nor the number; in the tag it may hide the size. */
+static void test_sized_messages_with_any_bit_flipped(void **state)
+{
+	static const uint32_t sizes[] = { MESSAGE_MIX, 600 };
+	char text[1500];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t len = message_sized_write(sizes[i], 9, text);
+
+		for (size_t bit = 0; bit < 8 * len; bit++) {
+			uint32_t k = 0, guess;
+
+			text[bit / 8] ^= (char)(1 << bit % 8);
+			guess = message_guess_size((uint8_t *)text);
+			assert_int_not_equal(guess, MESSAGE_LINES);
+			if (bit / 8 >= MESSAGE_TAG)
+				assert_int_equal(guess, sizes[i]);
+			/* Another digit may be another message: who knows which is due decides. */
+			if (bit / 8 != len - 2) {
+				assert_int_equal(message_sized_identify(sizes[i], (uint8_t *)text,
+									len, 0, 16, &k),
+						 0);
+				assert_int_equal(k, 9);
+			}
+			text[bit / 8] ^= (char)(1 << bit % 8);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +251,8 @@ int main(void)
 		cmocka_unit_test(test_identify_damaged_counter),
 		cmocka_unit_test(test_identify_damaged_newline),
 		cmocka_unit_test(test_identify_refuses_other_texts),
+		cmocka_unit_test(test_sized_messages),
+		cmocka_unit_test(test_sized_messages_with_any_bit_flipped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

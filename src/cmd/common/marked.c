@@ -44,13 +44,23 @@ static size_t longest_run(const struct message_line *line, const struct plan *pl
 
 static void make_plan(const struct message_line *line, unsigned int columns, struct plan *plan)
 {
-	size_t len = line->len < MESSAGE_LINE_MAX ? line->len : MESSAGE_LINE_MAX;
+	size_t len = line->len;
 
 	if (len && line->got[len - 1] == '\n' && line->want[len - 1] == '\n')
 		len--;
-	plan->len = len;
-	for (size_t i = 0; i < len; i++)
-		plan->at[i] = (int)i;
+	plan->len = 0;
+	for (size_t i = 0; i < len && plan->len < MESSAGE_LINE_MAX; i++) {
+		size_t run = 0;
+
+		plan->at[plan->len++] = (int)i;
+		/* A line that has no room loses its runs of letters at once. */
+		while (len > MESSAGE_LINE_MAX && i + run < len && is_filler(line, (int)(i + run)))
+			run++;
+		if (run > RUN_KEPT + 1 && plan->len < MESSAGE_LINE_MAX) {
+			plan->at[plan->len++] = GAP;
+			i += run - 1;
+		}
+	}
 
 	while (plan->len > columns) {
 		size_t start = 0;

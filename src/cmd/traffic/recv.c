@@ -43,6 +43,7 @@
 #define STRANGE_SHOWN 4
 #define STRANGE_COLUMNS 48
 #define GAPS_SHOWN 8
+#define BIG 1200 /* bytes that fit into a packet on every path */
 #define PATTERN_BYTES 4 /* so many wrong bytes of one kind are not chance */
 
 enum recv_result { RECV_INTACT, RECV_DAMAGED, RECV_STRANGE, RECV_NOTHING };
@@ -69,6 +70,9 @@ struct recv_outcome {
 	const char *ended_by; /* "close", "reset", "idle", "time", "signal" */
 	uint64_t duration_ns; /* from the first bytes to the last */
 	uint64_t other_datagrams; /* from other peers */
+	struct by_size {
+		uint64_t sent, missing;
+	} small, big; /* UDP: of the messages up to the last that was seen */
 	bool has_csum_errors; /* the counter could be read */
 	uint64_t csum_errors; /* packets this network namespace dropped meanwhile */
 };
@@ -287,6 +291,11 @@ static void print_summary(const struct recv_outcome *outcome)
 		       tally->first);
 	if (tally->gap_count)
 		print_gaps(tally);
+	if (outcome->small.missing == 0 && outcome->big.missing &&
+	    outcome->big.missing == outcome->big.sent)
+		printf("no message of more than %d bytes arrived, and all smaller ones did: the path loses "
+		       "big\npackets (see: tracepath -n)\n",
+		       BIG);
 	if (tally->bytes_wrong) {
 		print_damage_summary(tally);
 		print_detection(outcome->printer);
@@ -649,6 +658,19 @@ static uint64_t csum_errors(const struct receiver *receiver, const struct counte
 	return receiver->options.udp ? counters->udp_in_csum_errors : counters->tcp_in_csum_errors;
 }
 
+static void count_sizes(const struct check *check, struct recv_outcome *outcome)
+{
+	uint32_t k = outcome->tally->first, end = check_end_of(check);
+
+	for (; outcome->udp && outcome->tally->gap_count && k < end; k++) {
+		bool is_big = message_sized_len(check_size(check), k) > BIG;
+		struct by_size *count = is_big ? &outcome->big : &outcome->small;
+
+		count->sent++;
+		count->missing += check_is_missing(check, k);
+	}
+}
+
 /* Listens, receives and prints the result. Returns an exit code, or -errno. */
 static int receive(struct receiver *receiver)
 {
@@ -669,6 +691,7 @@ static int receive(struct receiver *receiver)
 		outcome.csum_errors =
 			csum_errors(receiver, &after) - csum_errors(receiver, &before);
 	outcome.tally = check_tally(receiver->check);
+	count_sizes(receiver->check, &outcome);
 	outcome.peer = receiver->first_ns ? receiver->peer : NULL;
 	outcome.ended_by = receiver->ended_by;
 	outcome.duration_ns = receiver->last_ns - receiver->first_ns;

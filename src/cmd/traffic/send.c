@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "base/loop.h"
 #include "base/options.h"
 #include "cmd/common/command.h"
+#include "cmd/common/marked.h"
 #include "lab/message.h"
 #include "net/endpoint.h"
 
@@ -27,10 +29,12 @@
 #define SECOND (1000 * MS)
 #define PATIENCE (30 * SECOND) /* for the last acknowledgement */
 #define ACK_POLL (20 * MS)
+#define BIG 1200 /* bytes that fit into a packet on every path */
 #define REFUSAL_WAIT (200 * MS) /* for an ICMP answer to the last datagram */
 
 struct send_options {
 	uint64_t interval_ns, count;
+	uint32_t size; /* see lab/message.h */
 	bool udp, no_check, quiet, json;
 };
 
@@ -43,7 +47,7 @@ struct sender {
 	struct loop_source *pace, *socket, *end;
 	uint64_t start_ns, end_ns;
 	uint32_t sent;
-	char rest[MESSAGE_MAX]; /* of the latest message: what the socket did not accept yet */
+	char rest[MESSAGE_SIZE_MAX]; /* of the latest message: what the socket did not accept yet */
 	size_t rest_len;
 	const char *ended_by; /* "count", "signal", "receiver", "error", "patience" */
 	int unacknowledged; /* bytes */
@@ -128,9 +132,15 @@ static int lost(struct sender *sender, int rc)
 
 static void print_line(const struct sender *sender, const char *text, size_t len)
 {
+	const struct message_line line = { (const uint8_t *)text, (const uint8_t *)text, len };
+
 	if (sender->options.quiet || sender->options.json)
 		return;
-	printf("%9.3f  %.*s", (double)(clock_ns() - sender->start_ns) / 1e9, (int)len, text);
+	printf("%9.3f  ", (double)(clock_ns() - sender->start_ns) / 1e9);
+	marked_print(stdout, &line, UINT_MAX, MARKED_PLAIN);
+	if (sender->options.size != MESSAGE_LINES)
+		printf("  (%zu bytes)", len);
+	putchar('\n');
 	fflush(stdout);
 }
 
@@ -152,8 +162,8 @@ static int on_pace(void *owner)
 	int rc = sender->rest_len ? push(sender) : 0;
 
 	if (!rc && !sender->rest_len) {
-		char text[MESSAGE_MAX];
-		size_t len = message_write(sender->sent, text);
+		char text[MESSAGE_SIZE_MAX];
+		size_t len = message_sized_write(sender->options.size, sender->sent, text);
 
 		memcpy(sender->rest, text, len);
 		sender->rest_len = len;
@@ -233,12 +243,20 @@ static const char *proto_name(const struct send_options *options)
 	return options->no_check ? "udp-nocheck" : options->udp ? "udp" : "tcp";
 }
 
+static json_t *size_json(uint32_t size)
+{
+	return size == MESSAGE_LINES ? json_string("lines")
+	       : size == MESSAGE_MIX ? json_string("mix")
+				     : json_integer(size);
+}
+
 static int print_json(const struct sender *sender)
 {
 	json_t *object = json_pack(
-		"{ss ss ss ss si ss sI sf sf si ss}", "command", "send", "version", TRUESUM_VERSION,
-		"proto", proto_name(&sender->options), "host", sender->endpoint.host, "port",
-		(int)sender->endpoint.port, "peer", sender->peer, "sent", (json_int_t)sender->sent,
+		"{ss ss ss ss si ss so sI sf sf si ss}", "command", "send", "version",
+		TRUESUM_VERSION, "proto", proto_name(&sender->options), "host",
+		sender->endpoint.host, "port", (int)sender->endpoint.port, "peer", sender->peer,
+		"size", size_json(sender->options.size), "sent", (json_int_t)sender->sent,
 		"interval_s", (double)sender->options.interval_ns / 1e9, "duration_s",
 		(double)(sender->end_ns - sender->start_ns) / 1e9, "unacknowledged_bytes",
 		sender->unacknowledged, "ended_by", sender->ended_by);
@@ -251,6 +269,20 @@ static int print_json(const struct sender *sender)
 	return 0;
 }
 
+/* Whether the first message that is not acknowledged needs more than one packet of usual size. */
+static bool is_stuck_in_large(const struct sender *sender)
+{
+	/* The end of the connection counts as one more byte. */
+	uint64_t rest = (uint64_t)(sender->unacknowledged - (sender->end_ns != 0));
+	uint32_t k = sender->sent;
+
+	if (sender->unacknowledged < 2 || sender->options.size != MESSAGE_MIX)
+		return false;
+	while (k > 0 && rest > message_sized_len(MESSAGE_MIX, k - 1))
+		rest -= message_sized_len(MESSAGE_MIX, --k);
+	return k > 0 && message_sized_len(MESSAGE_MIX, k - 1) > BIG;
+}
+
 static int print_summary(const struct sender *sender)
 {
 	if (sender->options.json)
@@ -261,6 +293,26 @@ static int print_summary(const struct sender *sender)
 	if (sender->unacknowledged)
 		printf("%d bytes of them are not acknowledged: the receiver's TCP did not accept them\n",
 		       sender->unacknowledged);
+	if (is_stuck_in_large(sender))
+		printf("It accepted the small messages before a large one: a path that loses big packets\n"
+		       "looks like this (see: tracepath -n %s)\n",
+		       sender->endpoint.host);
+	return 0;
+}
+
+static int parse_size(const char *value, void *target)
+{
+	uint32_t *size = target;
+	uint64_t bytes;
+
+	if (!strcmp(value, "lines") || !strcmp(value, "mix")) {
+		*size = *value == 'l' ? MESSAGE_LINES : MESSAGE_MIX;
+		return 0;
+	}
+	if (options_parse_number(value, MESSAGE_SIZE_MIN, MESSAGE_SIZE_MAX, &bytes))
+		return fail(-EINVAL, "it is 'mix', 'lines' or %d to %d bytes", MESSAGE_SIZE_MIN,
+			    MESSAGE_SIZE_MAX);
+	*size = (uint32_t)bytes;
 	return 0;
 }
 
@@ -272,6 +324,10 @@ static int parse(int argc, char **argv, struct sender *sender)
 		{ .type = OPTION_DURATION, .name = "interval", .letter = 'i', .value = "TIME",
 		  .target = &options->interval_ns, .min = 10 * MS, .max = 3600 * SECOND,
 		  .help = "between two messages, 10ms to 1h (default 1s)" },
+		{ .type = OPTION_CALL, .name = "size", .letter = 's', .value = "SIZE",
+		  .target = &options->size, .parse = parse_size,
+		  .help = "of a message: 80 to 65000 bytes; mix: up to 65000 in turn; lines: the\n"
+			  "lines of 2015, 60 bytes (default mix)" },
 		{ .type = OPTION_NUMBER, .name = "count", .letter = 'n', .value = "N",
 		  .target = &options->count, .min = 1, .max = UINT32_MAX,
 		  .help = "messages to send (default: until ^C)" },
@@ -325,7 +381,8 @@ static int parse(int argc, char **argv, struct sender *sender)
 
 int command_send(int argc, char **argv)
 {
-	struct sender sender = { .options = { .interval_ns = SECOND }, .fd = -1 };
+	struct sender sender = { .options = { .interval_ns = SECOND, .size = MESSAGE_MIX },
+				 .fd = -1 };
 	_cleanup_close_ int fd = -1;
 	int rc = parse(argc, argv, &sender);
 
