@@ -395,15 +395,22 @@ static void tell_progress(void *owner, uint64_t done, uint64_t total, uint64_t d
 		search->watch->tell(search->watch->owner, done, total, search->scan->damaged);
 }
 
-int diff_find_copies(struct capture *capture, const struct pass_watch *watch, struct scan *scan,
+int diff_find_copies(struct capture *capture, const struct pass_watch *watch,
+		     const struct pass_visitor *visitor, struct scan *scan,
 		     struct diff_copies *ret_copies)
 {
 	struct diff_copies copies = { 0 };
 	struct copy_search search = { .scan = scan, .result = &copies, .watch = watch };
-	const struct pass_visitor visitor = { .visit = visit_packet, .owner = &search };
+	const struct pass_visitor visitors[] = {
+		{ .visit = visit_packet, .owner = &search },
+		visitor ? *visitor : (struct pass_visitor){ 0 },
+	};
 	const struct pass_watch inner = { .tell = tell_progress, .owner = &search };
 	const struct pass pass = {
-		.depth = PASS_PACKETS, .visitors = &visitor, .visitor_count = 1, .watch = &inner
+		.depth = PASS_DATAGRAMS,
+		.visitors = visitors,
+		.visitor_count = visitor ? 2 : 1,
+		.watch = &inner,
 	};
 	struct pass_end end;
 	int rc = capture_rewind(capture);

@@ -18,6 +18,7 @@
 #include "sum/detect.h"
 
 struct capture;
+struct pass_visitor;
 struct pass_watch;
 struct scan;
 
@@ -85,10 +86,11 @@ struct diff_copies {
 
 /*
  * Reads a capture that was scanned once more, from its first byte. Fills flow_row.packets, and in
- * scan->damage the fates and what is set by comparing. `watch` may be NULL. 0, or -errno with a
- * sentence.
+ * scan->damage the fates and what is set by comparing. `watch` and `visitor`, which sees every
+ * packet, too, may be NULL. 0, or -errno with a sentence.
  */
-int diff_find_copies(struct capture *capture, const struct pass_watch *watch, struct scan *scan,
+int diff_find_copies(struct capture *capture, const struct pass_watch *watch,
+		     const struct pass_visitor *visitor, struct scan *scan,
 		     struct diff_copies *ret_copies);
 
 #endif

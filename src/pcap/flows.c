@@ -112,8 +112,7 @@ struct flow_row *flows_find(const struct flows *flows, const struct packet_flow 
 	return found ? &flows->rows[found - 1] : NULL;
 }
 
-/* The flow's row, made if there is none yet. */
-static int find_or_add(struct flows *flows, const struct packet_flow *flow, size_t *ret_row)
+int flows_add(struct flows *flows, const struct packet_flow *flow, size_t *ret_row)
 {
 	size_t at = place(flows, flow);
 
@@ -138,7 +137,7 @@ static int find_or_add(struct flows *flows, const struct packet_flow *flow, size
 int flows_add_damaged(struct flows *flows, const struct packet_flow *flow, int64_t time_ns,
 		      size_t *ret_row)
 {
-	int rc = find_or_add(flows, flow, ret_row);
+	int rc = flows_add(flows, flow, ret_row);
 	struct flow_row *row;
 
 	if (rc)
@@ -205,5 +204,7 @@ size_t flows_worst(const struct flows *flows, size_t count, uint32_t *ret_rows)
 		ret_rows[left - 1] = least;
 		sink(flows, ret_rows, left - 1, 0);
 	}
+	while (kept && !flows->rows[ret_rows[kept - 1]].damaged)
+		kept--;
 	return kept;
 }

@@ -8,7 +8,14 @@
 
 struct flow_row {
 	struct packet_flow flow;
+	/*
+	 * Set by the scan: the changes of most damaged packets (struct wrong), and by how many
+	 * packets they lead; whether a SYN or an IPv4 header is wrong by more than one bit.
+	 */
+	uint16_t change, seed_change, change_lead, seed_lead;
+	bool syn, header;
 	uint32_t damaged; /* packets */
+	uint32_t rewritten; /* packets that do not count as damaged, see diagnosis_decide() */
 	uint32_t from; /* set by comparing: its remembered packets begin there, see diff/copies.c */
 	uint64_t packets; /* all of the flow, counted when comparing */
 	int64_t first_ns, last_ns; /* of the damaged ones; INT64_MIN: without a time */
@@ -28,6 +35,9 @@ struct flow_row *flows_row(const struct flows *flows, size_t row);
 /* The row of this flow; NULL: it has none. */
 struct flow_row *flows_find(const struct flows *flows, const struct packet_flow *flow);
 
+/* The flow's row, made if there is none yet. -ENOSPC, -ENOMEM as below. */
+int flows_add(struct flows *flows, const struct packet_flow *flow, size_t *ret_row);
+
 /*
  * Counts a damaged packet (time_ns INT64_MIN: without a time) in its flow's row, which is made if
  * there is none yet. -ENOSPC: no room for another row; -ENOMEM.
@@ -37,7 +47,7 @@ int flows_add_damaged(struct flows *flows, const struct packet_flow *flow, int64
 
 /*
  * The worst first: most damaged packets, then the highest rate. Row numbers, `count` of them at
- * most.
+ * most. Rows without damaged packets are left out.
  */
 size_t flows_worst(const struct flows *flows, size_t count, uint32_t *ret_rows);
 

@@ -24,6 +24,7 @@
 #include "base/fail.h"
 #include "base/trace.h"
 #include "packet/fragments.h"
+#include "pcap/lanes.h"
 #include "sum/csum.h"
 
 #define PIECE_BYTES (UINT64_C(2) << 20)
@@ -66,6 +67,23 @@ static bool has_layer(const struct packet_judgement *judgement, enum sum_verdict
 	return false;
 }
 
+static void note_sender(struct scan_senders *senders, const struct packet_flow *flow)
+{
+	struct packet_flow *sender = senders->sender;
+
+	for (uint32_t i = senders->count; i-- > 0;)
+		if (!memcmp(sender[i].src, flow->src, sizeof(flow->src)) &&
+		    sender[i].family == flow->family)
+			return;
+	if (senders->count == SCAN_SENDERS) {
+		senders->more = true;
+		return;
+	}
+	sender += senders->count++;
+	*sender = (struct packet_flow){ .family = flow->family };
+	memcpy(sender->src, flow->src, sizeof(sender->src));
+}
+
 static void count_unjudged(struct scan_counts *counts, const struct packet_judgement *judgement)
 {
 	if (judgement->verdict == SUM_UNKNOWN)
@@ -99,7 +117,10 @@ static void count_notable(struct scan_counts *counts, const struct packet_judgem
 	if (judgement->unsummed)
 		counts->unsummed[judgement->unsummed]++;
 	counts->no_length += judgement->no_length;
-	counts->unfinished += whole && judgement->verdict == SUM_UNFINISHED;
+	if (whole && judgement->verdict == SUM_UNFINISHED) {
+		counts->unfinished++;
+		note_sender(&counts->senders, &judgement->flow);
+	}
 	counts->illegal += has_layer(judgement, SUM_ILLEGAL_NONE);
 }
 
@@ -115,6 +136,9 @@ static void add_counts(struct scan_counts *to, const struct scan_counts *from)
 	to->truncated += from->truncated;
 	to->unfinished += from->unfinished;
 	to->illegal += from->illegal;
+	for (uint32_t i = 0; i < from->senders.count; i++)
+		note_sender(&to->senders, &from->senders.sender[i]);
+	to->senders.more |= from->senders.more;
 	to->no_length += from->no_length;
 	for (unsigned int cargo = 0; cargo < CARGO_KINDS; cargo++) {
 		to->closed[cargo] += from->closed[cargo];
@@ -153,7 +177,8 @@ static struct found_damage describe_damaged(uint64_t frame, int64_t time_ns,
 						  .wide = layer->wide,
 						  .fate = DAMAGE_FRAGMENT,
 						  .stored = layer->stored,
-						  .computed = layer->computed },
+						  .computed = layer->computed,
+						  .wrong = wrong_of(judgement) },
 				      .flow = judgement->flow };
 }
 
@@ -165,6 +190,27 @@ static void set_data(struct scan_damage *damage, const struct record *record, co
 	damage->len = record->len;
 	damage->link = record->link;
 	damage->fate = data ? DAMAGE_NO_COPY : DAMAGE_NOT_KEPT;
+}
+
+/* The value of most packets, if there is one (Boyer and Moore's vote). */
+static void vote(uint16_t *value, uint16_t *lead, uint16_t one)
+{
+	if (!*lead)
+		*value = one;
+	if (*value != one)
+		--*lead;
+	else if (*lead < UINT16_MAX)
+		++*lead;
+}
+
+static void note_wrong(struct flow_row *row, const struct wrong *wrong)
+{
+	row->header |= wrong->header && !lanes_one_bit(wrong->header_change);
+	if (!wrong->transport)
+		return;
+	row->syn |= wrong->syn && !lanes_one_bit(wrong->change);
+	vote(&row->change, &row->change_lead, wrong->change);
+	vote(&row->seed_change, &row->seed_lead, wrong->seed_change);
 }
 
 /* Counts the damage and notes its flow's row. -ENOMEM with a sentence. */
@@ -180,6 +226,8 @@ static int count_damage(struct scan *scan, struct scan_damage *damage,
 		scan->flows_left++;
 	else
 		damage->flow = (uint32_t)row;
+	if (!rc)
+		note_wrong(flows_row(scan->flows, row), &damage->wrong);
 	scan->damaged++;
 	if (damage->kind == LAYER_IPV4)
 		scan->damaged_header++;
@@ -706,6 +754,7 @@ int scan_capture(struct capture *capture, const struct scan_plan *plan, struct s
 	if (rc)
 		return rc;
 	scan.counts.unknown[REASON_FRAGMENTS_MISSING] += scan.end.fragments_missing;
+	scan.damaged_flows = flows_count(scan.flows);
 	scan.judged = scan_layers(&scan, SUM_GOOD) || scan_layers(&scan, SUM_BAD) ||
 		      scan_layers(&scan, SUM_UNFINISHED) || scan_layers(&scan, SUM_ILLEGAL_NONE);
 	if (scan.damage_count)

@@ -9,10 +9,20 @@
 
 #include "pcap/flows.h"
 #include "pcap/pass.h"
+#include "pcap/wrong.h"
 
 #define SCAN_DAMAGE_MAX 100000 /* damaged packets remembered one by one */
 #define SCAN_FLOWS_MAX 1000000 /* flows with damage */
 #define SCAN_DIFFERENCES 65536
+
+#define SCAN_SENDERS 32
+
+/* Senders of packets with unfinished sums. */
+struct scan_senders {
+	uint32_t count;
+	bool more; /* than SCAN_SENDERS */
+	struct packet_flow sender[SCAN_SENDERS]; /* family and src; the rest is 0 */
+};
 
 struct scan_counts {
 	uint64_t packets, bytes; /* bytes captured */
@@ -26,6 +36,7 @@ struct scan_counts {
 	uint64_t no_length; /* TCP over IPv6 with the length 0 */
 	uint64_t link_unknown; /* packets whose link type is not known */
 	uint32_t link; /* the first such link type */
+	struct scan_senders senders;
 	int64_t first_ns,
 		last_ns; /* earliest and latest time; INT64_MAX, INT64_MIN: no packet has one */
 };
@@ -61,6 +72,7 @@ struct scan_damage {
 	uint8_t kind; /* enum layer_kind of the innermost bad layer */
 	uint8_t fate; /* enum damage_fate */
 	uint32_t stored, computed; /* of that layer */
+	struct wrong wrong;
 	/* Set by comparing: */
 	uint64_t copy; /* frame number of the undamaged copy */
 	uint32_t bits; /* that changed; the first DAMAGE_FLIPS in `flips` */
@@ -71,7 +83,10 @@ struct scan_damage {
 struct scan {
 	struct scan_counts counts; /* a fragment's layers count when its datagram is whole */
 	bool judged; /* a checksum was: good, bad, unfinished, or missing though required */
-	uint64_t damaged; /* packets */
+	uint64_t damaged; /* packets; diagnosis_decide() takes the rewritten ones out */
+	uint64_t
+		damaged_flows; /* that have some; those without room (flows_left) are not counted */
+	uint64_t rewritten; /* packets: their header fields were changed (rewritten.h) */
 	uint64_t damaged_header; /* of these: an IP header is damaged, so addresses may be wrong */
 	struct flows *flows;
 	uint64_t flows_left; /* damaged packets whose flow found no room */

@@ -216,7 +216,7 @@ static void test_threads_find_all_damage(void **state)
 	}
 	assert_int_equal(flows_count(scan.flows), flows_count(want.flows));
 
-	assert_int_equal(diff_find_copies(capture, NULL, &scan, &copies), 0);
+	assert_int_equal(diff_find_copies(capture, NULL, NULL, &scan, &copies), 0);
 	for (size_t i = 0; i < scan.damage_count; i++)
 		fragments += scan.damage[i].fate == DAMAGE_FRAGMENT;
 	assert_int_equal(copies.compared + fragments, frames.count);
@@ -409,7 +409,7 @@ static uint64_t copies_in(struct fixture *f)
 	assert_int_equal(capture_open(f->path, &capture), 0);
 	assert_int_equal(scan_capture(capture, &PLAN, &scan), 0);
 	assert_int_equal(scan.damaged, 1);
-	assert_int_equal(diff_find_copies(capture, NULL, &scan, &copies), 0);
+	assert_int_equal(diff_find_copies(capture, NULL, NULL, &scan, &copies), 0);
 	scan_cleanup(&scan);
 	capture_free(capture);
 	unlink(f->path);

@@ -9,6 +9,12 @@
 
 #include "base/exit_code.h"
 
+/*
+ * The "schema" of every JSON object. A higher number means that keys changed their meaning or are
+ * gone; CHANGELOG.md says which.
+ */
+#define COMMAND_SCHEMA 2
+
 /* argv[0] is the command's name; the result is an exit code. */
 int command_lab(int argc, char **argv);
 int command_probe(int argc, char **argv);

@@ -3,10 +3,12 @@
 #include <jansson.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/fail.h"
+#include "cmd/common/command.h"
 #include "cmd/pcap/report.h"
 #include "cmd/pcap/words.h"
 
@@ -90,7 +92,9 @@ static json_t *json_of_broken(const char *why, uint64_t offset)
 /* Prints the object on one line, and releases it. NULL: memory was missing. */
 static int print_object(json_t *object)
 {
-	int rc = object ? json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6)) : -1;
+	int rc = object ? json_object_set_new(object, "schema", json_integer(COMMAND_SCHEMA)) : -1;
+
+	rc = rc ? rc : json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
 
 	json_decref(object);
 	putchar('\n');
@@ -120,7 +124,7 @@ static json_t *layers_json(const struct scan *scan)
 
 static json_t *flows_json(const struct scan *scan)
 {
-	size_t room = flows_count(scan->flows) < FLOWS_MAX ? flows_count(scan->flows) : FLOWS_MAX;
+	size_t room = scan->damaged_flows < FLOWS_MAX ? scan->damaged_flows : FLOWS_MAX;
 	_cleanup_free_ uint32_t *worst = calloc(room + 1, sizeof(*worst));
 	size_t count = worst ? flows_worst(scan->flows, room, worst) : 0;
 	json_t *array = json_array();
@@ -220,6 +224,52 @@ static json_t *unknown_json(const struct scan *scan)
 	return array;
 }
 
+static json_t *diagnosis_json(const struct pcap_result *result)
+{
+	struct pcap_finding findings[PCAP_FINDINGS];
+	size_t count = pcap_findings(result, findings);
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		json_array_append_new(
+			array, json_pack("{ss sI so ss}", "class", findings[i].class, "packets",
+					 (json_int_t)findings[i].packets, "flows",
+					 findings[i].has_flows ? json_of_number(findings[i].flows)
+							       : json_null(),
+					 "sentence", findings[i].sentence));
+		free(findings[i].sentence);
+	}
+	return array;
+}
+
+/* The first line of the report. */
+static json_t *headline_json(const struct pcap_result *result)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	pcap_headline(out, result, false);
+	return fclose(out) ? NULL : json_string(text);
+}
+
+/* What the wrong and the unfinished sums mean. */
+static json_t *meaning_json(const struct pcap_result *result)
+{
+	const struct scan *scan = result->scan;
+	const struct unfinished_result *unfinished = &result->diagnosis->unfinished;
+	uint64_t dropped = result->at_receiver ? unfinished->dropped : 0;
+
+	return json_pack("{sI sI sI sI sI so so}", "rewritten_packets", (json_int_t)scan->rewritten,
+			 "unfinished_packets", (json_int_t)scan->counts.unfinished,
+			 "unfinished_unanswered", (json_int_t)unfinished->unanswered,
+			 "unfinished_dropped", (json_int_t)dropped, "not_opened_packets",
+			 (json_int_t)scan_not_opened(scan), "diagnosis", diagnosis_json(result),
+			 "headline", headline_json(result));
+}
+
 int pcap_json(const struct pcap_result *result)
 {
 	const struct scan *scan = result->scan;
@@ -232,16 +282,20 @@ int pcap_json(const struct pcap_result *result)
 		"{so so so sI sI so so so sb so}", "first",
 		json_of_time(counts->first_ns == INT64_MAX ? INT64_MIN : counts->first_ns), "last",
 		json_of_time(counts->last_ns), "layers", layers_json(scan), "damaged_packets",
-		(json_int_t)scan->damaged, "damaged_flows", (json_int_t)flows_count(scan->flows),
+		(json_int_t)scan->damaged, "damaged_flows", (json_int_t)scan->damaged_flows,
 		"flows", flows_json(scan), "damage", damage_json(result), "unknown",
 		unknown_json(scan), "complete", !scan->end.broken, "broken",
 		json_of_broken(scan->end.broken_why, scan->end.broken_at));
 
-	if (!object || !rest || json_object_update(object, rest) < 0) {
+	json_t *meaning = meaning_json(result);
+
+	if (!object || !rest || !meaning || json_object_update(object, rest) < 0 ||
+	    json_object_update(object, meaning) < 0) {
 		json_decref(object);
 		object = NULL;
 	}
 	json_decref(rest);
+	json_decref(meaning);
 	return print_object(object);
 }
 
@@ -284,8 +338,9 @@ int pcap_json_packet(const struct packet_view *view, const char *file)
 
 	if (view->sums)
 		pcap_sums(view->sums->stored, view->sums->computed, view->sums->wide, &sums);
-	rest = json_pack("{ss? ss? ss? ss? so}", "stored", view->sums ? sums.stored.text : NULL,
-			 "computed", view->sums ? sums.computed.text : NULL, "difference",
+	rest = json_pack("{ss? ss? ss? ss? ss? so}", "class", view->class, "stored",
+			 view->sums ? sums.stored.text : NULL, "computed",
+			 view->sums ? sums.computed.text : NULL, "difference",
 			 view->sums && view->verdict == SUM_BAD ? sums.difference.text : NULL,
 			 "reason", *view->reason ? view->reason : NULL, "layers",
 			 packet_layers_json(packet));

@@ -28,11 +28,13 @@
 #define PROGRESS_EVERY 0.1
 #define COMMENT_MAX 600
 
+enum place { AT_RECEIVER };
 enum which { PACKETS_NOT, PACKETS_BAD, PACKETS_UNFINISHED, PACKETS_ALL };
 
 struct run {
 	uint32_t which; /* enum which: --packets */
 	const char *write, *diff;
+	uint32_t at; /* --at: 1 + enum place, or 0 */
 	bool json, several;
 	struct writer *writer; /* of `write` */
 	uint64_t written; /* packets */
@@ -84,7 +86,26 @@ static void progress_end(struct progress *progress)
 
 /* ---- --packets ---- */
 
-static void fill_view(const struct pass_packet *packet, struct packet_view *ret)
+static const char *const class_words[] = {
+	[CLASS_DAMAGED] = "damaged",
+	[CLASS_REWRITTEN] = "rewritten",
+	[CLASS_DOUBTFUL] = "damaged or rewritten",
+	[CLASS_UNKNOWN] = "unknown",
+};
+
+/* `diagnosis`: NULL if the packets were not all seen yet. */
+static const char *class_of(const struct packet_judgement *judgement,
+			    const struct diagnosis *diagnosis)
+{
+	if (judgement->verdict == SUM_UNFINISHED)
+		return "unfinished";
+	if (judgement->verdict != SUM_BAD)
+		return NULL;
+	return class_words[diagnosis ? diagnosis_class(diagnosis, judgement) : CLASS_UNKNOWN];
+}
+
+static void fill_view(const struct pass_packet *packet, const struct diagnosis *diagnosis,
+		      struct packet_view *ret)
 {
 	const struct packet_judgement *judgement = &packet->judgement;
 
@@ -111,6 +132,10 @@ static void fill_view(const struct pass_packet *packet, struct packet_view *ret)
 		ret->reason = reason_words[ret->layer->reason];
 	if (ret->verdict == SUM_GOOD || ret->verdict == SUM_BAD || ret->verdict == SUM_UNFINISHED)
 		ret->sums = ret->layer;
+	if (!packet->waits && (diagnosis || ret->verdict == SUM_UNFINISHED))
+		ret->class = class_of(judgement, diagnosis);
+	else if (ret->verdict == SUM_BAD)
+		ret->class = class_words[CLASS_UNKNOWN];
 }
 
 static bool is_asked_for(uint32_t which, enum sum_verdict verdict)
@@ -122,6 +147,8 @@ static bool is_asked_for(uint32_t which, enum sum_verdict verdict)
 struct printer {
 	const struct run *run;
 	const char *file;
+	struct diagnosis *live; /* is shown every packet; or NULL */
+	const struct diagnosis *diagnosis; /* of all packets; NULL: they are not all seen yet */
 	bool named; /* the file's name was printed */
 };
 
@@ -136,32 +163,59 @@ static int print_packet(void *owner, const struct pass_packet *packet)
 {
 	struct printer *printer = owner;
 	struct packet_view view;
+	int rc = printer->live ? diagnosis_visit(printer->live, packet) : 0;
 
+	if (rc)
+		return rc;
 	print_name(printer);
-	fill_view(packet, &view);
+	fill_view(packet, printer->diagnosis, &view);
 	if (!is_asked_for(printer->run->which, view.verdict))
 		return 0;
 	if (!printer->run->json)
 		pcap_report_packet(&view);
 	else if (pcap_json_packet(&view, printer->file))
 		return -ENOMEM;
-	/* Somebody may be watching a live capture: what is rare is shown at once. */
-	if (view.verdict == SUM_BAD)
+	/* Somebody is watching a live capture: each line is shown at once. */
+	if (printer->live)
 		fflush(stdout);
 	return ferror(stdout) ? PASS_STOP : 0;
 }
 
-static int scan_and_print(const struct run *run, struct capture *capture, struct scan *ret_scan)
+/* A live capture: a packet is printed when it is read, so its class is not known yet. */
+static int print_live(const struct run *run, struct capture *capture, struct scan *scan,
+		      struct diagnosis **ret_diagnosis)
 {
+	_cleanup_(diagnosis_cleanup) struct diagnosis *diagnosis = NULL;
 	struct printer printer = { .run = run, .file = capture_name(capture) };
 	const struct pass_visitor visitor = { print_packet, &printer };
 	const struct scan_plan plan = { .visitor = &visitor, .count_only = !run->writer };
-	int rc;
+	int rc = diagnosis_new(&diagnosis);
 
+	if (rc)
+		return rc;
 	/* A live capture's pipe may run for days: nothing of it is kept. */
 	if (!run->writer)
 		capture_read_once(capture);
-	rc = scan_capture(capture, &plan, ret_scan);
+	printer.live = diagnosis;
+	rc = scan_capture(capture, &plan, scan);
+	if (rc)
+		return rc;
+	print_name(&printer);
+	*ret_diagnosis = TAKE_PTR(diagnosis);
+	return 0;
+}
+
+static int print_again(const struct run *run, struct capture *capture,
+		       const struct diagnosis *diagnosis)
+{
+	struct printer printer = { .run = run,
+				   .file = capture_name(capture),
+				   .diagnosis = diagnosis };
+	const struct pass_visitor visitor = { print_packet, &printer };
+	const struct pass pass = { PASS_DATAGRAMS, &visitor, 1, NULL };
+	struct pass_end end;
+	int rc = pass_run(capture, &pass, &end);
+
 	if (!rc)
 		print_name(&printer);
 	return rc;
@@ -190,17 +244,17 @@ static void describe_flips(const struct scan_damage *damage, char *text, size_t 
 }
 
 static void describe_damage(const struct pass_packet *packet, const struct scan_damage *damage,
-			    char *text, size_t size)
+			    const char *class, char *text, size_t size)
 {
 	const struct packet_layer *layer = pass_damaged_layer(&packet->judgement);
 	struct sum_words sums;
 
 	pcap_sums(layer->stored, layer->computed, layer->wide, &sums);
 	snprintf(text, size,
-		 "truesum: frame %" PRIu64 " is damaged: %s checksum stored %s, computed %s, "
+		 "truesum: frame %" PRIu64 " is %s: %s checksum stored %s, computed %s, "
 		 "difference %s",
-		 packet->frame, layer_names[layer->kind], sums.stored.text, sums.computed.text,
-		 sums.difference.text);
+		 packet->frame, class, layer_names[layer->kind], sums.stored.text,
+		 sums.computed.text, sums.difference.text);
 	if (damage && damage->fate == DAMAGE_COMPARED)
 		describe_flips(damage, text, size);
 }
@@ -208,6 +262,7 @@ static void describe_damage(const struct pass_packet *packet, const struct scan_
 struct comment_writer {
 	struct run *run;
 	const struct scan *scan;
+	const struct diagnosis *diagnosis;
 	size_t next; /* in scan->damage */
 };
 
@@ -224,20 +279,25 @@ static int write_packet(void *owner, const struct pass_packet *packet)
 		to->next++;
 	if (to->next < scan->damage_count && scan->damage[to->next].frame == packet->frame)
 		damage = &scan->damage[to->next];
-	describe_damage(packet, damage, text, sizeof(text));
+	describe_damage(packet, damage, class_of(&packet->judgement, to->diagnosis), text,
+			sizeof(text));
 	to->run->written++;
 	return writer_add(to->run->writer, &packet->record, text);
 }
 
-/* Adds the damaged packets to the file, with comments; `scan` knows the flipped bits of some. */
-static int write_damaged(struct run *run, struct capture *capture, const struct scan *scan)
+/*
+ * Adds the packets with wrong sums to the file, with comments; `scan` knows the flipped bits of
+ * some.
+ */
+static int write_damaged(struct run *run, struct capture *capture, const struct scan *scan,
+			 const struct diagnosis *diagnosis)
 {
-	struct comment_writer to = { .run = run, .scan = scan };
+	struct comment_writer to = { .run = run, .scan = scan, .diagnosis = diagnosis };
 	const struct pass_visitor visitor = { write_packet, &to };
 	const struct pass pass = { PASS_DATAGRAMS, &visitor, 1, NULL };
 	struct pass_end end;
 
-	return scan->damaged ? pass_run(capture, &pass, &end) : 0;
+	return scan->damaged || scan->rewritten ? pass_run(capture, &pass, &end) : 0;
 }
 
 /* ---- One file ---- */
@@ -248,11 +308,11 @@ static enum exit_code could_not(void)
 	return EXIT_UNKNOWN;
 }
 
-static enum exit_code scan_exit(const struct scan *scan)
+static enum exit_code result_exit(const struct pcap_result *result)
 {
-	if (scan->damaged || scan->counts.illegal)
+	if (pcap_found(result))
 		return EXIT_FOUND;
-	return scan->judged ? EXIT_NOTHING_WRONG : EXIT_UNKNOWN;
+	return result->scan->judged ? EXIT_NOTHING_WRONG : EXIT_UNKNOWN;
 }
 
 static int report(const struct run *run, const struct pcap_result *result)
@@ -268,43 +328,105 @@ static int report(const struct run *run, const struct pcap_result *result)
 	return 0;
 }
 
-/* Reads the file once, and once more if there is damage to compare. */
+/* What is known of one file. */
+struct look {
+	struct scan scan;
+	struct diagnosis *diagnosis;
+	struct diagnosis_result found;
+	struct diff_copies copies;
+};
+
+static void look_cleanup(struct look *look)
+{
+	scan_cleanup(&look->scan);
+	diagnosis_free(look->diagnosis);
+}
+
+static bool is_file(struct capture *capture)
+{
+	uint64_t done, total;
+
+	capture_progress(capture, &done, &total);
+	return capture_mapped(capture) || total;
+}
+
+/* Looks for undamaged copies, and shows the diagnosis the packets on the way if it needs them. */
+static int compare(struct capture *capture, const struct pass_watch *watch, bool again,
+		   struct pcap_result *result, struct look *look)
+{
+	const struct pass_visitor visitor = { diagnosis_visit, look->diagnosis };
+	bool open = !again && diagnosis_is_open(look->diagnosis);
+	int rc = diff_find_copies(capture, watch, open ? &visitor : NULL, &look->scan,
+				  &look->copies);
+
+	result->copies = rc ? NULL : &look->copies;
+	if (rc)
+		result->not_compared = fail_text();
+	return rc == -ENOMEM ? rc : 0;
+}
+
+/* Scans the capture, and reads it again as far as is necessary. */
+static int study(const struct run *run, struct capture *capture, const struct pass_watch *watch,
+		 struct pcap_result *result, struct look *look)
+{
+	const struct scan_plan plan = { .watch = watch, .count_only = run->which && !run->writer };
+	bool comparing = !run->which || run->writer;
+	int rc = scan_capture(capture, &plan, &look->scan);
+
+	rc = rc ? rc : diagnosis_of(&look->scan, &look->diagnosis);
+	if (!rc && look->scan.damaged && comparing)
+		rc = compare(capture, watch, false, result, look);
+	else if (!rc)
+		rc = diagnosis_read(look->diagnosis, capture, watch);
+	rc = rc ? rc : diagnosis_decide(look->diagnosis, &look->scan, &look->found);
+	if (!rc && look->scan.rewritten && comparing) {
+		result->copies = NULL;
+		if (look->scan.damaged)
+			rc = compare(capture, watch, true, result, look);
+	}
+	return rc;
+}
+
 static int look_at(const struct run *run, struct capture *capture, struct pcap_result *result,
-		   struct scan *scan, struct diff_copies *copies)
+		   struct look *look)
 {
 	struct progress progress = { .name = result->name };
 	const struct pass_watch watch = { .tell = progress_tell, .owner = &progress };
-	const struct scan_plan plan = { .watch = &watch };
+	bool live = run->which && !is_file(capture);
 	int rc;
 
 	progress_start(&progress);
-	rc = run->which ? scan_and_print(run, capture, scan) : scan_capture(capture, &plan, scan);
-	if (!rc && scan->damaged && (!run->which || run->writer)) {
-		if (diff_find_copies(capture, &watch, scan, copies))
-			result->not_compared = fail_text();
-		else
-			result->copies = copies;
-	}
+	if (live)
+		rc = print_live(run, capture, &look->scan, &look->diagnosis);
+	else
+		rc = study(run, capture, &watch, result, look);
+	if (!rc && live)
+		rc = diagnosis_decide(look->diagnosis, &look->scan, &look->found);
+	if (!rc && live && run->writer && look->scan.damaged)
+		rc = compare(capture, &watch, true, result, look);
 	progress_end(&progress);
-	return rc;
+	return rc || live || !run->which ? rc : print_again(run, capture, look->diagnosis);
 }
 
 static enum exit_code judge_file(struct run *run, const char *path)
 {
 	_cleanup_(capture_cleanup) struct capture *capture = NULL;
-	_cleanup_(scan_cleanup) struct scan scan = { 0 };
-	struct pcap_result result = { .path = path, .scan = &scan, .several = run->several };
-	struct diff_copies copies;
+	_cleanup_(look_cleanup) struct look look = { .diagnosis = NULL };
+	struct pcap_result result = { .path = path,
+				      .scan = &look.scan,
+				      .diagnosis = &look.found,
+				      .at_receiver = run->at == AT_RECEIVER + 1,
+				      .several = run->several };
 	int rc = capture_open(path, &capture);
 
 	if (rc)
 		return could_not();
 	result.name = capture_name(capture);
 	result.compression = capture_compression(capture);
-	rc = look_at(run, capture, &result, &scan, &copies);
+	rc = look_at(run, capture, &result, &look);
 	rc = rc ? rc : report(run, &result);
-	rc = rc || !run->writer ? rc : write_damaged(run, capture, &scan);
-	return rc ? could_not() : scan_exit(&scan);
+	rc = rc || !run->writer ? rc : write_damaged(run, capture, &look.scan, look.diagnosis);
+	return rc ? could_not() : result_exit(&result);
 }
 
 /* ---- All files ---- */
@@ -377,6 +499,7 @@ static enum exit_code compare_files(const struct run *run, const char *path)
 
 /* ---- Options ---- */
 
+static const char *const places[] = { "receiver", NULL };
 static const char *const packet_kinds[] = { "bad", "unfinished", "all", NULL };
 
 static int parse_packets(const char *value, void *target)
@@ -393,6 +516,16 @@ static int parse_packets(const char *value, void *target)
 	return rc;
 }
 
+static int parse_place(const char *value, void *target)
+{
+	uint32_t index = 0;
+	int rc = options_parse_name(value, "place", places, &index);
+
+	if (!rc)
+		*(uint32_t *)target = index + 1;
+	return rc;
+}
+
 /* What no single option can tell. NULL: all is well. */
 static const char *contradiction(const struct run *run, char **operands, int count)
 {
@@ -404,6 +537,8 @@ static const char *contradiction(const struct run *run, char **operands, int cou
 		return "--packets does not go with --diff";
 	if (run->diff && run->write)
 		return "--write does not go with --diff";
+	if (run->diff && run->at)
+		return "--at does not go with --diff";
 	if (run->diff && count > 1)
 		return "--diff compares one FILE with OTHER";
 	return streams > 1 ? "standard input can be read once only" : NULL;
@@ -418,6 +553,10 @@ static int parse_options(int argc, char **argv, struct run *run)
 		  .names = packet_kinds,
 		  .help = " (default: bad)\n"
 			  "print a line for each packet instead of the report" },
+		{ .type = OPTION_CALL, .name = "at", .value = "WHERE", .target = &run->at,
+		  .parse = parse_place, .names = places,
+		  .help = "receiver: the capture was made where the packets arrived, so that\n"
+			  "unfinished sums that nobody answered were dropped" },
 		{ .type = OPTION_STRING, .name = "write", .value = "FILE", .target = &run->write,
 		  .help = "write the damaged packets to a new pcapng, with comments" },
 		{ .type = OPTION_STRING, .name = "diff", .value = "OTHER", .target = &run->diff,

@@ -30,116 +30,11 @@ const char *const diff_places[] = {
 
 /* ---- The verdict ---- */
 
-/* Why nothing could be judged, the most telling first. */
-static const char *why_nothing(const struct scan *scan)
-{
-	if (!scan->counts.packets)
-		return scan->end.broken ? "the capture breaks off before its first packet"
-					: "there is no packet in the capture";
-	if (scan->counts.link_unknown == scan->counts.packets)
-		return "packets of this link type are not known to truesum";
-	if (scan->counts.truncated)
-		return "too little of each packet was kept";
-	if (scan_layers(scan, SUM_NONE))
-		return "its packets were sent without a checksum";
-	return "no packet in it carries a checksum that could be judged";
-}
-
-static void print_damaged(FILE *out, const struct scan *scan, bool color)
-{
-	struct words packets, flows;
-
-	fprintf(out, "%s%s in %s%s%s", term_style(color, TERM_BAD),
-		pcap_number(scan->damaged, "damaged packet", &packets),
-		scan->flows_left ? "more than " : "",
-		pcap_number(flows_count(scan->flows), "flow", &flows),
-		term_style(color, TERM_PLAIN));
-}
-
-static void print_undamaged(FILE *out, const struct scan *scan, bool color)
-{
-	uint64_t good = scan_layers(scan, SUM_GOOD), closed = scan_not_opened(scan);
-	bool all = !scan_not_judged(scan) && !scan->counts.unfinished && !scan->counts.illegal;
-	struct words number;
-
-	fprintf(out, "%snothing damaged%s%s: ", term_style(color, TERM_GOOD),
-		closed ? " in what was judged" : "", term_style(color, TERM_PLAIN));
-	all = all && !closed;
-	if (good == 1)
-		fprintf(out, "%schecksum is right", all ? "the one " : "one ");
-	else if (good)
-		fprintf(out, "%s%s checksums are right", all ? "all " : "",
-			pcap_number(good, NULL, &number));
-	else
-		fprintf(out, "no finished checksum is in it");
-}
-
-/* What packets that were not opened are in: the most frequent; NULL: there are none. */
-static const char *name_closed(const struct scan *scan, struct words *ret)
-{
-	const uint64_t *closed = scan->counts.closed;
-	unsigned int most = CARGO_NONE, kinds = 0;
-
-	for (unsigned int cargo = 0; cargo < CARGO_KINDS; cargo++) {
-		kinds += closed[cargo] != 0;
-		if (closed[cargo] > closed[most])
-			most = cargo;
-	}
-	if (scan->counts.link_unknown > closed[most])
-		snprintf(ret->text, sizeof(ret->text), "of link type %" PRIu32 "%s",
-			 scan->counts.link, kinds ? " and others" : "");
-	else if (most)
-		snprintf(ret->text, sizeof(ret->text), "in %s%s", cargo_names[most],
-			 kinds + (scan->counts.link_unknown != 0) > 1 ? " and others" : "");
-	else
-		return NULL;
-	return ret->text;
-}
-
-static void print_not_opened(FILE *out, const struct scan *scan)
-{
-	struct words name, part, whole;
-
-	if (name_closed(scan, &name))
-		fprintf(out, "; %s of %s %s %s, not opened",
-			pcap_number(scan_not_opened(scan), NULL, &part),
-			pcap_number(scan->counts.packets, "packet", &whole),
-			scan_not_opened(scan) == 1 ? "is" : "are", name.text);
-}
-
 void pcap_report_verdict(FILE *out, const struct pcap_result *result)
 {
-	const struct scan *scan = result->scan;
-	const struct scan_counts *counts = &scan->counts;
-	uint64_t unjudged = scan_not_judged(scan) - counts->link_unknown;
-	bool color = term_color(out);
-	struct words number;
-
 	if (result->several)
 		fprintf(out, "%s: ", result->name);
-	if (!scan->damaged && !scan->judged) {
-		fprintf(out, "%snothing could be judged%s: %s", term_style(color, TERM_WARN),
-			term_style(color, TERM_PLAIN), why_nothing(scan));
-		print_not_opened(out, scan);
-		fputc('\n', out);
-		return;
-	}
-	if (scan->damaged)
-		print_damaged(out, scan, color);
-	else
-		print_undamaged(out, scan, color);
-	if (counts->illegal)
-		fprintf(out,
-			"; %s over IPv6 without a sum: dropped unless the socket accepts %s "
-			"(UDP_NO_CHECK6_RX)",
-			pcap_number(counts->illegal, "UDP packet", &number),
-			counts->illegal == 1 ? "it" : "them");
-	if (counts->unfinished)
-		fprintf(out, "; %s, as captures at a sender show them",
-			pcap_number(counts->unfinished, "unfinished sum", &number));
-	print_not_opened(out, scan);
-	if (unjudged)
-		fprintf(out, "; %s not judged", pcap_number(unjudged, "packet", &number));
+	pcap_headline(out, result, term_color(out));
 	fputc('\n', out);
 }
 
@@ -340,9 +235,9 @@ static void print_flows(const struct scan *scan)
 	width = (int)strlen(pcap_number(flows_row(scan->flows, worst[0])->damaged, NULL, &number));
 	for (size_t i = 0; i < count; i++)
 		print_flow(flows_row(scan->flows, worst[i]), width);
-	if (flows_count(scan->flows) > count)
+	if (scan->damaged_flows > count)
 		printf("  and %s with fewer\n",
-		       pcap_number(flows_count(scan->flows) - count, "flow", &number));
+		       pcap_number(scan->damaged_flows - count, "flow", &number));
 	if (scan->flows_left)
 		printf("  and more: %s had no room in memory\n",
 		       pcap_number(scan->flows_left, "damaged packet", &number));
@@ -548,18 +443,20 @@ static void print_quoted(FILE *out, const char *path)
 /* If all flows have one end in common, names that end: look there first. */
 static void print_common_end(const struct scan *scan)
 {
-	size_t count = flows_count(scan->flows);
-	const struct packet_flow *first = &flows_row(scan->flows, 0)->flow;
-	bool src = first->family, dst = src;
+	const struct packet_flow *first = NULL;
+	bool src = true, dst = true;
 	struct flow_parts parts;
 
-	for (size_t i = 1; i < count; i++) {
+	for (size_t i = 0; i < flows_count(scan->flows); i++) {
 		const struct packet_flow *flow = &flows_row(scan->flows, i)->flow;
 
+		if (!flows_row(scan->flows, i)->damaged)
+			continue;
+		first = first ? first : flow;
 		src &= !memcmp(flow->src, first->src, sizeof(first->src));
 		dst &= !memcmp(flow->dst, first->dst, sizeof(first->dst));
 	}
-	if (!first->family)
+	if (!first || !first->family)
 		return;
 	pcap_flow_parts(first, &parts);
 	if (src && dst)
@@ -595,6 +492,55 @@ static void print_what_to_do(const struct pcap_result *result)
 		      "against a capture made one hop earlier: which bits, and whether this hop");
 }
 
+static void print_rewritten_advice(const struct pcap_result *result)
+{
+	const struct rewritten_result *rewritten = &result->diagnosis->rewritten;
+	bool color = term_color(stdout);
+
+	printf("\n%sRewritten packets%s\n", term_style(color, TERM_BOLD),
+	       term_style(color, TERM_PLAIN));
+	pcap_print_causes(stdout, result);
+	printf("  This is no damage in transit. Something changes header fields and does not update\n"
+	       "  the sum: a NAT, a load balancer, a firewall (sequence numbers, options, MSS), a\n"
+	       "  program that forwards packets; or one that changed the addresses in this file.\n"
+	       "  Receivers drop these packets. To see which hop it is, capture before and after it:\n");
+	print_command("BEFORE.pcap --diff ", result->path, "says what was rewritten");
+	if (rewritten->cause[REWRITTEN_UNFINISHED].packets)
+		printf("  Where the sums were unfinished, let the sender finish them:\n"
+		       "  ethtool -K DEVICE tx off\n");
+}
+
+static void print_unfinished_advice(const struct pcap_result *result)
+{
+	const struct unfinished_result *unfinished = &result->diagnosis->unfinished;
+	bool dropped = result->at_receiver && unfinished->dropped, color = term_color(stdout);
+	struct words flow;
+
+	if (!result->scan->counts.unfinished)
+		return;
+	printf("\n%sUnfinished sums%s\n", term_style(color, TERM_BOLD),
+	       term_style(color, TERM_PLAIN));
+	printf("  A device finishes such a sum after the capture. It shows no damage, and is right on\n"
+	       "  the host that made or merged the packet. To have every packet checked, capture at the\n"
+	       "  receiver.\n");
+	if (!dropped && !unfinished->unanswered)
+		return;
+	if (dropped)
+		printf("  Here nothing of their sender was answered: the receiver dropped these packets.\n");
+	else
+		printf("  A dead host, a firewall or the end of the capture may be why nothing was answered;\n"
+		       "  or the receiver got them unfinished from outside, and dropped them.\n");
+	if (!unfinished->dhcp)
+		printf("  Most of them: %s\n", pcap_flow(&unfinished->example, &flow));
+	printf("  Usual causes: XDP redirect, AF_XDP, a bridge or VPN in user space, a forwarder with\n"
+	       "  packet sockets, a DHCP server on a bridge with a VM's tap. They pass packets on before\n"
+	       "  a device finishes the sum. Let the sender finish it, in its container or on the tap:\n"
+	       "  ethtool -K DEVICE tx off\n");
+	if (unfinished->dhcp)
+		printf("  For DHCP alone: iptables -t mangle -A POSTROUTING -p udp --dport 68\n"
+		       "  -j CHECKSUM --checksum-fill\n");
+}
+
 void pcap_report(const struct pcap_result *result)
 {
 	const struct scan *scan = result->scan;
@@ -609,10 +555,10 @@ void pcap_report(const struct pcap_result *result)
 		print_flows(scan);
 		print_damage_shape(result);
 		print_what_to_do(result);
-	} else if (scan_layers(scan, SUM_UNFINISHED) && !scan_layers(scan, SUM_BAD)) {
-		printf("\nAn unfinished sum shows no damage: the device finishes it after the "
-		       "capture.\nTo have every packet checked, capture at the receiver.\n");
 	}
+	if (scan->rewritten)
+		print_rewritten_advice(result);
+	print_unfinished_advice(result);
 }
 
 /* ---- --packets ---- */
@@ -646,6 +592,8 @@ void pcap_report_packet(const struct packet_view *view)
 		printf(", computed %s", sums.computed.text);
 	if (view->sums && view->verdict == SUM_BAD)
 		printf(", difference %s", sums.difference.text);
+	if (view->class && view->verdict == SUM_BAD)
+		printf("  %s", view->class);
 	printf("%s%s\n", *view->reason ? "  " : "", view->reason);
 }
 

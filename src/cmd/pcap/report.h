@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `truesum pcap` found, and printing it as text (report.c) or as JSON (json.c). */
+/*
+ * What `truesum pcap` found, what it means in sentences (findings.c), and printing it as text
+ * (report.c) or as JSON (json.c).
+ */
 #ifndef TRUESUM_CMD_PCAP_REPORT_H
 #define TRUESUM_CMD_PCAP_REPORT_H
 
 #include <stdio.h>
 
 #include "diff/diff.h"
+#include "pcap/diagnosis.h"
 #include "pcap/scan.h"
 
 /* One file. */
@@ -14,6 +18,8 @@ struct pcap_result {
 	const char *path; /* as given */
 	const char *compression; /* "none", ... */
 	const struct scan *scan;
+	const struct diagnosis_result *diagnosis;
+	bool at_receiver; /* the capture was made there */
 	const struct diff_copies *copies; /* NULL: nothing damaged, or no second pass */
 	const char *not_compared; /* why there was no second pass, or NULL */
 	bool several; /* there are more files: say which one each line is about */
@@ -28,11 +34,32 @@ struct packet_view {
 	const struct packet_layer
 		*sums; /* the same if its stored and computed mean something; or NULL */
 	const char *reason; /* "" if there is none */
+	const char *class; /* what a wrong or unfinished sum means; NULL: there is none */
 	char link[48]; /* for a reason */
 };
 
 /* Names of enum diff_where, in text and JSON. */
 extern const char *const diff_places[];
+
+/* ---- What it means ---- */
+
+#define PCAP_FINDINGS 8
+
+struct pcap_finding {
+	const char *class;
+	uint64_t packets, flows;
+	bool has_flows;
+	char *sentence; /* the caller frees it */
+};
+
+/* The findings, the worst first, PCAP_FINDINGS at most; those without memory are left out. */
+size_t pcap_findings(const struct pcap_result *result, struct pcap_finding *ret_findings);
+/* Whether one of them is that something is wrong. */
+bool pcap_found(const struct pcap_result *result);
+/* A line for each cause of rewritten packets. */
+void pcap_print_causes(FILE *out, const struct pcap_result *result);
+/* The first line of the report, without its end: "3 damaged packets in 2 flows; ...". */
+void pcap_headline(FILE *out, const struct pcap_result *result, bool color);
 
 /* ---- Text ---- */
 
