@@ -166,12 +166,14 @@ static void command_prefix(const struct audit_facts *facts, size_t space, char *
 	if (look->own)
 		return;
 	if (!strncmp(look->path, named, strlen(named)) && !strchr(name, '/')) {
-		term_shell_quote(quoted, sizeof(quoted), name);
+		if (!term_shell_quote(quoted, sizeof(quoted), name))
+			snprintf(quoted, sizeof(quoted), "NAMESPACE");
 		snprintf(ret_text, size, "ip netns exec %s ", quoted);
 	} else if (look->pid) {
 		snprintf(ret_text, size, "nsenter -t %d -n ", look->pid);
 	} else if (*look->path) {
-		term_shell_quote(quoted, sizeof(quoted), look->path);
+		if (!term_shell_quote(quoted, sizeof(quoted), look->path))
+			snprintf(quoted, sizeof(quoted), "NAMESPACE");
 		snprintf(ret_text, size, "nsenter --net=%s ", quoted);
 	}
 }

@@ -91,44 +91,55 @@ void term_sentence(char *ret_text, size_t size, const char *sentence)
 	escape(ret_text, size, sentence, "");
 }
 
-/* How a byte is written in a word: as it is, in '...' (a quote as '\''), or in $'...'. */
-static int quote_byte(char ret_text[8], char byte, bool dollar)
+/* Two ways to quote: '...', and "$(printf '...')", whose output a shell takes as one word. */
+static const struct quotes {
+	const char *before, *after;
+} in_quotes = { "'", "'" }, by_printf = { "\"$(printf '", "')\"" };
+
+/*
+ * How a byte is written between them. An interactive bash would expand the ! of the second way, and
+ * printf would take a first - for an option.
+ */
+static int quote_byte(char ret_text[8], char byte, bool printf_reads, bool first)
 {
-	if (!dollar && byte == '\'')
-		return snprintf(ret_text, 8, "'\\''");
-	if (!is_printable(byte))
+	if (!printf_reads)
+		return snprintf(ret_text, 8, byte == '\'' ? "'\\''" : "%c", byte);
+	if (byte == '%')
+		return snprintf(ret_text, 8, "%%%%");
+	if (!is_printable(byte) || strchr("\\'\"!`$", byte) || (first && byte == '-'))
 		return snprintf(ret_text, 8, "\\%03o", (unsigned char)byte);
-	return snprintf(ret_text, 8, "%s%c", dollar && (byte == '\'' || byte == '\\') ? "\\" : "",
-			byte);
+	return snprintf(ret_text, 8, "%c", byte);
 }
 
 bool term_shell_quote(char *ret_text, size_t size, const char *name)
 {
 	static const char bare[] = "0123456789abcdefghijklmnopqrstuvwxyz"
 				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ._/@+-:";
-	bool quoted = !*name || *name == '-' || strspn(name, bare) != strlen(name), dollar = false;
-	size_t used = 0;
+	bool quoted = !*name || *name == '-' || strspn(name, bare) != strlen(name), odd = false;
+	size_t len = strlen(name), used = 0;
+	const struct quotes *quotes;
 	char part[8];
 
 	for (const char *at = name; *at; at++)
-		dollar |= !is_printable(*at);
+		odd |= !is_printable(*at);
+	quotes = odd ? &by_printf : &in_quotes;
 	*ret_text = '\0';
-	if (size < 4)
+	/* $(...) takes newlines off the end. */
+	if (size < TERM_QUOTED_SIZE(0) || (len && name[len - 1] == '\n'))
 		return false;
 	if (quoted)
-		used = (size_t)snprintf(ret_text, size, "%s'", dollar ? "$" : "");
-	for (; *name; name++) {
-		size_t len = (size_t)quote_byte(part, *name, dollar);
+		used = (size_t)snprintf(ret_text, size, "%s", quotes->before);
+	for (size_t i = 0; i < len; i++) {
+		size_t part_len = quoted ? (size_t)quote_byte(part, name[i], odd, !i)
+					 : (size_t)snprintf(part, sizeof(part), "%c", name[i]);
 
-		if (used + len + 2 > size) { /* a quote and the NUL */
+		if (used + part_len + strlen(quotes->after) + 1 > size) {
 			*ret_text = '\0';
 			return false;
 		}
-		memcpy(ret_text + used, part, len);
-		used += len;
+		memcpy(ret_text + used, part, part_len);
+		used += part_len;
 	}
-	if (quoted)
-		ret_text[used++] = '\'';
-	ret_text[used] = '\0';
+	snprintf(ret_text + used, size - used, "%s", quoted ? quotes->after : "");
 	return true;
 }

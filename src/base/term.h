@@ -57,14 +57,15 @@ void term_printable(char *ret_text, size_t size, const char *name);
 void term_sentence(char *ret_text, size_t size, const char *sentence);
 
 /*
- * Makes the name one word of a command that a person may copy into a shell: 'in quotes', or, if
- * there are bytes other than printable ASCII, $'\ooo' (POSIX.1-2024; bash, zsh, ksh, busybox).
+ * Makes the name one word of a command that a person may copy into any POSIX shell: 'in quotes',
+ * or, if there are bytes other than printable ASCII, "$(printf '\ooo')".
  * A word that begins with '-' stays an option: advise --option=WORD, or a place where the command
- * takes no options. Returns false, and "" as the text, if it does not fit: then advise nothing.
+ * takes no options. Returns false, and "" as the text, if it does not fit, or the name
+ * ends with a newline, which no such word can: then advise nothing.
  */
 bool term_shell_quote(char *ret_text, size_t size, const char *name);
 
 /* Room for each name that fits into an array of `size` bytes with its NUL. */
-#define TERM_QUOTED_SIZE(size) (4 * (size) + 4)
+#define TERM_QUOTED_SIZE(size) (4 * (size) + 16)
 
 #endif

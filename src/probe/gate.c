@@ -47,6 +47,7 @@
 
 #define FLUSH_NS "2000000" /* segments written within this time can merge */
 #define ADDRESS_SECONDS 120 /* the kernel removes a killed probe's address after this time */
+#define RENEW_NS UINT64_C(30000000000) /* how often a living one says that it needs the address */
 #define QUEUE_LEN 10000 /* frames */
 #define FRAME_MAX 1000
 #define LEADERS_MAX 256
@@ -66,7 +67,7 @@ struct gate {
 	uint16_t ready_port; /* of the peer, for gate_is_ready() alone */
 	struct token ready;
 	int ready_fd[2]; /* IPv4, IPv6; -1: no need to wait */
-	uint64_t opened_ns;
+	uint64_t opened_ns, renewed_ns;
 	struct nl *nl;
 	struct gate_bpf *programs;
 	struct journal *journal;
@@ -459,6 +460,17 @@ bool gate_is_ready(struct gate *gate, uint64_t now_ns)
 	close_ready_socket(gate, 0);
 	close_ready_socket(gate, 1);
 	return true;
+}
+
+void gate_renew(struct gate *gate, uint64_t now_ns)
+{
+	if (!gate->journal || now_ns < gate->renewed_ns + RENEW_NS)
+		return;
+	gate->renewed_ns = now_ns;
+	for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
+		if (gate->lent[i])
+			link_peer_add(gate->nl, gate->info.entrance, sides[i].host, sides[i].peer,
+				      ADDRESS_SECONDS);
 }
 
 /* ---- Who may ask ---- */

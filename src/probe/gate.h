@@ -114,6 +114,12 @@ uint64_t gate_foreign(const struct gate *gate);
  */
 bool gate_is_ready(struct gate *gate, uint64_t now_ns);
 
+/*
+ * Keeps the addresses that the device `via` got from expiring. Call it at least once a minute, with
+ * clock_ns().
+ */
+void gate_renew(struct gate *gate, uint64_t now_ns);
+
 /* How a packet came out, and so how an answer goes back. */
 struct gate_way {
 	uint8_t own_mac[6], remote_mac[6];

@@ -614,10 +614,7 @@ static int lead_answers(const struct run *run, const struct probe_target *target
 	return rc;
 }
 
-/*
- * Leads the check's packets past neighbour entries that mislead them. If that cannot be done, the
- * check stays unknown, or blocked.
- */
+/* Leads packets past the entries that mislead them. If it cannot, the check stays as it is. */
 static void lead(const struct run *run, const struct probe_target *target,
 		 const struct probe_check *check)
 {
@@ -720,6 +717,7 @@ static int tick(void *owner)
 	uint64_t now = clock_ns();
 	int rc;
 
+	gate_renew(run->gate, now);
 	run->gate_is_ready = run->gate_is_ready || gate_is_ready(run->gate, now);
 	if (!run->gate_is_ready)
 		return 0;

@@ -95,7 +95,8 @@ static void test_words_are_quoted(void **state)
 		{ "-n", "'-n'" },
 		{ "it's", "'it'\\''s'" },
 		{ "$(id) `id`;|&<>*?[]{}~#!\"\\", "'$(id) `id`;|&<>*?[]{}~#!\"\\'" },
-		{ "a\x1b'\\\xff", "$'a\\033\\'\\\\\\377'" },
+		{ "a\x1b'\\\xff", "\"$(printf 'a\\033\\047\\134\\377')\"" },
+		{ "-%!\x01", "\"$(printf '\\055%%\\041\\001')\"" },
 		{ "a=b", "'a=b'" },
 	};
 	char word[200];
@@ -107,14 +108,17 @@ static void test_words_are_quoted(void **state)
 	}
 }
 
-/* The shell reads back exactly the name, whatever bytes it has. */
+/* The shell reads back exactly the name, whatever bytes it has. sh may be dash. */
 static void test_shell_reads_back(void **state)
 {
+	static const char *const shells[] = { "LC_ALL=C sh -c 'eval \"$COMMAND$WORD\"'",
+					      "LC_ALL=C bash -c 'eval \"$COMMAND$WORD\"'" };
 	char name[256], word[TERM_QUOTED_SIZE(256)], back[300];
 
 	(void)state;
 	/* Printable bytes only, then all bytes: the two ways to quote. */
-	for (int only_printable = 1; only_printable >= 0; only_printable--) {
+	for (int way = 0; way < 4; way++) {
+		int only_printable = way % 2;
 		int first = only_printable ? ' ' : 1, last = only_printable ? '~' : 255;
 		FILE *shell;
 
@@ -126,12 +130,23 @@ static void test_shell_reads_back(void **state)
 			assert_true(*at >= ' ' && *at <= '~');
 		assert_int_equal(setenv("COMMAND", "printf %s ", 1), 0);
 		assert_int_equal(setenv("WORD", word, 1), 0);
-		shell = popen("LC_ALL=C bash -c 'eval \"$COMMAND$WORD\"'", "r");
+		shell = popen(shells[way / 2], "r");
 		assert_non_null(shell);
 		back[fread(back, 1, sizeof(back) - 1, shell)] = '\0';
 		assert_int_equal(pclose(shell), 0);
 		assert_string_equal(back, name);
 	}
+}
+
+/* No shell keeps a newline at the end of what printf prints. */
+static void test_newline_at_the_end(void **state)
+{
+	char word[40] = "#";
+
+	(void)state;
+	assert_false(term_shell_quote(word, sizeof(word), "a\n"));
+	assert_string_equal(word, "");
+	assert_true(term_shell_quote(word, sizeof(word), "\na"));
 }
 
 /* A command with half a name in it must not be advised. */
@@ -231,6 +246,7 @@ int main(void)
 		cmocka_unit_test(test_failures_are_printable),
 		cmocka_unit_test(test_words_are_quoted),
 		cmocka_unit_test(test_shell_reads_back),
+		cmocka_unit_test(test_newline_at_the_end),
 		cmocka_unit_test(test_words_are_whole_or_absent),
 		cmocka_unit_test(test_mounts),
 		cmocka_unit_test(test_only_namespaces_are_opened),

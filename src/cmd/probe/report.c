@@ -244,7 +244,8 @@ static void print_next_step(const struct inventory *inventory, const struct prob
 		printf("  Every kernel trusts its NIC. If you do not trust yours, run on the host: ethtool -K NIC rx off\n");
 		return;
 	}
-	term_shell_quote(path, sizeof(path), space->path);
+	if (!term_shell_quote(path, sizeof(path), space->path))
+		snprintf(path, sizeof(path), "NAMESPACE");
 	if (space->pid && !space->own)
 		snprintf(enter, sizeof(enter), "nsenter -t %d -n ", (int)space->pid);
 	else if (!space->own)
