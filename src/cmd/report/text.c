@@ -151,7 +151,8 @@ static void print_kernel(const json_t *object)
 						   : text_at(kernel, "version"));
 	print_field("distribution", text_at(kernel, "distribution"));
 	line = (struct line){ 0 };
-	append(&line, "%lld processors, ", number_at(kernel, "processors"));
+	append(&line, "%lld processor%s, ", number_at(kernel, "processors"),
+	       number_at(kernel, "processors") == 1 ? "" : "s");
 	if (!*hypervisor)
 		append(&line, "no hypervisor seen");
 	else
