@@ -24,6 +24,7 @@
  * evidence choose first. If the captures have little in common, the search tries less and less.
  */
 #include "diff/left.h"
+#include "pcap/wrong.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -129,6 +130,20 @@ static void add_same(struct diff_work *work, uint32_t before, const struct diff_
 
 /* ---- Suspects and strays ---- */
 
+/* Whether addresses or ports were rewritten, and the sum was not updated. */
+static bool is_rewritten(const struct diff_work *work, const struct diff_packet *before,
+			 const struct diff_packet *after)
+{
+	struct packet_judgement judgement;
+	struct wrong wrong;
+
+	packet_judge(after->link, after->data, after->captured, after->len, &judgement);
+	wrong = wrong_of(&judgement);
+	return wrong.transport && !wrong.header && !wrong.other &&
+	       wrong_is_change(&work->flows.row[before->flow].flow,
+			       &work->flows.row[after->flow].flow, &wrong);
+}
+
 static int judge_suspect(struct diff_work *work, const struct diff_suspect *suspect)
 {
 	const struct diff_packet *before = &work->before.packet[suspect->before];
@@ -145,7 +160,11 @@ static int judge_suspect(struct diff_work *work, const struct diff_suspect *susp
 	diff_view_of(before, NULL, &before_view);
 	diff_view_of(after, NULL, &after_view);
 	diff_flows_expected(&work->flows, before->flow, &pair.expected);
-	return add_pair(work, &pair, suspect->before, after);
+	if (!is_rewritten(work, before, after))
+		return add_pair(work, &pair, suspect->before, after);
+	diff_pair_compare(&pair);
+	work->diff->changed_rewritten++;
+	return add_changed_packet(work, suspect->before, after, &pair.delta, true, false);
 }
 
 static int judge_suspects(struct diff_work *work)

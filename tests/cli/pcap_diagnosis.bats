@@ -327,3 +327,17 @@ datagram() {
 	pcap --at receiver --diff some.pcap some.pcap
 	[ "$status" = 2 ]
 }
+
+@test "pcap --diff: an address rewritten without updating the sum is said to be that" {
+	local at before=() after=()
+	for at in 1 2 3 4; do
+		before+=("$(segment ac101234 $C 9c400050 $((at * 991)) $PUSH "$MIXED$at$at")")
+		after+=("$(segment $A $C 9c400050 $((at * 991)) $PUSH "$MIXED$at$at" good ac101234)")
+	done
+	capture "${before[@]}" >before.pcap
+	capture "${after[@]}" >after.pcap
+	verdict 1 before.pcap --diff after.pcap
+	[ "$headline" = "4 of 4 packets changed on the way: address rewritten, sum not updated" ]
+	pcap --json before.pcap --diff after.pcap
+	jq -e '.changed == 4 and .changed_rewritten == 4 and .damage.bits == 0' <<<"$output"
+}

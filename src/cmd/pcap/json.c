@@ -396,6 +396,7 @@ int pcap_json_diff(const struct diff *diff, const char *before, const char *afte
 	for (size_t i = 0; i < diff->change_count; i++)
 		json_array_append_new(changes, diff_change_json(&diff->changes[i]));
 	json_object_set_new(object, "damage", json_of_shape(&diff->shape));
+	json_object_set_new(object, "changed_rewritten", json_of_number(diff->changed_rewritten));
 	json_object_set_new(object, "changes", changes);
 	json_object_set_new(object, "complete",
 			    json_boolean(!*diff->broken_before.why && !*diff->broken_after.why));

@@ -621,7 +621,9 @@ static void print_diff_verdict(const struct diff *diff)
 	printf("%s%s of %s changed on the way%s", term_style(color, TERM_BAD),
 	       pcap_number(diff->changed, NULL, &changed),
 	       pcap_number(diff->packets_after, "packet", &packets), term_style(color, TERM_PLAIN));
-	if (diff->changed_unseen == diff->changed)
+	if (diff->changed_rewritten == diff->changed)
+		printf(": address rewritten, sum not updated\n");
+	else if (diff->changed_unseen == diff->changed)
 		printf("; no checksum shows it\n");
 	else if (diff->changed_unseen)
 		printf("; no checksum shows %s of them\n",
@@ -655,6 +657,7 @@ static void print_counts(const struct diff *diff, const char *before, const char
 		{ "  cut or merged differently", diff->resegmented, false },
 		{ "changed", diff->changed, true },
 		{ "  that no checksum shows", diff->changed_unseen, false },
+		{ "  address or port rewritten, sum not updated", diff->changed_rewritten, false },
 		{ "lost: only before", diff->lost, true },
 		{ "new: only after", diff->new, true },
 		{ "  of both, not compared: too many", diff->not_compared, false },
@@ -698,6 +701,8 @@ static void print_diff_changes(const struct diff *diff)
 	if (diff->changed > shown)
 		printf("  and %s%s\n", pcap_number(diff->changed - shown, NULL, &words),
 		       diff->change_count > shown ? " more: see --json" : " more");
+	if (diff->changed_rewritten == diff->changed)
+		return;
 	printf("\n%sWhat the damage looks like%s\n  %s\n", term_style(color, TERM_BOLD),
 	       term_style(color, TERM_PLAIN), bits_in_words(&diff->shape, &words));
 	print_shape(&diff->shape);
