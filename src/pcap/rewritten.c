@@ -30,6 +30,7 @@
 #include "sum/csum.h"
 
 #define TRAILS_MAX 131072
+#define PAIR_BITS (1U << 20)
 #define ENDS 4096 /* a power of two */
 #define ENDS_USEFUL 1024 /* trails; if there are more, looking for packets before takes too long */
 #define RECENT 8192 /* packets; a power of two */
@@ -92,6 +93,7 @@ struct rewritten {
 	uint64_t not_followed;
 	struct recent *recent;
 	bool ends[ENDS]; /* addresses of flows that are followed, by a hash */
+	uint8_t pairs[PAIR_BITS / 8]; /* pairs of them: a filter before the trails are searched */
 };
 
 /* ---- Trails ---- */
@@ -185,6 +187,17 @@ static unsigned int end_of(const uint8_t *address)
 	return hash >> 20 & (ENDS - 1);
 }
 
+static unsigned int pair_bit(const struct packet_flow *flow)
+{
+	uint32_t src[4], dst[4], hash;
+
+	memcpy(src, flow->src, sizeof(src));
+	memcpy(dst, flow->dst, sizeof(dst));
+	hash = (src[0] ^ src[1] ^ src[2] ^ src[3]) * UINT32_C(0x9e3779b1);
+	hash = (hash ^ dst[0] ^ dst[1] ^ dst[2] ^ dst[3]) * UINT32_C(0x85ebca6b);
+	return hash >> 12 & (PAIR_BITS - 1);
+}
+
 int rewritten_follow(struct rewritten *rewritten, const struct packet_flow *flow, uint16_t change,
 		     uint16_t seed_change)
 {
@@ -194,6 +207,7 @@ int rewritten_follow(struct rewritten *rewritten, const struct packet_flow *flow
 	if (rc)
 		return rc;
 	rewritten->ends[end_of(flow->src)] = rewritten->ends[end_of(flow->dst)] = true;
+	rewritten->pairs[pair_bit(flow) / 8] |= (uint8_t)(1U << pair_bit(flow) % 8);
 	expect(&trail->change[0], change);
 	expect(&trail->seed[0], seed_change);
 	rc = add_trail(rewritten, flow, MARK_PAIR, &trail);
@@ -464,7 +478,7 @@ static bool is_near(const struct rewritten *rewritten, const struct packet_flow 
 	if (flows_count(rewritten->keys) < ENDS_USEFUL &&
 	    (rewritten->ends[end_of(flow->src)] || rewritten->ends[end_of(flow->dst)]))
 		return true;
-	return find_trail(rewritten, flow, MARK_PAIR);
+	return rewritten->pairs[pair_bit(flow) / 8] >> pair_bit(flow) % 8 & 1;
 }
 
 int rewritten_visit(struct rewritten *rewritten, const struct pass_packet *packet)
