@@ -29,7 +29,7 @@ static const char *const link_names[] = { "ethernet", "sll", "sll2", "raw", "nul
 static void usage(void)
 {
 	fputs("usage: generate [--seed N] [--count N] [--hurt PER_MILLE] [--kinds KIND,...]\n"
-	      "                [--mix all|plain|bulk|small|imix] [--flows N]\n"
+	      "                [--mix all|plain|bulk|small|imix] [--flows N] [--unfinished]\n"
 	      "                [--link ethernet|sll|sll2|raw|null|loop] [--truth FILE]\n"
 	      "                [--format pcap|pcap-ns|pcapng] [--swap] FILE|-\n",
 	      stderr);
@@ -169,6 +169,18 @@ static uint32_t kinds_of(char *list)
 	return kinds;
 }
 
+/* As the packet looks before a device finishes the innermost sum with a pseudo-header. */
+static void unfinish(struct packet *packet)
+{
+	const struct covered *cover = &packet->cover[0];
+	uint16_t sum = packet->covers && cover->addr_len ? pseudo_sum(packet, cover, true) : 0;
+
+	if (!sum)
+		return;
+	packet->data[cover->field] = (uint8_t)(sum >> 8);
+	packet->data[cover->field + 1] = (uint8_t)sum;
+}
+
 static void close_file(FILE *file)
 {
 	if (file && (fflush(file) != 0 || fclose(file) != 0)) {
@@ -201,6 +213,7 @@ int main(int argc, char **argv)
 						      { "link", required_argument, NULL, 'l' },
 						      { "truth", required_argument, NULL, 't' },
 						      { "format", required_argument, NULL, 'f' },
+						      { "unfinished", no_argument, NULL, 'u' },
 						      { "swap", no_argument, NULL, 'x' },
 						      { NULL, 0, NULL, 0 } };
 	struct generator_options options = {
@@ -209,6 +222,8 @@ int main(int argc, char **argv)
 	struct output output = { .format = PCAP };
 	struct generator *generator;
 	const struct packet *packet;
+	static struct packet copy;
+	bool unfinished = false;
 	FILE *truth = NULL;
 	int c;
 
@@ -241,6 +256,9 @@ int main(int argc, char **argv)
 		case 'f':
 			output.format = (enum format)by_name(optarg, formats, 3);
 			break;
+		case 'u':
+			unfinished = true;
+			break;
 		case 'x':
 			output.swap = true;
 			break;
@@ -257,7 +275,11 @@ int main(int argc, char **argv)
 	output.file = open_file(argv[optind]);
 	generator = generator_new(&options);
 	while ((packet = generator_next(generator))) {
-		write_packet(&output, packet);
+		if (unfinished) {
+			copy = *packet;
+			unfinish(&copy);
+		}
+		write_packet(&output, unfinished ? &copy : packet);
 		if (truth)
 			write_truth(truth, packet);
 	}
