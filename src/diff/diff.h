@@ -56,7 +56,7 @@ struct diff {
 	uint64_t resegmented; /* of these: cut or merged differently */
 	uint64_t changed; /* packets of `after` that differ from their counterpart in `before` */
 	uint64_t changed_unseen; /* of these: not seen (struct diff_change) */
-	uint64_t changed_rewritten; /* of these: only addresses or ports, whose sum was not updated */
+	uint64_t changed_rewritten; /* of these: addresses or ports only, the sum not updated */
 	uint64_t lost, new; /* packets of `before` without a counterpart, and of `after` */
 	uint64_t not_compared; /* of lost and new: not compared closely, to save memory */
 	struct shape shape; /* of all changes, by offset in the transport payload */

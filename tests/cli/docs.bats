@@ -8,8 +8,8 @@ TRUESUM=${TRUESUM:-$TOP/build/truesum}
 cd "$TOP" || exit 1
 DOCS=(README.md CONTRIBUTING.md CHANGELOG.md docs/*.md)
 
-# Prints the lines of fenced blocks, without prompts and comments, as "FILE<tab>LINE". Lines with two
-# blanks in a row are tables that a program printed.
+# Prints the lines of fenced blocks, without prompts and comments, as "FILE<tab>LINE". Lines with
+# two blanks in a row are tables that a program printed.
 code() {
 	awk 'FNR == 1 { on = 0 } /^```/ { on = !on; next } on { print FILENAME "\t" $0 }' "${DOCS[@]}" |
 		sed -E -e 's/\t[#$] /\t/' -e 's/ +# .*//'

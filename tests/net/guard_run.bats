@@ -120,7 +120,7 @@ world() {
 		seq 40 | while read -r i; do printf "netns add n%d\nlink add h%d type veth peer name eth0 netns n%d\n" "$i" "$i" "$i"; done | ip -b -
 		wait_for "rx_is n40 off"
 		passed=$(($(date +%s%3N) - begin))
-		# Once in 200 ms, for what has no name; before this was right, once for each container.
+		# Once in 200 ms, for what has no name; not once for each container.
 		read=$(sed "1,/ready: /d" /run/log | grep -c "reads the list of mounts" || true)
 		echo "the list was read $read times in $passed ms"
 		((read <= passed / 200 + 2))

@@ -350,12 +350,14 @@ static void test_quoting(void **state)
 	assert_string_equal(first_remedy(), "ip netns exec '-n' ethtool -K 'it'\\''s' rx on");
 	strcpy(inner[WEB].name, "\x1b]0;x\a\xff");
 	strcpy(spaces[WEB].path, "/run/netns/\x9b");
-	assert_string_equal(first_remedy(),
-			    "ip netns exec $'\\233' ethtool -K $'\\033]0;x\\007\\377' rx on");
+	assert_string_equal(
+		first_remedy(),
+		"ip netns exec \"$(printf '\\233')\" ethtool -K \"$(printf '\\033]0;x\\007\\377')\" rx on");
 	strcpy(spaces[WEB].path, "/run/a b/x"); /* mounted elsewhere, and nobody is in it */
 	spaces[WEB].pid = 0;
-	assert_string_equal(first_remedy(),
-			    "nsenter --net='/run/a b/x' ethtool -K $'\\033]0;x\\007\\377' rx on");
+	assert_string_equal(
+		first_remedy(),
+		"nsenter --net='/run/a b/x' ethtool -K \"$(printf '\\033]0;x\\007\\377')\" rx on");
 }
 
 /* The tree as lines "DEPTH NAMESPACE DEVICE". */
