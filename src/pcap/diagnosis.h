@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the wrong and the unfinished sums of a capture mean: one by one they cannot say, but all
- * packets of a flow, a sender or a pair of addresses can. See rewritten.h and unfinished.h.
+ * packets of a flow, a sender or a pair of addresses can. See rewritten.h.
  */
 #ifndef TRUESUM_PCAP_DIAGNOSIS_H
 #define TRUESUM_PCAP_DIAGNOSIS_H
 
 #include "pcap/rewritten.h"
-#include "pcap/unfinished.h"
 
 struct capture;
 struct pass_watch;
@@ -33,6 +32,21 @@ int diagnosis_of(const struct scan *scan, struct diagnosis **ret_diagnosis);
 bool diagnosis_is_open(const struct diagnosis *diagnosis);
 int diagnosis_read(struct diagnosis *diagnosis, struct capture *capture,
 		   const struct pass_watch *watch);
+
+/*
+ * What became of packets whose sums are unfinished. On the host that made or merged them they are
+ * right, and a capture cannot tell that host from a receiver that got them from outside: the kernel
+ * calls a local container's packets incoming, too. But answers can tell: a receiver outside drops
+ * every such packet of TCP, and every such request, so nothing of a sender is ever answered.
+ */
+struct unfinished_result {
+	/* Packets, and their flows, of which a receiver outside would have dropped every one: */
+	uint64_t unanswered, flows; /* sent again and never answered */
+	uint64_t dropped, dropped_flows; /* the same, and single ones of the same sender */
+	struct packet_flow example; /* the flow with most of them */
+	bool dhcp; /* of a DHCP server, some of them */
+	bool not_followed; /* some flows were not, for want of room */
+};
 
 struct diagnosis_result {
 	struct rewritten_result rewritten;
