@@ -577,7 +577,8 @@ damaged_once() {
 @test "pcap: of live traffic: damage is found where it arrives, offload is not called damage" {
 	setup_world
 	local tcpdump
-	"${IN_WORLD[@]}" ip netns exec B tcpdump --immediate-mode -Uni vb -w "$WORK/live.pcap" tcp 2>"$WORK/tcpdump" 3>&- &
+	# A large buffer: `send` also sends 64 kB at once, and no packet may be missed.
+	"${IN_WORLD[@]}" ip netns exec B tcpdump --immediate-mode -B 65536 -Uni vb -w "$WORK/live.pcap" tcp 2>"$WORK/tcpdump" 3>&- &
 	tcpdump=$!
 	wait_for "grep -q listening $WORK/tcpdump" || skip "no tcpdump"
 	start_corrupt --match 'tcp dst port 5555' --pattern stuck0 --bit 5 --rate 30% --json
