@@ -316,9 +316,9 @@ datagram() {
 @test "pcap: the headline and the findings in JSON are those of the text" {
 	capture "$(segment $A $C 9c400050 1 $SYN "" unfinished)" "$(udp6 6162 none)" >some.pcap
 	pcap some.pcap
-	headline=${lines[0]}
+	local first=${lines[0]}
 	pcap --json some.pcap
-	[ "$(jq -r .headline <<<"$output")" = "$headline" ]
+	[ "$(jq -r .headline <<<"$output")" = "$first" ]
 	jq -e '.not_opened_packets == 0 and [.diagnosis[].class] == ["illegal-none", "unfinished"] and
 		(.diagnosis | all(.sentence | length > 10))' <<<"$output"
 	{ "$TRUESUM" pcap --json --at receiver some.pcap || [ $? = 1 ]; } | "$TOP/tools/json-keys" check "$TOP/src/cmd/pcap/pcap.keys"

@@ -53,7 +53,9 @@ no_name_in() {
 	local i name
 	for ((i = 0; i < COUNT; i++)); do
 		name=$(name_of "$i"; printf .) name=${name%.}
-		((${#name} > 4)) && [[ $name =~ [^\ ] ]] || continue
+		if ((${#name} <= 4)) || ! [[ $name =~ [^\ ] ]]; then
+			continue
+		fi
 		! grep -qF -- "$(shown "$name")" "$1" || { echo "$1 has $(shown "$name")"; return 1; }
 		! grep -qF -- "$(jq -Rsc . <<<"$(shown "$name")" | sed 's/^"//; s/\\n"$//')" "$1" ||
 			{ echo "$1 has $(shown "$name") in a string"; return 1; }
