@@ -190,7 +190,7 @@ static int take_qualifier(struct parser *parser, uint16_t *ret_kind, uint16_t *r
 
 static int take_term(struct parser *parser, uint16_t *ret_node)
 {
-	uint16_t kind = 0, qualifier = 0, value;
+	uint16_t kind = 0, qualifier = 0, value = 0;
 	bool qualified;
 	enum match_side side;
 	int rc = take_qualifier(parser, &kind, &qualifier);
@@ -207,10 +207,12 @@ static int take_term(struct parser *parser, uint16_t *ret_node)
 		*ret_node = qualifier;
 		return qualified && side == MATCH_EITHER ? 0 : fail_at_word(parser);
 	}
-	if (!rc && qualified)
+	if (rc)
+		return rc;
+	if (qualified)
 		return join(parser, NODE_AND, qualifier, value, ret_node);
 	*ret_node = value;
-	return rc;
+	return 0;
 }
 
 /* ---- The grammar ---- */

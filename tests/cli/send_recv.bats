@@ -341,8 +341,9 @@ lab() {
 
 @test "a wrong byte in a large message is shown with its offset, and the line is short" {
 	run lab 'receive -q
-		{ "$TRUESUM" send -n 8 -q -i 10ms --size 5000 127.0.0.1 5556 & sender=$!
-		nc -l 127.0.0.1 5556 | LC_ALL=C sed "3s/^\(.\{4000\}\)a/\1!/" | nc -N 127.0.0.1 $PORT; } 2>/dev/null
+		{ nc -l 127.0.0.1 5556 | LC_ALL=C sed "3s/^\(.\{4000\}\)a/\1!/" | nc -N 127.0.0.1 $PORT; } 2>/dev/null &
+		until ss -Htln "sport = :5556" | grep -q .; do sleep 0.01; done
+		"$TRUESUM" send -n 8 -q -i 10ms --size 5000 127.0.0.1 5556 2>/dev/null || true
 		received'
 	echo "$output"
 	[ "$status" -eq 1 ]

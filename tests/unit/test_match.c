@@ -146,10 +146,10 @@ static void refused(void **state)
 		"ip and ip6",
 		"ip6 host 10.0.0.1",
 		"src host 10.0.0.1 and dst host ::1",
-		"ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip "
-		"or ip",
-		"tcp port 1 or tcp port 2 or tcp port 3 or tcp port 4 or tcp port 5 or tcp port 6 or "
-		"tcp port 7 or tcp port 8 or tcp port 9",
+		("ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip or ip "
+		 "or ip or ip"),
+		("tcp port 1 or tcp port 2 or tcp port 3 or tcp port 4 or tcp port 5 or tcp port 6 or "
+		 "tcp port 7 or tcp port 8 or tcp port 9"),
 		"hosthosthosthosthosthosthosthosthosthosthosthosthosthost",
 	};
 
