@@ -440,7 +440,7 @@ refuses() {
 		[ "$code" = 3 ]
 		[ ! -s "$WORK/out" ]
 		[ "$(wc -l <"$WORK/err")" = 1 ]
-		grep -q 'run as root' "$WORK/err"
+		grep -qE "run as (root|the host's root)" "$WORK/err"
 	done
 	run ! world ip link show tsumprobe
 }
