@@ -136,6 +136,7 @@ advised() {
 	run_one guard.run.plan 0 -- guard run --dry-run
 	run_one guard.revert.plan 0 -- guard revert --dry-run
 	start daemon "$TRUESUM" guard run --json --mitigation reset
+	wait_for "grep -q ready '$WORK/daemon.out' '$WORK/daemon.err'"
 	start speaker "$TRUESUM" guard run --mitigation reset
 	wait_for "grep -q another '$WORK/speaker.err'" # only one may run
 	wait_for "[ \$(grep -c taken-off\\|restored\\|protected '$WORK/daemon.out') -gt 3 ]" || true
