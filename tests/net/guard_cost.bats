@@ -156,7 +156,7 @@ row() {
 	run --separate-stderr world 'cp "$1" /run/truesum.bin; chmod 755 /run /run/truesum.bin
 		setpriv --reuid 65534 --regid 65534 --clear-groups /run/truesum.bin guard cost' "$BATS_FILE_TMPDIR/truesum"
 	[ "$status" -eq 3 ]
-	[[ $stderr == *"needs root"* ]]
+	[[ $stderr == *"run as root"* ]]
 	run world '"$TRUESUM" guard cost --pairs 8 --json >/dev/full'
 	[ "$status" -eq 3 ]
 }
