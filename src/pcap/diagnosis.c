@@ -90,7 +90,11 @@ struct unfinished {
 };
 
 static void unfinished_free(struct unfinished *unfinished);
-DEFINE_CLEANUP(struct unfinished *, unfinished, unfinished_free)
+
+static void unfinished_cleanup(struct unfinished **unfinished)
+{
+	unfinished_free(*unfinished);
+}
 
 /* `learn`: every sender of an unfinished sum is followed, from its first packet on. */
 static int unfinished_new(bool learn, struct unfinished **ret_unfinished)
